@@ -1,0 +1,49 @@
+# The two commands: `make run` and `make test`. Both set up what they need; nothing has to be installed before but Python 3.11+.
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test crash screenshots lint pins clean
+
+run: .venv/app.ok
+	@echo "Express Ops: http://127.0.0.1:$(PORT)"
+	@exec $(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: .venv/test.ok
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/test $(ARGS)
+
+# Kills processes at 200 points of their runs, ten times as many as `make test` does.
+crash: .venv/test.ok
+	EXPRESS_OPS_CRASH_POINTS=200 $(BIN)/python -m pytest -q tests/runs/test_crash.py $(ARGS)
+
+# Renews the README's pictures from what the browser tests see.
+screenshots: .venv/test.ok
+	$(BIN)/python -m pytest -q tests/browser/test_pages.py
+	for name in customers deactivate confirm runs overview connection; do cp test-output/screenshots/$$name-light-1280.png docs/screenshots/$$name-light.png; done
+	cp test-output/screenshots/run-many-dark-1280.png docs/screenshots/run-dark.png
+
+lint: .venv/test.ok
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/app.ok: requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Set PYTHON=python3.12, say.")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing what the app needs into .venv ..."
+	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/test.ok: .venv/app.ok tests/requirements.txt
+	@echo "Installing what the tests need into .venv ..."
+	@$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+	@touch $@
+
+# Renews constraints.txt after a change of a requirements file.
+pins: .venv/test.ok
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade -o constraints.txt tests/requirements.txt
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis test-output

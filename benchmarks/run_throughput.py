@@ -1,0 +1,294 @@
+"""How fast runs are carried out, beside the vendor's own asynchronous client in the same run of this script.
+
+    python -m benchmarks.run_throughput [--customers 2000] [--latency-ms 50] [--rounds 5] [--out FILE]
+
+Prints JSON. Each round gives the peer and the engine a fresh sandbox each, in a process of its own, one after the other, so
+that what else the machine does strikes both; `ratio` is engine by peer, and more than 1 is faster than the peer.
+
+peer        the official client, 64 calls at once, each answer read, no journal
+engine      preflight off, verified from the answer, every step journalled before and after its call (SQLite, synced)
+preflight   the same with each record read right before its call: two requests a step
+rate_limit  under a limit of 100 requests a second: how much of it was used, and the share of requests answered 429
+journal     what a step costs in the journal alone, by one thread and by 64
+memory      resident memory in MB while a run of 100,000 steps is carried
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import avara
+import httpx
+from pydantic import SecretStr
+
+from lib.avara.client import Answer, AvaraClient
+from lib.avara.connection import Connection
+from lib.avara.limiter import Limiter
+from lib.avara.models import Customer
+from lib.runs.journal import Journal
+from lib.runs.model import Action, Run, RunState, StepState
+from lib.runs.plan import PlannedCustomer, make_plan
+from lib.runs.policy import Canary, Caps, Policy
+from lib.runs.worker import Worker
+
+KEY = "sandbox-key"
+AT_ONCE = 64
+RATE = 100
+_UNCAPPED = Caps(max_customers=10_000_000, max_percent=100, max_users=1_000_000_000)
+
+
+def policy(*, preflight: bool) -> Policy:
+    return Policy(preflight=preflight, concurrency=AT_ONCE, caps=_UNCAPPED, canary=Canary(steps=0))
+
+
+@contextmanager
+def sandbox(customers: int, latency_ms: float, *options: str) -> Iterator[str]:
+    """A fresh sandbox in a process of its own; gives its base URL."""
+    command = [sys.executable, "-m", "lib.sandbox", "--port", "0", "--api-key", KEY]
+    command += ["--customers", str(customers), "--latency-ms", str(latency_ms), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        yield next(word.rstrip(".,") for word in line.split() if word.startswith("http://"))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def client_of(base_url: str, limiter: Limiter | None = None) -> AvaraClient:
+    return AvaraClient(Connection(base_url, SecretStr(KEY), "sandbox", "sandbox"), limiter=limiter)
+
+
+def active_customers(base_url: str) -> list[Customer]:
+    with client_of(base_url) as client:
+        return [record for page in client.iter_pages() for record in page.customers if record.is_active]
+
+
+def peer_seconds(base_url: str, ids: list[str]) -> float:
+    """The official client, AT_ONCE calls at once."""
+
+    async def run() -> float:
+        free = asyncio.Semaphore(AT_ONCE)
+        async with avara.AsyncAvara(api_key=KEY, base_url=base_url) as client:
+
+            async def one(customer_id: str) -> None:
+                async with free:
+                    answer = await client.express.deactivate(customer_id)
+                    assert answer.is_active is False
+
+            began = time.perf_counter()
+            await asyncio.gather(*(one(customer_id) for customer_id in ids))
+            return time.perf_counter() - began
+
+    return asyncio.run(run())
+
+
+def planned_run(journal: Journal, records: list[Customer], fingerprint: str) -> Run:
+    now = datetime.now(UTC)
+    plan = make_plan(
+        [PlannedCustomer(record=record, read_at=now) for record in records],
+        action=Action.DEACTIVATE,
+        reason="Benchmark",
+        operator="benchmark",
+        fingerprint=fingerprint,
+        connection_label="sandbox",
+        now=now,
+    )
+    return journal.record(plan, now)
+
+
+def engine_seconds(base_url: str, records: list[Customer], *, preflight: bool) -> float:
+    """A run by the worker, from its start until it has ended in the journal."""
+    with tempfile.TemporaryDirectory() as folder, client_of(base_url, Limiter(ceiling=AT_ONCE)) as client:
+        journal = Journal(Path(folder) / "journal.sqlite")
+        run = planned_run(journal, records, client.connection.fingerprint)
+        worker = Worker(journal, {client.connection.fingerprint: client}.get, policy=policy(preflight=preflight))
+        began = time.perf_counter()
+        worker.submit(run.id)
+        worker.join(run.id)
+        seconds = time.perf_counter() - began
+        run = journal.run(run.id)
+        assert (run.state, run.totals.verified) == (RunState.FINISHED, len(records)), run
+        worker.stop()
+        journal.close()
+    return seconds
+
+
+def throughput(customers: int, latency_ms: float, rounds: int) -> dict[str, Any]:
+    rates: dict[str, list[float]] = {"peer": [], "engine": [], "preflight": []}
+    for _ in range(rounds):
+        for name, seen in rates.items():
+            with sandbox(customers, latency_ms) as base_url:
+                records = active_customers(base_url)
+                gc.collect()
+                if name == "peer":
+                    seconds = peer_seconds(base_url, [record.id for record in records])
+                else:
+                    seconds = engine_seconds(base_url, records, preflight=name == "preflight")
+                seen.append(len(records) / seconds)
+    told: dict[str, Any] = {f"{name}_steps_a_second": summary(seen) for name, seen in rates.items()}
+    for name in ("engine", "preflight"):
+        told[f"{name}_ratio"] = summary([ours / peer for ours, peer in zip(rates[name], rates["peer"], strict=True)])
+    return told
+
+
+def rate_limited(customers: int, latency_ms: float) -> dict[str, Any]:
+    """A run under the sandbox's limit; the sandbox's own record of calls is what counts."""
+    with sandbox(customers, latency_ms) as base_url:
+        records = active_customers(base_url)  # the listing must not use up what is measured
+    with sandbox(customers, latency_ms, "--rate-limit", str(RATE)) as base_url:
+        seconds = engine_seconds(base_url, records, preflight=False)
+        calls = httpx.get(f"{base_url}/_sandbox/calls", headers={"Authorization": f"Bearer {KEY}"}, timeout=60).json()["calls"]
+    refused = sum(call["status"] == 429 for call in calls)
+    return {
+        "limit_used": round((len(calls) - refused) / seconds / RATE, 4),
+        "answered_429": round(refused / len(calls), 4),
+        "requests": len(calls),
+        "seconds": round(seconds, 2),
+    }
+
+
+class Instant:
+    """A client without an API: every call answers at once, as asked."""
+
+    def __init__(self, like: Customer) -> None:
+        self._like = like.model_copy(update={"is_active": False})
+
+    def get_customer(self, customer_id: str, /) -> Customer:
+        return self._like.model_copy(update={"id": customer_id})
+
+    def deactivate(self, customer_id: str, /) -> Answer:
+        return Answer(self._like.model_copy(update={"id": customer_id}), 200, "req", 1, 0.0)
+
+    reactivate = deactivate
+
+    def spending(self, _budget: object, /) -> Self:
+        return self
+
+
+def made_up(count: int) -> list[Customer]:
+    now = datetime.now(UTC)
+    usual = {"is_active": True, "user_count": 3, "created_at": now, "updated_at": now, "metadata": {"region": "north"}}
+    return [Customer(id=f"cus_{number:032x}", name=f"Clinic {number}", **usual) for number in range(count)]
+
+
+def journal_cost(steps: int = 2000) -> dict[str, float]:
+    """Milliseconds a step for the intent and the outcome: each waited for by one thread, then shared by 64."""
+    told = {}
+    for threads in (1, AT_ONCE):
+        with tempfile.TemporaryDirectory() as folder:
+            journal = Journal(Path(folder) / "journal.sqlite")
+            run = planned_run(journal, made_up(steps), "f" * 16)
+            now = datetime.now(UTC)
+            journal.start(run.id, owner="benchmark", now=now, who="benchmark")
+            todo = list(journal.steps(run.id, limit=steps))
+
+            def work(todo: list[Any] = todo, journal: Journal = journal, now: datetime = now) -> None:
+                while todo:
+                    try:
+                        step = todo.pop()
+                    except IndexError:
+                        return
+                    step = journal.begin_step(step, owner="benchmark", now=now, who="benchmark")
+                    journal.settle_step(step, StepState.VERIFIED, now=now, who="benchmark", after=step.before, status=200)
+
+            hands = [threading.Thread(target=work) for _ in range(threads)]
+            began = time.perf_counter()
+            for hand in hands:
+                hand.start()
+            for hand in hands:
+                hand.join()
+            told[f"{threads}_threads_ms"] = round((time.perf_counter() - began) / steps * 1000, 3)
+            journal.close()
+    return told
+
+
+def memory(steps: int) -> dict[str, Any]:
+    """The plan is written by one process; another, which never saw it, carries the run and watches its own memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.sqlite"
+        journal = Journal(path)
+        run = planned_run(journal, made_up(steps), "f" * 16)
+        journal.close()
+        command = [sys.executable, "-m", "benchmarks.run_throughput", "--carry", str(path), run.id]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def carry(path: str, run_id: str) -> dict[str, Any]:
+    """Carry the run with a client that answers at once; memory at each tenth of the way."""
+    journal = Journal(path)
+    client = Instant(made_up(1)[0])
+    worker = Worker(journal, lambda _: client, policy=policy(preflight=False))
+    total, seen = journal.run(run_id).totals.total, []
+    began = time.perf_counter()
+    worker.submit(run_id)
+    while not worker.join(run_id, 0.5):
+        done = journal.run(run_id).totals.settled
+        if done * 10 >= total * (len(seen) + 1):
+            seen.append(resident_mb())
+    assert journal.run(run_id).state is RunState.FINISHED
+    seen.append(resident_mb())
+    rate = total / (time.perf_counter() - began)
+    return {"steps": total, "steps_a_second": round(rate), "mb_on_the_way": seen, "grown_mb": round(seen[-1] - seen[0], 1)}
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(values), 3),
+        "least": round(min(values), 3),
+        "most": round(max(values), 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--customers", type=int, default=2000)
+    parser.add_argument("--latency-ms", type=float, default=50)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=100_000, help="of the run whose memory is watched")
+    parser.add_argument("--only", choices=("throughput", "rate_limit", "journal", "memory"))
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--carry", nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.carry:
+        print(json.dumps(carry(*args.carry)))
+        return
+    parts = {
+        "throughput": lambda: throughput(args.customers, args.latency_ms, args.rounds),
+        "rate_limit": lambda: rate_limited(args.customers, args.latency_ms),
+        "journal": journal_cost,
+        "memory": lambda: memory(args.steps),
+    }
+    told: dict[str, Any] = {"customers": args.customers, "latency_ms": args.latency_ms, "cpus": os.cpu_count()}
+    for name, measure in parts.items():
+        if args.only in (None, name):
+            told[name] = measure()
+    text = json.dumps(told, indent=2)
+    print(text)
+    if args.out:
+        args.out.write_text(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Express Ops: find, review, deactivate and verify Avara Express customers."""

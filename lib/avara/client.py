@@ -1,0 +1,320 @@
+"""The one place that speaks HTTP. It sends what `requests` builds, reads with `protocol` and repeats as `retry` decides.
+
+The key leaves this module in one header of a request to the connection's own base URL, and nowhere else: redirects are not
+followed, and errors are raised outside the handler of an httpx error, whose request holds that header.
+httpx logs the address of each request (INFO) and httpcore its steps (DEBUG); neither logs request headers.
+"""
+
+from __future__ import annotations
+
+import copy
+import random as random_numbers
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+import httpx
+
+from lib.avara import protocol, requests
+from lib.avara.connection import Connection, is_loopback
+from lib.avara.limiter import Limiter, RetryBudget, sign_of
+from lib.avara.models import Customer, CustomerPage, StudyPage, UserChange
+from lib.avara.reply import Reply, no_answer, too_large, unreachable
+from lib.avara.requests import LARGEST_PAGE, UNSET, Request, Severity, Unset
+from lib.avara.retry import GiveUp, RetryPolicy, decide
+from lib.avara.text import one_line
+from lib.errors import ApiError, ConfigError, CursorRepeated
+
+USER_AGENT = "express-ops/0.1.0"
+#: A page of 100 customers with 50 full pairs of metadata each is 6 MB; nothing the API promises comes near this.
+LARGEST_ANSWER = 32 * 1024 * 1024
+#: Seconds. Node and uvicorn close idle connections after 5: to go first means not to send a change into a closing one.
+_KEEP_IDLE = 4.0
+
+T = TypeVar("T")
+
+
+class _Page(Protocol):
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=_Page)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back from a change. Status 2xx is no proof: the caller judges by the customer's id and `is_active`."""
+
+    customer: Customer
+    status: int
+    request_id: str | None
+    attempts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    reply: Reply
+    attempts: int
+    seconds: float
+
+
+class AvaraClient:
+    """The API of one connection, for any number of threads; close it, or use it in a `with`.
+
+    Times are in seconds: `timeout` bounds each wait for bytes and an answer as a whole, `connect_timeout` the dialling.
+    Every method raises only ApiError (and BadId or ValueError before anything is sent), the constructor ConfigError.
+    `limiter` is asked before each request is sent; without one, requests go as they come.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        timeout: float = 60.0,
+        connect_timeout: float = 5.0,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen, so one for all is fine
+        sleep: Callable[[float], object] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        random: Callable[[], float] = random_numbers.random,
+        max_connections: int = 100,
+        limiter: Limiter | None = None,
+    ) -> None:
+        self.connection = connection
+        self._timeout = timeout
+        self._retry = retry
+        self._sleep = sleep
+        self._now = now
+        self._random = random
+        self._limiter = limiter
+        self._budget: RetryBudget | None = None
+        base_url = _resolvable(connection.base_url)
+        self._http = httpx.Client(
+            base_url=base_url,
+            headers={"Accept": "application/json", "User-Agent": USER_AGENT},
+            timeout=httpx.Timeout(timeout, connect=connect_timeout),
+            limits=httpx.Limits(
+                max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=_KEEP_IDLE
+            ),
+            follow_redirects=False,
+            # A company's proxy and certificates come from the environment, but what goes to this machine goes there directly:
+            # it may be plain http, and a proxy would see the key. (httpx reads no .netrc unless asked to.)
+            trust_env=not is_loopback(base_url.host),
+        )
+
+    def iter_pages(self, cursor: str | None = None, *, limit: int = LARGEST_PAGE) -> Iterator[CustomerPage]:
+        """All customers from `cursor` on, one request a page, when it is asked for. CursorRepeated where it would never end."""
+        return self._pages(lambda at: requests.list_customers(at, limit), protocol.read_customer_page, cursor)
+
+    def get_customer(self, customer_id: str) -> Customer:
+        """The record as it is now. Raises NotFound, or BadAnswer where the answer is about another customer."""
+        return self._read(requests.get_customer(customer_id), protocol.read_same_customer)
+
+    def deactivate(self, customer_id: str) -> Answer:
+        """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
+        return self._change(requests.deactivate(customer_id))
+
+    def reactivate(self, customer_id: str) -> Answer:
+        """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
+        return self._change(requests.reactivate(customer_id))
+
+    def create_customer(self, name: str, metadata: Mapping[str, str] | None = None) -> Customer:
+        """The new record. The API allows 50 pairs of metadata, keys of 100 and values of 1,000 characters."""
+        return self._read(requests.create_customer(name, metadata), protocol.read_customer)
+
+    def update_customer(
+        self, customer_id: str, *, name: str | Unset = UNSET, metadata: Mapping[str, str] | Unset | None = UNSET
+    ) -> Customer:
+        """Changes what is given and nothing else; `metadata=None` clears all of it."""
+        return self._read(requests.update_customer(customer_id, name, metadata), protocol.read_same_customer)
+
+    def add_user(self, customer_id: str, user_id: str) -> UserChange:
+        """Raises Conflict where the customer is deactivated, BadId for an ill-formed user id."""
+        return self._read(requests.add_user(customer_id, user_id), protocol.read_user_change)
+
+    def remove_user(self, customer_id: str, user_id: str) -> UserChange:
+        """Raises BadId for an ill-formed user id."""
+        return self._read(requests.remove_user(customer_id, user_id), protocol.read_user_change)
+
+    def iter_viewer_studies(
+        self,
+        *,
+        customer_id: str | None = None,
+        is_cancelled: bool | None = None,
+        severity: Severity | None = None,
+        status: str | None = None,
+        cursor: str | None = None,
+        limit: int = LARGEST_PAGE,
+    ) -> Iterator[StudyPage]:
+        """Viewer studies, as iter_pages does; `status` is `incomplete` or `complete`. Their order is not documented."""
+
+        def build(at: str | None) -> Request:
+            return requests.list_viewer_studies(
+                at, limit, customer_id=customer_id, is_cancelled=is_cancelled, severity=severity, status=status
+            )
+
+        return self._pages(build, protocol.read_study_page, cursor)
+
+    def iter_autoscribe_studies(
+        self,
+        *,
+        customer_id: str | None = None,
+        is_cancelled: bool | None = None,
+        severity: Severity | None = None,
+        status: str | Sequence[str] | None = None,
+        cursor: str | None = None,
+        limit: int = LARGEST_PAGE,
+    ) -> Iterator[StudyPage]:
+        """AutoScribe studies, ids and times only; `status` is one or several of the report states."""
+
+        def build(at: str | None) -> Request:
+            return requests.list_autoscribe_studies(
+                at, limit, customer_id=customer_id, is_cancelled=is_cancelled, severity=severity, status=status
+            )
+
+        return self._pages(build, protocol.read_study_page, cursor)
+
+    def spending(self, budget: RetryBudget) -> Self:
+        """This client, with connections and limiter shared, taking each repeat of a request from `budget`."""
+        other = copy.copy(self)
+        other._budget = budget
+        return other
+
+    def close(self) -> None:
+        """Closes the connections. The client can't be used afterwards."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def _pages(
+        self, build: Callable[[str | None], Request], read: Callable[[Request, Reply], P], cursor: str | None
+    ) -> Iterator[P]:
+        first = build(cursor)  # built before the first page is asked for: a bad argument shows where it was given
+
+        def pages() -> Iterator[P]:
+            request, seen = first, {cursor}
+            while True:
+                page = self._read(request, read)
+                yield page
+                if page.next_cursor is None:
+                    return
+                if page.next_cursor in seen:
+                    raise CursorRepeated(method=request.method, path=request.path)
+                seen.add(page.next_cursor)
+                request = build(page.next_cursor)
+
+        return pages()
+
+    def _read(self, request: Request, read: Callable[[Request, Reply], T]) -> T:
+        value, _ = self._ask(request, read)
+        return value
+
+    def _change(self, request: Request) -> Answer:
+        customer, outcome = self._ask(request, protocol.read_customer)
+        return Answer(customer, outcome.reply.status, outcome.reply.request_id, outcome.attempts, outcome.seconds)
+
+    def _ask(self, request: Request, read: Callable[[Request, Reply], T]) -> tuple[T, _Outcome]:
+        """Sends until there is a usable answer or `decide` gives up; then the last error is raised."""
+        started = time.monotonic()
+        attempt = 0
+        while True:
+            attempt += 1
+            sent = self._send_in_turn(request)
+            if isinstance(sent, Reply):
+                try:
+                    value = read(request, sent)
+                except ApiError as exc:
+                    error = exc
+                else:
+                    if self._budget is not None:
+                        self._budget.give_back()
+                    return value, _Outcome(sent, attempt, time.monotonic() - started)
+            else:
+                error = sent
+            decision = decide(
+                self._retry,
+                attempt=attempt,
+                changes=request.changes,
+                error=error,
+                should_retry=sent.should_retry if isinstance(sent, Reply) else None,
+                random=self._random,
+            )
+            if isinstance(decision, GiveUp) or not (self._budget is None or self._budget.take()):
+                raise error
+            self._sleep(decision.seconds)
+
+    def _send_in_turn(self, request: Request) -> Reply | ApiError:
+        """One attempt, when the limiter lets it go; the limiter hears what came of it."""
+        if self._limiter is None:
+            return self._send(request)
+        slot = self._limiter.acquire(f"{request.method} {'one' if request.customer_id else 'many'}")
+        sent: Reply | ApiError = ApiError()  # what stays if something of our own goes wrong
+        try:
+            sent = self._send(request)
+        finally:
+            self._limiter.release(slot, *sign_of(sent))
+        return sent
+
+    def _send(self, request: Request) -> Reply | ApiError:
+        """One attempt. What went wrong on the way is returned, not raised: see the top of the module."""
+        deadline = time.monotonic() + self._timeout
+        sent = self._http.build_request(request.method, request.path, params=request.params or None, json=request.json)
+        sent.headers["Authorization"] = f"Bearer {self.connection.api_key.get_secret_value()}"
+        try:
+            response = self._http.send(sent, stream=True)
+            try:
+                body = self._body(response, deadline)
+            finally:
+                response.close()
+        except httpx.HTTPError as exc:
+            return self._failure(request, exc)
+        if body is None:
+            return too_large(request, LARGEST_ANSWER)
+        return Reply(response.status_code, dict(response.headers), body, self._now(), self.connection.api_key)
+
+    def _body(self, response: httpx.Response, deadline: float) -> bytes | None:
+        """The whole body, None if it is too large. Raises httpx.ReadTimeout where it comes too slowly to end in time."""
+        chunks: list[bytes] = []
+        size, late = 0, False
+        for chunk in response.iter_bytes():
+            if late:  # asked only when there is more to come: an answer that is whole counts, however late
+                raise httpx.ReadTimeout("too slow")
+            size += len(chunk)
+            if size > LARGEST_ANSWER:
+                return None
+            chunks.append(chunk)
+            late = time.monotonic() > deadline
+        return b"".join(chunks)
+
+    def _failure(self, request: Request, exc: httpx.HTTPError) -> ApiError:
+        """What an error on the way means: Unreachable only where nothing can have been sent."""
+        host = self.connection.host
+        match exc:
+            case httpx.PoolTimeout():
+                return unreachable(request, "All connections are busy", "Try again in a moment.")
+            case httpx.ConnectTimeout():
+                return unreachable(request, f"{host} took too long to connect")
+            case httpx.ConnectError() | httpx.ProxyError() | httpx.UnsupportedProtocol():
+                return unreachable(request, f"{host} could not be reached ({one_line(str(exc), 200) or type(exc).__name__})")
+            case httpx.TimeoutException():
+                return no_answer(request, f"no answer came within {self._timeout:g} s")
+            case _:
+                return no_answer(request, "the connection broke before the answer was complete")
+
+
+def _resolvable(base_url: str) -> httpx.URL:
+    """As httpx reads it. A host name that no resolver takes would end in a UnicodeError in the middle of a request."""
+    try:
+        url = httpx.URL(base_url)
+        url.raw_host.decode("ascii").encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        raise ConfigError("AVARA_BASE_URL names a host that can't exist. Write it like https://api.avarasoftware.com") from None
+    return url

@@ -1,0 +1,73 @@
+"""A connection: base URL, API key and a label. What it may be, and how it is named without showing the key."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from lib.errors import ConfigError
+
+Environment = Literal["sandbox", "production"]
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and the loopback addresses of RFC 1122 and RFC 4291."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_base_url(text: str) -> str:
+    """The base URL without a trailing slash.
+
+    Raises ConfigError unless it is https, or http to a loopback address: a bearer key must not cross a network in clear.
+    """
+    url = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as exc:
+        raise ConfigError("AVARA_BASE_URL is not a URL. Write it like https://api.avarasoftware.com") from exc
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError("AVARA_BASE_URL must be plain: no user, password, query or fragment.")
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise ConfigError("AVARA_BASE_URL is not a URL. Write it like https://api.avarasoftware.com")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ConfigError(f"AVARA_BASE_URL must start with https:// ({parts.hostname} is not on this machine).")
+    return url
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where requests go and with which key. `repr` and `str` never show the key (SecretStr)."""
+
+    base_url: str
+    api_key: SecretStr
+    label: str
+    environment: Environment = "production"
+    #: Stands for the base URL in the fingerprint where the URL changes at each start (the embedded sandbox's port).
+    identity: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", checked_base_url(self.base_url))
+        key = self.api_key.get_secret_value()
+        if not key or not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
+            raise ConfigError("AVARA_API_KEY is empty or holds spaces or unprintable characters. Copy it again.")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal characters that tell connections apart and give nothing of the key away."""
+        seed = f"{self.identity or self.base_url}\n{self.api_key.get_secret_value()}"
+        return hashlib.sha256(seed.encode()).hexdigest()[:16]

@@ -1,0 +1,133 @@
+"""Reading the API's answers: a reply of plain values becomes a typed record or one of our errors. Pure."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lib.avara.models import Customer, CustomerPage, RecordProblem, Study, StudyPage, UserChange
+from lib.avara.problems import R, read_record
+from lib.avara.reply import Reply, bad_answer, raise_unless_ok
+from lib.avara.requests import Request
+from lib.avara.text import kind
+from lib.errors import BadAnswer
+
+
+class _List(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    has_more: bool = Field(alias="hasMore")
+    cursor: str | None = None
+
+
+class _CustomerList(_List):
+    records: tuple[Customer, ...] = Field(alias="expressCustomers")
+
+
+class _StudyList(_List):
+    records: tuple[Study, ...] = Field(alias="studies")
+
+
+def parse_customer_page(body: bytes) -> CustomerPage:
+    """One page of the list of customers. Ill-typed records become problems; a page that is none raises BadAnswer."""
+    with suppress(ValidationError):
+        page = _CustomerList.model_validate_json(body, by_alias=True, by_name=False)
+        return CustomerPage(page.records, (), _next_cursor(page))
+    # Slower and forgiving, only for a page that holds something wrong. Outside any handler: pydantic's error keeps the body.
+    return CustomerPage(*_record_by_record(Customer, "expressCustomers", body))
+
+
+def parse_study_page(body: bytes) -> StudyPage:
+    """One page of a list of studies: ids and times only, everything else of a study is dropped unread."""
+    with suppress(ValidationError):
+        page = _StudyList.model_validate_json(body, by_alias=True, by_name=False)
+        return StudyPage(page.records, (), _next_cursor(page))
+    return StudyPage(*_record_by_record(Study, "studies", body))
+
+
+def read_customer_page(request: Request, reply: Reply) -> CustomerPage:
+    """Raises ApiError where the reply is no page of customers."""
+    raise_unless_ok(request, reply)
+    try:
+        return parse_customer_page(reply.body)
+    except BadAnswer as exc:
+        raise bad_answer(request, reply, exc.message) from None
+
+
+def read_study_page(request: Request, reply: Reply) -> StudyPage:
+    """Raises ApiError where the reply is no page of studies."""
+    raise_unless_ok(request, reply)
+    try:
+        return parse_study_page(reply.body)
+    except BadAnswer as exc:
+        raise bad_answer(request, reply, exc.message) from None
+
+
+def read_customer(request: Request, reply: Reply) -> Customer:
+    """The customer in the reply, whichever it is about. Raises ApiError where it holds none."""
+    raise_unless_ok(request, reply)
+    try:
+        record = read_record(Customer, _decoded(reply.body), "The record")
+    except BadAnswer as exc:
+        raise bad_answer(request, reply, exc.message) from None
+    if isinstance(record, tuple):
+        raise bad_answer(request, reply, f"The customer in the API's answer breaks a rule. {'; '.join(map(str, record))}.")
+    return record
+
+
+def read_same_customer(request: Request, reply: Reply) -> Customer:
+    """As read_customer, and BadAnswer where the record is about another customer than the one asked for."""
+    customer = read_customer(request, reply)
+    if customer.id != request.customer_id:
+        raise bad_answer(request, reply, f"The API answered about another customer ({customer.id}).")
+    return customer
+
+
+def read_user_change(request: Request, reply: Reply) -> UserChange:
+    """Raises ApiError where the reply doesn't say whether the user was added or removed."""
+    raise_unless_ok(request, reply)
+    with suppress(ValidationError):
+        return UserChange.model_validate_json(reply.body, by_alias=True, by_name=False)
+    raise bad_answer(request, reply, "The API's answer does not say whether it changed the users.")
+
+
+def _next_cursor(page: _List) -> str | None:
+    """`hasMore: false` ends a list even where a cursor is given, and an absent, null or empty cursor ends it too."""
+    return page.cursor if page.has_more and page.cursor else None
+
+
+def _record_by_record(model: type[R], name: str, body: bytes) -> tuple[tuple[R, ...], tuple[RecordProblem, ...], str | None]:
+    page = _decoded(body)
+    if not isinstance(page, dict) or not isinstance(page.get(name), list):
+        raise BadAnswer(f"The API's answer is no page of a list: {name} should be an array, it is {_seen(page, name)}.")
+    try:
+        end = _List.model_validate({key: page[key] for key in ("hasMore", "cursor") if key in page})
+    except ValidationError:
+        raise BadAnswer(
+            "The API's answer does not say whether the list goes on: "
+            f"hasMore is {_seen(page, 'hasMore')}, cursor is {_seen(page, 'cursor')}."
+        ) from None
+    records: list[R] = []
+    problems: list[RecordProblem] = []
+    for position, value in enumerate(page[name]):
+        read = read_record(model, value, f"{name}[{position}]")
+        if isinstance(read, tuple):
+            problems.extend(read)
+        else:
+            records.append(read)
+    return tuple(records), tuple(problems), _next_cursor(end)
+
+
+def _decoded(body: bytes) -> object:
+    with suppress(ValueError, RecursionError):
+        decoded: object = json.loads(body)
+        return decoded
+    raise BadAnswer("The API's answer is not JSON, or it is cut short.")
+
+
+def _seen(page: object, name: str) -> str:
+    if not isinstance(page, dict):
+        return f"missing in {kind(page)}"
+    return kind(page[name]) if name in page else "missing"

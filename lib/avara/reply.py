@@ -1,0 +1,210 @@
+"""A reply of the API as plain values, and what a reply that is no success means. Pure.
+
+The shape of an error body is not documented: what it says is quoted where it can be found and never depended on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from lib.avara.requests import Request
+from lib.avara.text import one_line, without_tags
+from lib.errors import (
+    ApiError,
+    BadAnswer,
+    Conflict,
+    NoAnswer,
+    NotAuthorized,
+    NotFound,
+    RateLimited,
+    Rejected,
+    ServiceBroken,
+    Unreachable,
+)
+
+E = TypeVar("E", bound=ApiError)
+
+_LONGEST_QUOTE = 300
+
+_REFUSALS: dict[int, type[ApiError]] = {
+    401: NotAuthorized,
+    403: NotAuthorized,
+    404: NotFound,
+    408: NoAnswer,  # the server gave up waiting; whoever sent this, it does not say that nothing was applied
+    409: Conflict,
+    429: RateLimited,
+}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back. Header names are lower case; `secret` is the API key, replaced wherever a message quotes the reply."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    received: datetime
+    secret: SecretStr | None = None
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's own name for the request, where it gives one: its support can find the request by that."""
+        text = self.headers.get("x-request-id") or self.headers.get("request-id")
+        return one_line(self.hidden(text), 100) if text else None
+
+    @property
+    def should_retry(self) -> bool | None:
+        """The server's word on trying again, which the official client obeys; None where it says nothing."""
+        return {"true": True, "false": False}.get(self.headers.get("x-should-retry", "").strip().lower())
+
+    def hidden(self, text: str) -> str:
+        """`text` without the API key, should the server have echoed it."""
+        return text.replace(self.secret.get_secret_value(), "[key]") if self.secret else text
+
+
+def raise_unless_ok(request: Request, reply: Reply) -> None:
+    """Raises the ApiError that a reply outside 200 to 299 means: what happened, what the API said, what to do next."""
+    if 200 <= reply.status < 300:
+        return
+    if 300 <= reply.status < 400:
+        raise _misled(request, reply, _redirect_words(reply))
+    if not 400 <= reply.status < 600:
+        raise _misled(request, reply, "The API answered with a status that means nothing. Check AVARA_BASE_URL.")
+    error_class = ServiceBroken if reply.status >= 500 else _REFUSALS.get(reply.status, Rejected)
+    wait = retry_after(reply)
+    words = _words(error_class, request, reply.status)
+    if wait:
+        words += f" It asked to wait {math.ceil(wait)} s."
+    raise _error(error_class, request, reply, words, wait)
+
+
+def bad_answer(request: Request, reply: Reply, words: str) -> BadAnswer:
+    """The error for an answer that is no error and yet not what was promised; `words` say what is wrong with it."""
+    return _error(BadAnswer, request, reply, f"{words} {_next_step(request)}")
+
+
+def too_large(request: Request, limit: int) -> BadAnswer:
+    """The error for an answer of more than `limit` bytes, which was not read to its end."""
+    words = f"The API's answer is larger than {limit // 1024**2} MB and was not read. {_next_step(request)}"
+    return BadAnswer(words, method=request.method, path=request.path)
+
+
+def unreachable(request: Request, what: str, next_step: str = "Check the network and AVARA_BASE_URL.") -> Unreachable:
+    """The error where nothing can have been sent; `what` begins the sentence."""
+    return Unreachable(f"{what}, so nothing was sent. {next_step}", method=request.method, path=request.path)
+
+
+def no_answer(request: Request, what: str) -> NoAnswer:
+    """The error where the request may have arrived; `what` goes on after "but"."""
+    words = f"The request was sent, but {what}. {_next_step(request)} ({request.method} {request.path})"
+    return NoAnswer(words, method=request.method, path=request.path)
+
+
+def retry_after(reply: Reply) -> float | None:
+    """How many seconds the API asked us to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date; None if it didn't.
+
+    A date is measured against the reply's own `Date`, so that a clock that is wrong on either side makes no difference.
+    """
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(reply.headers.get(name, "")) * unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(seconds, 0.0)
+    until = _http_date(reply.headers.get("retry-after", ""))
+    if until is None:
+        return None
+    since = _http_date(reply.headers.get("date", "")) or reply.received
+    return max((until - since).total_seconds(), 0.0)
+
+
+def quote(reply: Reply) -> str:
+    """What the API said, in one short line without the key: `message`, `error` or `detail` of a JSON body, else its start."""
+    text = reply.body.decode("utf-8", "replace")
+    try:
+        text = _message_in(json.loads(text)) or text
+    except (ValueError, RecursionError):
+        text = without_tags(reply.hidden(text))
+    return one_line(reply.hidden(text), _LONGEST_QUOTE)
+
+
+def _message_in(body: object) -> str | None:
+    """The first text under the usual names; `error` may be an object with a message of its own."""
+    if not isinstance(body, dict):
+        return None
+    for name in ("message", "error", "detail"):
+        value = body.get(name)
+        if isinstance(value, dict):
+            value = value.get("message")
+        if isinstance(value, str) and value.strip():
+            return value
+    return None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _next_step(request: Request) -> str:
+    if not request.changes:
+        return "Nothing was changed; try again in a moment."
+    if request.customer_id is None:
+        return "The change may have been applied: load the customers again and look."
+    return "The change may have been applied: read the customer again."
+
+
+def _misled(request: Request, reply: Reply, words: str) -> BadAnswer:
+    """As bad_answer, where trying again is no advice."""
+    return _error(BadAnswer, request, reply, f"{words} {_next_step(request)}" if request.changes else words)
+
+
+def _redirect_words(reply: Reply) -> str:
+    try:
+        target = urlsplit(reply.hidden(reply.headers.get("location", "")))
+        where = f"{target.scheme}://{target.hostname}" if target.hostname else "another address"
+    except ValueError:
+        where = "another address"
+    return (
+        f"The API sent us on to {one_line(where, 100)}. That is never followed, because the key would go along. "
+        "Check AVARA_BASE_URL."
+    )
+
+
+def _words(error_class: type[ApiError], request: Request, status: int) -> str:
+    """What to tell the user; the class's own message speaks of one customer and of a change that may have been applied."""
+    if status == 403:
+        return "The API does not allow this key to do that. Use a key with the right to manage Express customers."
+    if error_class is NotFound and request.customer_id is None:
+        return "The API has nothing at this address. Check AVARA_BASE_URL."
+    if error_class.may_have_applied and not request.changes:
+        return f"The API failed to answer. {_next_step(request)}"
+    return error_class().message
+
+
+def _error(error_class: type[E], request: Request, reply: Reply, words: str, wait: float | None = None) -> E:
+    said = quote(reply) if reply.status >= 400 else ""
+    facts = [f"HTTP {reply.status}", f"{request.method} {request.path}"]
+    if reply.request_id:
+        facts.append(f"request {reply.request_id}")
+    return error_class(
+        words + (f' The API said: "{said}"' if said else "") + f" ({', '.join(facts)})",
+        method=request.method,
+        path=request.path,
+        status=reply.status,
+        request_id=reply.request_id,
+        retry_after=wait,
+    )

@@ -1,0 +1,121 @@
+"""Files of the filtered table: CSV and Excel for people, JSON lines and Parquet for machines.
+
+CSV and Excel have the API's field names as columns, then one column "metadata.<key>" for each metadata key of the exported
+customers, the most common first; beyond MOST_KEY_COLUMNS keys one column "metadata" with a JSON object instead. Their texts
+are guarded against formulas. JSON lines and Parquet hold the records exactly as the API gave them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lib.customers.facets import facet_keys
+from lib.customers.frame import CustomerFrame
+from lib.customers.idindex import Positions
+from lib.customers.workbook import xlsx_bytes
+from lib.spreadsheet import Cell, csv_bytes, timestamp
+
+#: A sheet with more columns than this can't be read by anyone.
+MOST_KEY_COLUMNS = 200
+
+#: Our column -> the API's field, in the order of the files.
+_FIELDS = {
+    "id": "expressCustomerId",
+    "name": "expressCustomerName",
+    "is_active": "isActive",
+    "user_count": "userCount",
+    "created_at": "createdAt",
+    "updated_at": "updatedAt",
+    "created_by_user_id": "createdByUserId",
+    "created_by_api_key_id": "createdByApiKeyId",
+}
+#: Rows turned into Python values at a time, so that a large export needs little memory beside its result.
+_CHUNK = 5_000
+
+
+def to_csv(frame: CustomerFrame, positions: Positions) -> bytes:
+    """A CSV file of these customers in this order (see lib/spreadsheet.py for its form)."""
+    header, rows = _sheet(frame, positions)
+    return csv_bytes(header, rows)
+
+
+def to_xlsx(frame: CustomerFrame, positions: Positions) -> bytes:
+    """An Excel workbook of these customers. Raises ExportTooLarge where a sheet can't hold them."""
+    header, rows = _sheet(frame, positions)
+    return xlsx_bytes(header, rows)
+
+
+def to_jsonl(frame: CustomerFrame, positions: Positions) -> bytes:
+    """One JSON object a line, with the API's field names and all fields; null where the API gave none."""
+    out = io.StringIO()
+    for cells, metadata in _records(frame, positions):
+        record = {field: _json_value(cell) for field, cell in zip(_FIELDS.values(), cells, strict=True)}
+        out.write(json.dumps({**record, "metadata": metadata}, ensure_ascii=False) + "\n")
+    return out.getvalue().encode()
+
+
+def to_parquet(frame: CustomerFrame, positions: Positions) -> bytes:
+    """A Parquet file with the API's field names; times are timestamp[us, UTC], metadata is map<string, string>."""
+    columns = {field: _arrow(frame.rows[name].take(positions)) for name, field in _FIELDS.items()}
+    out = io.BytesIO()
+    pq.write_table(pa.table({**columns, "metadata": _metadata_maps(frame, positions)}), out, compression="zstd")
+    return out.getvalue()
+
+
+def _sheet(frame: CustomerFrame, positions: Positions) -> tuple[list[str], Iterator[list[Cell]]]:
+    keys = [key for key, _ in facet_keys(frame, positions)]
+    fixed = [*_FIELDS.values(), "createdBy"]
+    if len(keys) > MOST_KEY_COLUMNS:
+        return [*fixed, "metadata"], _sheet_rows(frame, positions, lambda pairs: [json.dumps(pairs, ensure_ascii=False)])
+    return (
+        [*fixed, *(f"metadata.{key}" for key in keys)],
+        _sheet_rows(frame, positions, lambda pairs: [pairs.get(key) for key in keys]),
+    )
+
+
+def _sheet_rows(
+    frame: CustomerFrame, positions: Positions, spread: Callable[[dict[str, str]], list[str | None]]
+) -> Iterator[list[Cell]]:
+    makers = frame.rows["created_by"].take(positions).tolist()
+    for (cells, metadata), maker in zip(_records(frame, positions), makers, strict=True):
+        yield [*cells, maker, *spread(metadata)]
+
+
+def _records(frame: CustomerFrame, positions: Positions) -> Iterator[tuple[tuple[Any, ...], dict[str, str]]]:
+    """For each customer its cells in the order of _FIELDS, None where there is none, and its metadata."""
+    for start in range(0, len(positions), _CHUNK):
+        part = positions[start : start + _CHUNK]
+        columns = [_arrow(frame.rows[name].take(part)).to_pylist() for name in _FIELDS]
+        maps = _metadata_maps(frame, part).to_pylist(maps_as_pydicts="strict")
+        yield from zip(zip(*columns, strict=True), maps, strict=True)
+
+
+def _json_value(cell: object) -> object:
+    return timestamp(cell) if isinstance(cell, datetime) else cell
+
+
+def _arrow(column: pd.Series[Any] | pd.Index[str]) -> pa.Array:
+    values = pa.array(column)
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _metadata_maps(frame: CustomerFrame, positions: Positions) -> pa.MapArray:
+    pairs = frame.pairs
+    first, sizes = pairs.offsets[positions], pairs.offsets[positions + 1] - pairs.offsets[positions]
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    # The places of all pairs, one customer's after the other's: each starts at `first` instead of where it ends up.
+    places = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], sizes)
+    return pa.MapArray.from_arrays(
+        pa.array(offsets, pa.int32()),
+        _arrow(pairs.keys[pairs.key_codes[places]]).cast(pa.string()),
+        _arrow(pairs.values[pairs.value_codes[places]]).cast(pa.string()),
+    )

@@ -1,0 +1,210 @@
+"""All customers of one load as columns: what filters, sorts, facets, exports and the table read.
+
+`rows` has one row a customer, in the API's order, with a RangeIndex and exactly these columns:
+
+| column                  | dtype                    | where the API gives none       |
+|-------------------------|--------------------------|--------------------------------|
+| `id`                    | str                      | never                          |
+| `name`                  | str                      | never                          |
+| `is_active`             | bool                     | never                          |
+| `user_count`            | int64                    | never                          |
+| `created_at`            | datetime64[us, UTC]      | NaT: unknown                   |
+| `updated_at`            | datetime64[us, UTC]      | NaT: unknown                   |
+| `created_by`            | category of `CREATED_BY` | "unknown"                      |
+| `created_by_user_id`    | str                      | NaN                            |
+| `created_by_api_key_id` | str                      | NaN                            |
+
+`metadata` is a long table beside it (metadata.py). Every page and thread shares a frame: it is never changed in place, a
+change makes a new one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lib.avara.models import Customer
+from lib.customers.columns import Columns
+from lib.customers.idindex import IdIndex, Positions
+from lib.customers.metadata import MetadataIndex, replaced_pairs
+from lib.customers.search import SearchText
+
+#: Frames are numbered as they are made, so that a cache can tell an older one from a newer one.
+_VERSIONS = itertools.count(1)
+
+
+@dataclass(frozen=True, eq=False)
+class CustomerFrame:
+    """Every customer of a load. `pairs`, `index` and `text` look things up in it; what they prepare is kept and shared."""
+
+    rows: pd.DataFrame
+    pairs: MetadataIndex
+    index: IdIndex
+    text: SearchText
+    #: Sort ranks by column, filled by sorting.py on first use.
+    ranks: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    version: int = field(default_factory=lambda: next(_VERSIONS))
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, metadata: pd.DataFrame) -> CustomerFrame:
+        """A frame of finished tables. Their columns must be as described above, the ids different."""
+        pairs = MetadataIndex(metadata, len(rows))
+        return cls(rows, pairs, IdIndex(rows["id"]), SearchText(rows["id"], rows["name"], pairs))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def metadata(self) -> pd.DataFrame:
+        """The long table of all metadata: `row`, `key`, `value`."""
+        return self.pairs.table
+
+    def contains(self, customer_id: str) -> bool:
+        """Is exactly this id in the frame?"""
+        return bool(self.known([customer_id])[0])
+
+    def known(self, ids: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """For each id: is it in the frame?"""
+        return self.index.find(ids) >= 0
+
+    def positions(self, ids: Iterable[str]) -> Positions:
+        """The positions of these ids, in their order. Ids that the frame lacks are left out (`known` tells which)."""
+        found = self.index.find(ids)
+        return found[found >= 0]
+
+    def ids(self, positions: npt.ArrayLike) -> tuple[str, ...]:
+        """The ids at these positions, in their order."""
+        return tuple(self.rows["id"].take(np.asarray(positions, dtype=np.int64)))
+
+    def record(self, customer_id: str) -> Customer | None:
+        """The customer exactly as the API gave it, or None where the frame lacks the id."""
+        return next(iter(self.records([customer_id])), None)
+
+    def records(self, ids: Iterable[str]) -> list[Customer]:
+        """The customers exactly as the API gave them, in the order of `ids`. Ids that the frame lacks are left out."""
+        positions = self.positions(ids)
+        columns = {str(name): _plain(column.take(positions)) for name, column in self.rows.items() if name != "created_by"}
+        return [
+            _customer(dict(zip(columns, cells, strict=True)), self.pairs.of_customer(position))
+            for cells, position in zip(zip(*columns.values(), strict=True), positions.tolist(), strict=True)
+        ]
+
+    def metadata_column(self, key: str) -> pd.Series[str]:
+        """One metadata key as a str column aligned with `rows`; NaN where a customer lacks the key."""
+        rows, codes = self.pairs.of_key(key)
+        places = np.full(len(self), -1, dtype=np.int64)
+        places[rows] = codes
+        return pd.Series(self.pairs.values.array.take(places, allow_fill=True), name=f"metadata.{key}")
+
+    def metadata_keys(self) -> list[tuple[str, int]]:
+        """Every metadata key with the number of customers that have it, most common first, then by name."""
+        counts = np.bincount(self.pairs.key_codes, minlength=len(self.pairs.keys)).tolist()
+        counted = [(key, count) for key, count in zip(self.pairs.keys, counts, strict=True) if count]
+        return sorted(counted, key=lambda item: (-item[1], item[0]))
+
+    def with_records(self, records: Iterable[Customer]) -> CustomerFrame:
+        """A new frame with these records in place of the ones with the same id; new ids are added at the end.
+
+        Columns that stay as they were, and what was prepared from them, are shared with this frame. Of two records with one
+        id the last counts.
+        """
+        given = {record.id: record for record in records}
+        known = self.known(given).tolist()
+        frame = self._replaced([record for record, there in zip(given.values(), known, strict=True) if there])
+        added = [record for record, there in zip(given.values(), known, strict=True) if not there]
+        return frame._joined(added) if added else frame
+
+    def _replaced(self, records: list[Customer]) -> CustomerFrame:
+        changed = build(records)
+        at = self.positions(changed.rows["id"])
+        rows = {str(name): column for name, column in self.rows.items()}
+        kept = {name for name, column in rows.items() if column.take(at).reset_index(drop=True).equals(changed.rows[name])}
+        for name in rows.keys() - kept:
+            values = rows[name].array.copy()
+            values[at] = changed.rows[name].array
+            rows[name] = pd.Series(values)
+        same = all(self.pairs.of_customer(row) == record.metadata for row, record in zip(at.tolist(), records, strict=True))
+        pairs = self.pairs if same else MetadataIndex(replaced_pairs(self.metadata, changed.metadata, at), len(self))
+        text = self.text if same and "name" in kept else SearchText(rows["id"], rows["name"], pairs)
+        # Sort ranks of columns that stayed as they were stay right.
+        ranks = {by: rank for by, rank in dict(self.ranks).items() if by in kept or (same and by.startswith("metadata:"))}
+        return CustomerFrame(pd.DataFrame(rows, copy=False), pairs, self.index, text, ranks)
+
+    def _joined(self, records: list[Customer]) -> CustomerFrame:
+        added = build(records)
+        at = np.arange(len(self), len(self) + len(added))
+        rows = pd.concat([self.rows, added.rows], ignore_index=True)
+        return CustomerFrame.of(rows, replaced_pairs(self.metadata, added.metadata, at))
+
+
+class FrameBuilder:
+    """Takes records page by page and gives the frame of what has come so far. Not safe for several threads at once."""
+
+    def __init__(self) -> None:
+        self._columns = Columns()
+        self._ids: set[str] = set()
+        self._again: list[Customer] = []
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, records: Iterable[Customer]) -> None:
+        """Add records. One whose id came before is compared with it when a frame is asked for."""
+        fresh = []
+        for record in records:
+            if record.id in self._ids:
+                self._again.append(record)
+            else:
+                self._ids.add(record.id)
+                fresh.append(record)
+        self._columns.append(fresh)
+
+    def frame(self) -> CustomerFrame:
+        """The customers so far, one row an id at the place where it came first.
+
+        A customer that changed between two pages can come twice: the record with the newer `updated_at` counts, a known time
+        before an unknown one, and of equal ones the record that came last.
+        """
+        frame = CustomerFrame.of(*self._columns.tables())
+        newest: dict[str, Customer] = {}
+        for record in self._again:
+            held = newest.get(record.id) or frame.record(record.id)
+            if held is None or _is_as_new(record, held):
+                newest[record.id] = record
+        return frame.with_records(newest.values()) if newest else frame
+
+
+def build(records: Iterable[Customer]) -> CustomerFrame:
+    """The frame of these records; ids that come twice are settled as FrameBuilder.frame says."""
+    builder = FrameBuilder()
+    builder.add(records)
+    return builder.frame()
+
+
+def _is_as_new(record: Customer, held: Customer) -> bool:
+    if record.updated_at is None:
+        return held.updated_at is None
+    return held.updated_at is None or record.updated_at >= held.updated_at
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """The column's cells as the standard library's types, None where missing."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return [None if at is pd.NaT else at.to_pydatetime() for at in column]
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.astype(object).where(column.notna(), None).tolist()
+    return column.tolist()
+
+
+def _customer(cells: dict[str, Any], metadata: dict[str, str]) -> Customer:
+    # The cells were checked when the record was read, so nothing is checked again here.
+    if cells["created_by_api_key_id"] is not None:
+        cells["created_by_api_key_id"] = UUID(cells["created_by_api_key_id"])
+    return Customer.model_construct(**cells, metadata=metadata)

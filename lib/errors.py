@@ -1,0 +1,199 @@
+"""Every error that Express Ops raises on purpose.
+
+ExpressOpsError
+├── ConfigError                  the settings can't work
+├── BadId                        text that is no customer id
+├── ApiError                     a request to the API did not end well
+│   ├── Unreachable              it was never sent
+│   ├── NoAnswer                 it was sent; nothing usable came back
+│   ├── Rejected                 the API said no (4xx); nothing changed
+│   │   ├── NotAuthorized        401, 403
+│   │   ├── NotFound             404
+│   │   ├── Conflict             409
+│   │   └── RateLimited          429
+│   ├── ServiceBroken            the API failed (5xx)
+│   └── BadAnswer                a 2xx whose body is not what the API promises
+│       └── CursorRepeated       a list that would never end
+├── LoadIncomplete               only a complete load can feed a plan
+├── UploadUnreadable             an uploaded file that is no list of ids
+├── ExportTooLarge               more than a file format can hold
+├── PlanError                    a plan that can't be made or carried out
+│   ├── EmptyPlan
+│   ├── ReasonMissing
+│   ├── CapExceeded              more than one run may affect
+│   ├── ProtectedCustomer        one that is never touched
+│   └── OtherConnection
+└── JournalError                 the journal refused or could not be written
+    ├── JournalUnavailable
+    ├── AlreadyStarted
+    ├── RunsOverlap
+    ├── RunNotFound
+    └── IllegalTransition
+
+A class's docstring is the message a user reads unless a better one is given: what happened, to whom, what to do next.
+No message ever holds an API key.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+
+class ExpressOpsError(Exception):
+    """Something went wrong in Express Ops. Nothing was changed; try again."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.cleandoc(self.__doc__ or ""))
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class ConfigError(ExpressOpsError):
+    """The settings can't work. Correct what is named and start again."""
+
+
+class BadId(ExpressOpsError):
+    """That is not a customer id. An id is cus_ followed by 32 hexadecimal characters."""
+
+
+class ApiError(ExpressOpsError):
+    """A request to the API did not end well. Try again in a moment."""
+
+    #: For a request that changes something: could it have been applied all the same?
+    may_have_applied = False
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        method: str = "",
+        path: str = "",
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.method = method
+        self.path = path
+        self.status = status
+        self.request_id = request_id
+        #: Seconds that the API asked us to wait, if it did.
+        self.retry_after = retry_after
+
+
+class Unreachable(ApiError):
+    """The API could not be reached, so nothing was sent. Check the network and the base URL, then try again."""
+
+
+class NoAnswer(ApiError):
+    """The request was sent but no usable answer came back. It may have been applied: read the customer again."""
+
+    may_have_applied = True
+
+
+class Rejected(ApiError):
+    """The API refused the request. Nothing was changed."""
+
+
+class NotAuthorized(Rejected):
+    """The API refused the key. Check AVARA_API_KEY, then test the connection."""
+
+
+class NotFound(Rejected):
+    """The API knows no such customer. It may have been removed; reload the customers."""
+
+
+class Conflict(Rejected):
+    """The API refused the request because of the customer's present state. Read the customer again."""
+
+
+class RateLimited(Rejected):
+    """The API asked us to slow down. Wait a moment and try again."""
+
+
+class ServiceBroken(ApiError):
+    """The API failed while answering. A change may have been applied: read the customer again."""
+
+    may_have_applied = True
+
+
+class BadAnswer(ApiError):
+    """The API's answer can't be read. A change may have been applied: read the customer again."""
+
+    may_have_applied = True
+
+
+class CursorRepeated(BadAnswer):
+    """The API sent the same page cursor twice, so the list would never end. The load stopped; start it again."""
+
+
+class LoadIncomplete(ExpressOpsError):
+    """The list of customers is not complete. Finish loading before you plan anything from it."""
+
+
+class UploadUnreadable(ExpressOpsError):
+    """This file can't be read as a list of ids. Save it as CSV or as text with one id a line, then upload it again."""
+
+
+class ExportTooLarge(ExpressOpsError):
+    """An Excel sheet can't hold that many rows or columns. Narrow the filter, or download CSV instead."""
+
+
+class PlanError(ExpressOpsError):
+    """This plan can't be carried out."""
+
+
+class EmptyPlan(PlanError):
+    """There is no customer left to act on. Pick at least one on the Customers page."""
+
+
+class ReasonMissing(PlanError):
+    """A reason is required: whoever reads the receipt later needs to know why."""
+
+
+class CapExceeded(PlanError):
+    """This plan affects more than one run may. Make smaller plans, or raise the cap in settings.toml."""
+
+    def __init__(self, message: str | None = None, *, asked: int = 0, allowed: int = 0) -> None:
+        super().__init__(message)
+        self.asked = asked
+        self.allowed = allowed
+
+
+class ProtectedCustomer(PlanError):
+    """This customer is protected by the settings and never touched. Take it out of the plan."""
+
+
+class OtherConnection(PlanError):
+    """This plan was made for another connection and never runs against this one. Make a new plan here."""
+
+
+class JournalError(ExpressOpsError):
+    """The journal refused this. Open the Runs page to see what is going on."""
+
+    def __init__(self, message: str | None = None, *, run_id: str | None = None) -> None:
+        super().__init__(message)
+        #: The run that stands in the way, where there is one.
+        self.run_id = run_id
+
+
+class JournalUnavailable(JournalError):
+    """The journal can't be written, so no call is made. Check the data folder's disk and permissions."""
+
+
+class AlreadyStarted(JournalError):
+    """This plan was already started. Open its run on the Runs page instead of starting it twice."""
+
+
+class RunsOverlap(JournalError):
+    """Another run that has not ended holds some of these customers. Wait for it, or cancel it first."""
+
+
+class RunNotFound(JournalError):
+    """The journal knows no such run. Open the Runs page and choose one from the list."""
+
+
+class IllegalTransition(JournalError):
+    """A run or step can't go from its present state to the one asked for. Reload the page to see its state."""

@@ -1,0 +1,8 @@
+"""Command line of runs: `python -m lib.runs --help`."""
+
+import sys
+
+from lib.runs.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""`apply`, `undo`, `resume`, `retry`, `cancel`: the commands that change customers or a run."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from lib.errors import AlreadyStarted, ApiError, EmptyPlan, IllegalTransition, NotFound, OtherConnection, PlanError, RunNotFound
+from lib.runs.cli import planning
+from lib.runs.cli.console import Console, count, plain
+from lib.runs.cli.exits import Exit
+from lib.runs.cli.files import read_plan
+from lib.runs.cli.follow import carry
+from lib.runs.cli.records import read_records
+from lib.runs.cli.session import Session
+from lib.runs.model import Action, Run, RunState
+from lib.runs.plan import Plan, make_plan
+from lib.runs.policy import check_caps
+from lib.runs.undo import LeftAlone, undo_plan
+
+_SHOWN = 20
+
+
+def apply(session: Session, options: Namespace, console: Console) -> Exit:
+    """Carry out a plan file once its count is confirmed."""
+    return _confirm_and_carry(session, read_plan(options.plan), options.confirm, console)
+
+
+def undo(session: Session, options: Namespace, console: Console) -> Exit:
+    """Plan the opposite for what a run changed and is still as it left it; then save it, or carry it out as `apply` does."""
+    run = session.run(options.run)
+    if not run.can_undo:
+        raise IllegalTransition(f"{run.id} is {run.state} and has nothing verified to take back yet.", run_id=run.id)
+    plan, left_alone = _undo_plan(session, run, options.reason, options.ticket, console)
+    _tell_left_alone(left_alone, console)
+    if plan is None:
+        raise EmptyPlan(f"Nothing that {run.id} changed is still as it left it, so there is nothing to take back.")
+    if options.output is not None:
+        planning.save(plan, options.output, session, console)
+        return Exit.FINISHED
+    return _confirm_and_carry(session, plan, options.confirm, console)
+
+
+def resume(session: Session, options: Namespace, console: Console) -> Exit:
+    """Go on with a run that waits to start, is paused or was interrupted."""
+    run = _taken_up(session, options.run)
+    begin = session.worker.submit if run.state is RunState.PLANNED else session.worker.resume
+    return carry(session, console, lambda: begin(run.id, who=session.operator))
+
+
+def retry(session: Session, options: Namespace, console: Console) -> Exit:
+    """Try what failed, was not applied or is unknown again; the rest of the run is left alone."""
+    run = _taken_up(session, options.run)
+    if not run.can_retry:
+        raise IllegalTransition(f"{run.id} is {run.state} with nothing to try again.", run_id=run.id)
+    return carry(session, console, lambda: session.worker.retry(run.id, who=session.operator))
+
+
+def cancel(session: Session, options: Namespace, console: Console) -> Exit:
+    """End a live run. One that another process carries is asked to end; what is in flight is settled in any case."""
+    run = _taken_up(session, options.run)
+    if not run.can_cancel:
+        raise IllegalTransition(f"{run.id} is {run.state}{' and being cancelled already' if run.live else ''}.", run_id=run.id)
+
+    def begin() -> Run:
+        session.worker.cancel(run.id, who=session.operator)
+        return session.journal.run(run.id)
+
+    if run.state is RunState.RUNNING:
+        begin()
+        console.row("cancel_asked", run_id=run.id, owner=run.owner)
+        console.say(f"Asked. {plain(run.owner or 'Its worker')} finishes and verifies the calls in flight, then {run.id} ends.")
+        console.hint(f"See it with: python -m lib.runs show {run.id}")
+        return Exit.FINISHED
+    carry(session, console, begin)
+    return Exit.FINISHED if session.journal.run(run.id).state is RunState.CANCELLED else Exit.PARTLY
+
+
+def _taken_up(session: Session, named: str) -> Run:
+    """The run, after the worker has looked for those whose process is gone: such a run is interrupted, not running."""
+    _ = session.worker
+    return session.run(named)
+
+
+def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, console: Console) -> Exit:
+    """Nothing is written before the account, the count and the way to the API are known to be right."""
+    if plan.fingerprint != session.connection.fingerprint:
+        raise OtherConnection(
+            f"This plan was made for another connection ({plan.connection_label}) and never runs against "
+            f"{session.connection.label} with this key. Make a new plan here."
+        )
+    _check_new(session, plan)
+    planning.tell_plan(plan, session, console)
+    check_caps(plan, session.policy, None)  # what can be said without counting the account's customers
+    wanted = len(plan.customers)
+    if confirmed is None:
+        raise PlanError(f"Nothing was done. If this is what you want, say how many: --confirm {wanted}")
+    if confirmed != wanted:
+        raise PlanError(f"Nothing was done: the plan has {count(wanted, 'customer')}, --confirm said {confirmed:,}.")
+    _reach(session, plan)
+    check_caps(plan, session.policy, session.active_total if plan.action is Action.DEACTIVATE else None)
+
+    def begin() -> Run:
+        run = session.journal.record(plan, session.now())
+        console.row("recorded", run_id=run.id, plan_hash=plan.hash)
+        console.hint(f"Recorded as {run.id}")
+        return session.worker.submit(run.id, who=session.operator)
+
+    return carry(session, console, begin)
+
+
+def _check_new(session: Session, plan: Plan) -> None:
+    """The journal refuses a second start in any case; this says it before anybody is asked to confirm."""
+    try:
+        run = session.run(f"run_{plan.hash[:16]}")
+    except RunNotFound:
+        return
+    if run.plan_hash == plan.hash:
+        raise AlreadyStarted(f"This plan was already started as {run.id}, which is {run.state}.", run_id=run.id)
+
+
+def _reach(session: Session, plan: Plan) -> None:
+    """One reading shows whether the API answers this key, before a run is recorded. Raises ApiError."""
+    try:
+        session.client.get_customer(plan.ids[0])
+    except NotFound:
+        return  # the run will say so of this customer
+
+
+def _undo_plan(
+    session: Session, run: Run, reason: str, ticket: str, console: Console
+) -> tuple[Plan | None, tuple[LeftAlone, ...]]:
+    if run.fingerprint != session.connection.fingerprint:
+        raise OtherConnection
+    steps = list(session.journal.every_step(run.id))
+    ids = [step.customer_id for step in steps if step.after is not None]
+    read_at = session.now()
+    read = read_records(session.client, ids, lambda done: console.progress(f"{done:,} of {len(ids):,} customers read"))
+    current = {customer_id: record for customer_id, record in read.items() if not isinstance(record, ApiError)}
+    found = undo_plan(run, steps, current, read_at)
+    if not found.customers:
+        return None, found.left_alone
+    plan = make_plan(
+        found.customers,
+        action=found.action,
+        reason=reason or f"Undo of {run.id}: {run.reason}",
+        ticket=ticket or run.ticket,
+        filter_text=f"undo of {run.id}",
+        operator=session.operator,
+        fingerprint=session.connection.fingerprint,
+        connection_label=session.connection.label,
+        base_url=session.connection.base_url,
+        undo_of=run.id,
+        now=session.now(),
+    )
+    return plan, found.left_alone
+
+
+def _tell_left_alone(left_alone: tuple[LeftAlone, ...], console: Console) -> None:
+    for one in left_alone:
+        console.row("left_alone", id=one.customer_id, name=one.name, words=one.why)
+    if left_alone:
+        console.say(f"{count(len(left_alone), 'customer')} left alone:")
+    for one in left_alone[:_SHOWN]:
+        console.say(f"  {one.customer_id}  {plain(one.name, 40)}  {plain(one.why)}")
+    if len(left_alone) > _SHOWN:
+        console.say(f"  and {len(left_alone) - _SHOWN:,} more")

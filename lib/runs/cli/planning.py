@@ -1,0 +1,171 @@
+"""`plan`: from a file of ids to a plan file, with each record as it is now."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.avara.models import Customer
+from lib.errors import ApiError, NotFound
+from lib.runs.cli.console import Console, count, plain
+from lib.runs.cli.exits import Exit
+from lib.runs.cli.files import read_ids, write_new
+from lib.runs.cli.records import read_records
+from lib.runs.cli.session import Session
+from lib.runs.model import Action
+from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.runs.policy import Policy, check_caps
+from lib.runs.review import Review, WarningKind, review
+
+#: Of ids left out, and of customers to look at, on lines for people.
+_SHOWN = 10
+
+_WARNINGS = {
+    WarningKind.HAS_USERS: "with users",
+    WarningKind.CHANGED_RECENTLY: "changed recently",
+    WarningKind.NEVER_DATED: "of unknown age",
+}
+
+
+@dataclass(frozen=True)
+class _LeftOut:
+    """An id that is not in the plan, and why: one of the kinds of `_KINDS`."""
+
+    kind: str
+    text: str
+    words: str = ""
+
+
+#: Kind → how it is told, and whether the plan is then not all of what was asked for.
+_KINDS = {
+    "set_aside": ("already as asked, set aside", False),
+    "repeated": ("given more than once, planned once", False),
+    "protected": ("protected, never touched", True),
+    "unknown": ("unknown to the API", True),
+    "unreadable": ("with a record that can't be read", True),
+    "ill_formed": ("no customer ids", True),
+}
+
+
+def plan(session: Session, options: Namespace, console: Console) -> Exit:
+    """Write a plan of those customers of `--ids-file` that are not as asked yet."""
+    listed = read_ids(options.ids_file)
+    console.row("ids", file=str(options.ids_file), ids=len(listed.ids))
+    left_out = [_LeftOut("ill_formed", text) for text in listed.ill_formed]
+    left_out += [_LeftOut("repeated", text) for text in listed.repeated]
+    began = session.now()
+    records = read_records(
+        session.client, listed.ids, lambda read: console.progress(f"{read:,} of {len(listed.ids):,} customers read")
+    )
+    action = Action(options.action)
+    left_out += _set_aside(records, action, session.policy)
+    not_planned = {one.text for one in left_out if one.kind != "repeated"}
+    customers = [
+        PlannedCustomer(record=record, evidence=(f"Listed in {options.ids_file.name}",), read_at=began)
+        for customer_id, record in records.items()
+        if isinstance(record, Customer) and customer_id not in not_planned
+    ]
+    _tell_left_out(left_out, console)
+    made = make_plan(
+        customers,
+        action=action,
+        reason=options.reason,
+        ticket=options.ticket,
+        filter_text=f"{count(len(listed.ids), 'id')} of {options.ids_file.name}",
+        operator=session.operator,
+        fingerprint=session.connection.fingerprint,
+        connection_label=session.connection.label,
+        base_url=session.connection.base_url,
+        now=session.now(),
+        goes_on=options.goes_on or session.policy.canary.goes_on,
+    )
+    check_caps(made, session.policy, None)
+    save(made, options.output, session, console)
+    return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
+
+
+def save(made: Plan, path: Path, session: Session, console: Console) -> None:
+    """Write the plan file and say what it holds and how to start it. Raises PlanError where it can't be written."""
+    write_new(path, made.to_json().encode())
+    tell_plan(made, session, console)
+    console.row("plan_file", file=str(path), plan_hash=made.hash)
+    console.hint(f"Written to {path}. To carry it out: python -m lib.runs apply {path} --confirm {len(made.customers)}")
+
+
+def tell_plan(made: Plan, session: Session, console: Console) -> None:
+    """What the plan will do, to whom, where and why."""
+    reviewed = review(
+        [planned.record for planned in made.customers], made.action, session.now(), recent_days=session.policy.recent_days
+    )
+    console.row(
+        "plan",
+        **made.model_dump(mode="json", exclude={"customers"}),
+        plan_hash=made.hash,
+        customers=len(made.customers),
+        users_affected=made.users_affected,
+        caps=session.policy.caps.model_dump(),
+        canary=session.policy.canary.of(len(made.customers)),
+        warnings={kind.value: reviewed.counted(kind) for kind in WarningKind},
+    )
+    act = f"{made.action.value.capitalize()} {count(len(made.customers), 'customer')}"
+    console.say(f"{act} of {plain(made.connection_label)} ({plain(made.base_url)})")
+    console.say(f"  users affected  {made.users_affected:,}")
+    console.say(f"  reason          {plain(made.reason, 500)}")
+    for name, value in (("ticket", made.ticket), ("picked by", made.filter_text), ("takes back", made.undo_of)):
+        if value:
+            console.say(f"  {name:<15} {plain(value)}")
+    console.say(f"  planned         {made.created_at:%Y-%m-%d %H:%M} UTC by {plain(made.operator)}")
+    console.say(f"  caps            {_caps(session.policy, made)}")
+    console.say(f"  plan hash       {made.hash}")
+    _tell_customers(reviewed, console)
+
+
+def _tell_customers(reviewed: Review, console: Console) -> None:
+    looks = [f"{reviewed.counted(kind):,} {words}" for kind, words in _WARNINGS.items() if reviewed.counted(kind)]
+    console.say(f"  look at         {', '.join(looks) or 'nothing stands out'}")
+    for item in reviewed.items[:_SHOWN]:
+        words = "; ".join(warning.words for warning in item.warnings)
+        console.say(f"    {item.customer.id}  {plain(item.customer.name, 50)}{f'  ({words})' if words else ''}")
+    if len(reviewed.items) > _SHOWN:
+        console.say(f"    and {len(reviewed.items) - _SHOWN:,} more; the plan file has all of them")
+
+
+def _caps(policy: Policy, made: Plan) -> str:
+    """What one run may affect at most, and whether this one holds after its first steps."""
+    caps = policy.caps
+    told = f"at most {caps.max_customers:,} customers, {caps.max_users:,} users"
+    if made.action is Action.DEACTIVATE:
+        told += f", {caps.max_percent:g} % of the active customers"
+    canary = policy.canary.of(len(made.customers))
+    if canary is None:
+        return told
+    then = "goes on if all are verified" if made.goes_on else "holds until somebody resumes it"
+    return f"{told}; after the first {canary:,} the run {then}"
+
+
+def _set_aside(records: dict[str, Customer | ApiError], action: Action, policy: Policy) -> Iterable[_LeftOut]:
+    for customer_id, record in records.items():
+        if isinstance(record, NotFound):
+            yield _LeftOut("unknown", customer_id)
+        elif isinstance(record, ApiError):
+            yield _LeftOut("unreadable", customer_id, record.message)
+        elif record.is_active == action.wants_active:
+            yield _LeftOut("set_aside", customer_id, record.name)
+        elif why := policy.protected.why(record):
+            yield _LeftOut("protected", customer_id, f"{record.name}: {why}")
+
+
+def _tell_left_out(left_out: list[_LeftOut], console: Console) -> None:
+    for one in left_out:
+        console.row(one.kind, id=one.text, words=one.words)
+    for kind, (told, _) in _KINDS.items():
+        those = [one for one in left_out if one.kind == kind]
+        if not those:
+            continue
+        console.say(f"{len(those):,} {told}:")
+        for one in those[:_SHOWN]:
+            console.say(f"  {plain(one.text, 60)}{f'  {plain(one.words)}' if one.words else ''}")
+        if len(those) > _SHOWN:
+            console.say(f"  and {len(those) - _SHOWN:,} more")

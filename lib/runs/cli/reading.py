@@ -1,0 +1,109 @@
+"""`list`, `show`, `verify`, `export`: the commands that change no run (an export is logged)."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from lib.runs.cli.console import Console, ago, count, plain, states
+from lib.runs.cli.exits import Exit
+from lib.runs.cli.files import write_new
+from lib.runs.cli.follow import tell_step
+from lib.runs.cli.session import Session
+from lib.runs.export import Format, export
+from lib.runs.model import Run, StepState
+from lib.runs.receipt import step_facts, summary
+
+#: What is left out of `show` unless asked for: steps that went as asked, or did not come up yet.
+_QUIET = frozenset({StepState.VERIFIED, StepState.PLANNED})
+_SHOWN = 20
+
+
+def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
+    """The newest runs, one a line."""
+    runs = session.journal.runs(options.limit)
+    for run in runs:
+        console.row("run", **summary(run))
+        who = f"{plain(run.operator, 30)}, {ago(run.created_at, session.now())}"
+        console.say(
+            f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
+            f"{plain(run.connection_label, 40)}  {who}{'  needs a person' if run.needs_person else ''}"
+        )
+    if not runs:
+        console.hint("The journal holds no run yet.")
+    return Exit.FINISHED
+
+
+def show(session: Session, options: Namespace, console: Console) -> Exit:
+    """One run, and the steps that a person may want to see; with --steps all of them, or those of one state."""
+    run = session.run(options.run)
+    console.row("run", **summary(run))
+    _tell_run(run, session, console)
+    every = options.steps == "all" or (console.as_json and options.steps is None)
+    wanted = None if every else {StepState(options.steps)} if options.steps else set(StepState) - _QUIET
+    steps = session.journal.every_step(run.id, wanted)
+    number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
+    for shown, step in enumerate(steps):
+        if options.steps is None and not console.as_json and shown == _SHOWN:
+            console.say(f"  and {number - _SHOWN:,} more (--steps shows all)")
+            break
+        console.row("step", **step_facts(step))
+        tell_step(console, step)
+    return Exit.FINISHED
+
+
+def verify(session: Session, _options: Namespace, console: Console) -> Exit:
+    """Check every entry of the log against the one before it."""
+    check = session.journal.verify_chain()
+    console.row("check", ok=check.ok, entries=check.entries, head=check.head, broken_at=check.broken_at, words=check.words)
+    if check.ok:
+        console.say(f"The log is sound: {count(check.entries, 'entry', 'entries')} in order.")
+    else:
+        console.say(f"The log was altered. {plain(check.words)} The {check.entries:,} before it are in order.")
+    console.say(f"Hash of entry {check.entries:,}: {check.head}")
+    return Exit.FINISHED if check.ok else Exit.BROKEN_LOG
+
+
+def export_run(session: Session, options: Namespace, console: Console) -> Exit:
+    """The receipt of a run, to a new file or to the standard output."""
+    run = session.run(options.run)
+    form = Format(options.format or _form_of(options.output))
+    made = export(session.journal, run.id, form, who=session.operator, now=session.now())
+    if options.output is None:
+        console.write_bytes(made.body)
+    else:
+        write_new(options.output, made.body)
+        console.row("receipt", run_id=run.id, file=str(options.output), format=form.value)
+        console.say(f"Written to {options.output}")
+    return Exit.FINISHED
+
+
+def _form_of(output: Path | None) -> str:
+    """As the file's name ends, else CSV."""
+    ending = output.suffix.lower().lstrip(".") if output is not None else ""
+    return ending if ending in set(Format) else Format.CSV
+
+
+def _tell_run(run: Run, session: Session, console: Console) -> None:
+    now = session.now()
+    console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
+    facts = {
+        "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
+        "stands": run.words,
+        "account": f"{run.connection_label} ({run.base_url})",
+        "reason": run.reason,
+        "ticket": run.ticket,
+        "picked by": run.filter_text,
+        "recorded": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC by {run.operator}, {ago(run.created_at, now)}",
+        "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "",
+        "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
+        "carried by": run.owner if run.live else "",
+        "takes back": run.undo_of,
+        "taken back by": run.undone_by,
+        "plan hash": run.plan_hash,
+    }
+    for name, value in facts.items():
+        if value:
+            console.say(f"  {name:<15} {plain(value, 500)}")
+    allowed = {"resume": run.can_resume, "retry": run.can_retry, "cancel": run.can_cancel, "undo": run.can_undo}
+    console.say(f"  {'possible now':<15} {', '.join(name for name, may in allowed.items() if may) or 'export'}")

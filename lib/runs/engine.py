@@ -1,0 +1,193 @@
+"""Carries out one step: read the record, write the intent, call, judge, write the outcome. It decides nothing itself:
+`drift` and the policy say whether to call, `judge` what an answer means, the journal which state may follow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol, Self
+
+from lib.avara.limiter import RetryBudget
+from lib.avara.models import Customer
+from lib.errors import ApiError
+from lib.runs.drift import preflight, protection
+from lib.runs.journal import Journal
+from lib.runs.judge import (
+    INTERRUPTED,
+    LEFT_OPEN,
+    NotSent,
+    ReadBack,
+    Settled,
+    Trouble,
+    judge,
+    judge_read_back,
+    keeping,
+    trouble_of,
+)
+from lib.runs.model import Action, Run, Step, StepState
+from lib.runs.policy import Policy
+
+#: Seconds to wait before each reading of a record whose call left its outcome open.
+READ_BACK_WAITS = (0.2, 0.8, 2.0)
+#: Why a call was not made although its intent had been written.
+LEASE_LOST = "The journal could not be reached for a while, so another process may have this run by now. Nothing was sent."
+
+
+class Answer(Protocol):
+    """What the client returns for a call that changes something."""
+
+    @property
+    def customer(self) -> Customer: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def request_id(self) -> str | None: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+class Client(Protocol):
+    """The part of the API client that a run needs. Every method raises ApiError."""
+
+    def get_customer(self, customer_id: str, /) -> Customer: ...
+    def deactivate(self, customer_id: str, /) -> Answer: ...
+    def reactivate(self, customer_id: str, /) -> Answer: ...
+    def spending(self, budget: RetryBudget, /) -> Self:
+        """The same client, taking each repeat of a request from `budget`."""
+        ...
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the engine works with, wired once by the worker."""
+
+    journal: Journal
+    owner: str
+    now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], object] = time.sleep
+    read_back_waits: Sequence[float] = READ_BACK_WAITS
+    policy: Policy = field(default_factory=Policy)
+    held: Callable[[], bool] = lambda: True  # whether the run's lease can't have run out; see lib/runs/lease.py
+
+
+#: Asked with the freshest record right before its call; the reason why the run must hold instead, or nothing.
+Admit = Callable[[Customer], str]
+
+
+def _everybody(_record: Customer) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call as made: what came of it, and its facts for the journal."""
+
+    outcome: Customer | ApiError
+    status: int | None
+    request_id: str | None
+    seconds: float
+
+
+def carry_out_step(
+    run: Run, step: Step, client: Client, tools: Tools, admit: Admit = _everybody
+) -> tuple[Step, Trouble | None]:
+    """Take a planned step as far as it goes; the step as journalled, and the channel's trouble, if it showed any.
+
+    The step is back in `planned` when the call certainly changed nothing for a reason that is not this customer's, and
+    stays there when `admit` refuses. Trouble is told even where the step could be settled in spite of it.
+    Raises JournalError when the journal can't be written (before the call: it is not made; after it: the step stays
+    `in_flight`, to be read back) or when the step or its run is no longer this worker's.
+    """
+    record, before_call = _look(run, step, client, tools.policy)
+    if isinstance(before_call, NotSent):
+        return step, before_call.trouble
+    if before_call is not None:
+        return _settle(run, step, before_call, tools), None
+    refusal = admit(record)
+    if refusal:
+        return step, Trouble(refusal, at_once=True)
+    step = tools.journal.begin_step(step, owner=tools.owner, now=tools.now(), who=run.operator)
+    if not tools.held():
+        return _settle(run, step, Settled(StepState.PLANNED, LEASE_LOST), tools), Trouble(LEASE_LOST)
+    call = _call(run.action, client, step.customer_id)
+    verdict = judge(run.action, step.customer_id, call.outcome)
+    read_back = isinstance(verdict, ReadBack)
+    if isinstance(verdict, NotSent):
+        verdict = Settled(StepState.PLANNED, verdict.trouble.words, trouble=verdict.trouble)
+    elif isinstance(verdict, ReadBack):
+        verdict = _read_back(run.action, step.customer_id, verdict, client, tools)
+    trouble = trouble_of(call.outcome) if isinstance(call.outcome, ApiError) else None
+    return _settle(run, step, verdict, tools, call, read_back=read_back), verdict.trouble or trouble
+
+
+def _look(run: Run, step: Step, client: Client, policy: Policy) -> tuple[Customer, Settled | NotSent | None]:
+    """The freshest record there is, and what stands in the way of the call, if anything does."""
+    protected = protection(step.before, policy)
+    if protected is not None or not policy.preflight:
+        return step.before, protected
+    read = _read(client, step.customer_id)
+    return read if isinstance(read, Customer) else step.before, preflight(run.action, step.before, read, policy)
+
+
+def read_back_step(run: Run, step: Step, client: Client, tools: Tools, *, again: bool = False) -> tuple[Step, Trouble | None]:
+    """Settle a step that is `in_flight` (left by a dead process) or `unknown` by reading its record; nothing is sent.
+
+    `again`: a person asked for another try, so a step found not applied is planned once more.
+    """
+    open_case = ReadBack(INTERRUPTED if step.state is StepState.IN_FLIGHT else LEFT_OPEN)
+    verdict = _read_back(run.action, step.customer_id, open_case, client, tools)
+    settled = _settle(run, step, verdict, tools)
+    if again and settled.state is StepState.NOT_APPLIED:
+        settled = _settle(run, settled, Settled(StepState.PLANNED, settled.words), tools)
+    return settled, verdict.trouble
+
+
+def _read_back(action: Action, customer_id: str, open_case: ReadBack, client: Client, tools: Tools) -> Settled:
+    waits = tools.read_back_waits
+    for number, wait in enumerate(waits, start=1):
+        tools.sleep(wait)
+        settled = judge_read_back(action, customer_id, open_case.why, _read(client, customer_id), len(waits) - number)
+        if settled is not None:
+            return keeping(settled, open_case.seen)
+    raise ValueError("read_back_waits must not be empty")
+
+
+def _settle(
+    run: Run, step: Step, verdict: Settled, tools: Tools, call: _Call | None = None, *, read_back: bool = False
+) -> Step:
+    return tools.journal.settle_step(
+        step,
+        verdict.state,
+        owner=tools.owner,
+        read_back=read_back,
+        now=tools.now(),
+        who=run.operator,
+        words=verdict.words,
+        after=verdict.after,
+        status=call.status if call else None,
+        request_id=call.request_id if call else None,
+        seconds=call.seconds if call else None,
+    )
+
+
+def _read(client: Client, customer_id: str) -> Customer | ApiError:
+    try:
+        return client.get_customer(customer_id)
+    except ApiError as exc:
+        return exc
+
+
+def _call(action: Action, client: Client, customer_id: str) -> _Call:
+    began = time.monotonic()
+    try:
+        answer = client.deactivate(customer_id) if action is Action.DEACTIVATE else client.reactivate(customer_id)
+    except ApiError as exc:
+        return _Call(exc, exc.status, exc.request_id, time.monotonic() - began)
+    return _Call(answer.customer, answer.status, answer.request_id, answer.seconds)

@@ -1,0 +1,51 @@
+"""Receipts as files. That somebody took one is written in the log before the file is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from lib.runs import receipt
+from lib.runs.journal import Journal
+from lib.runs.receipt_page import to_html
+
+
+class Format(StrEnum):
+    """The forms of a receipt, named as their files end."""
+
+    CSV = "csv"  # for people: safe in spreadsheets
+    JSONL = "jsonl"  # for machines: exact
+    HTML = "html"  # to print
+
+    @property
+    def mime(self) -> str:
+        return {Format.CSV: "text/csv", Format.JSONL: "application/x-ndjson", Format.HTML: "text/html"}[self]
+
+
+@dataclass(frozen=True)
+class ReceiptFile:
+    """A receipt as made: its name for a download, its type and its bytes."""
+
+    name: str
+    mime: str
+    body: bytes
+
+
+def export(journal: Journal, run_id: str, form: Format, *, who: str, now: datetime) -> ReceiptFile:
+    """Log the export, then make the receipt, which tells of that entry too.
+
+    Raises RunNotFound, or JournalUnavailable when the export can't be logged: then there is no receipt.
+    """
+    journal.run(run_id)
+    journal.note(run_id, "export", now=now, who=who, format=form.value)
+    run = journal.run(run_id)
+    match form:
+        case Format.CSV:
+            body = receipt.to_csv(run, journal.every_step(run_id))
+        case Format.JSONL:
+            body = receipt.to_jsonl(run, journal.every_step(run_id), journal.entries(run_id))
+        case Format.HTML:
+            entries, check = journal.entries(run_id), journal.verify_chain()
+            body = to_html(run, journal.every_step(run_id), entries, check, made_at=now)
+    return ReceiptFile(f"receipt-{run_id}.{form.value}", form.mime, body)

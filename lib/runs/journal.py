@@ -1,0 +1,277 @@
+"""The journal: every run, step and log entry, in one database, SQLite or PostgreSQL. All SQL is in the modules `journal*`.
+
+Every write is one transaction that moves a state and appends to the log. A move is guarded in its WHERE by the state it
+starts from, so of two writers exactly one wins and the other hears IllegalTransition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, RunNotFound, RunsOverlap
+from lib.runs.journal_log import ITSELF
+from lib.runs.journal_steps import JournalSteps
+from lib.runs.journal_tables import database_now, holds, plans, record_json, runs, steps
+from lib.runs.model import LIVE, RETRYABLE, Hold, Run, RunState, StepState, run_states_before
+from lib.runs.plan import Plan
+
+_T = TypeVar("_T")
+_BATCH = 1000
+
+#: Seconds that a lease holds unless it is renewed: long enough for a slow database, short enough to wait for.
+LEASE_SECONDS = 15.0
+
+_RUN_EVENTS = {
+    RunState.PAUSED: "pause",
+    RunState.INTERRUPTED: "interrupt",
+    RunState.FINISHED: "finish",
+    RunState.CANCELLED: "cancel",
+}
+
+
+class Journal(JournalSteps):
+    """The opened journal, for any number of threads and processes. Writing raises JournalUnavailable if it can't be written."""
+
+    def record(self, plan: Plan, now: datetime) -> Run:
+        """Write the run of `plan`, all its steps and its hold on their customers; nothing is called yet.
+
+        Raises AlreadyStarted (with `run_id`) for a plan that has a run, RunsOverlap (with `run_id`) when a live run of the
+        same connection holds one of its customers, RunNotFound or OtherConnection for an undo of a run that is not here.
+        """
+        run_id = f"run_{plan.hash[:16]}"
+        try:
+            with self._write() as writing:
+                db = writing.db
+                _check_undo(db, plan)
+                db.execute(insert(runs).values(**_run_row(run_id, plan, now)))
+                db.execute(insert(plans).values(run_id=run_id, body=plan.to_json()))
+                for rows in _batches(_step_rows(run_id, plan)):
+                    db.execute(insert(steps), rows)
+                self._hold(db, run_id, plan.fingerprint, plan.ids)
+                if plan.undo_of is not None:
+                    db.execute(update(runs).where(runs.c.id == plan.undo_of).values(undone_by=run_id))
+                    writing.log(plan.undo_of, "undo", who=plan.operator, now=now, payload={"undone_by": run_id})
+                writing.log(run_id, "planned", who=plan.operator, now=now, payload=_told_of(plan))
+        except IntegrityError as exc:
+            raise self._standing_in_the_way(plan.hash, plan.fingerprint, plan.ids) from exc
+        return self.run(run_id)
+
+    def start(
+        self,
+        run_id: str,
+        *,
+        owner: str,
+        now: datetime,
+        who: str,
+        cancelling: bool = False,
+        canary: int | None = None,
+        lease: float = LEASE_SECONDS,
+    ) -> Run:
+        """planned, paused or interrupted → running, carried by `owner` for `lease` seconds unless renewed.
+
+        `cancelling`: only to settle what was in flight.
+        `canary` is how many first steps the run holds after; it counts at the first start only.
+        """
+        before = run_states_before(RunState.RUNNING) - {RunState.FINISHED}
+        with self._write() as writing:
+            db = writing.db
+            started = db.execute(select(runs.c.started_at).where(runs.c.id == run_id)).scalar()
+            requested = "cancel" if cancelling else None
+            values = _carried_by(owner, lease) | {"requested": requested, "started_at": started or now}
+            if started is None:
+                values["canary"] = canary
+            self._move_run(db, run_id, RunState.RUNNING, before=before, values=values)
+            payload = {"owner": owner, "requested": requested, "canary": canary}
+            writing.log(run_id, "resume" if started else "approved", who=who, now=now, payload=payload)
+        return self.run(run_id)
+
+    def retry(self, run_id: str, *, owner: str, now: datetime, who: str, lease: float = LEASE_SECONDS) -> Run:
+        """finished → running: failed and not applied steps become planned again, unknown ones wait to be read back.
+
+        Raises RunsOverlap when another live run holds one of these customers by now.
+        """
+        again = RETRYABLE - {StepState.UNKNOWN}
+        fingerprint, ids = "", []
+        try:
+            with self._write() as writing:
+                db = writing.db
+                values = _carried_by(owner, lease) | {"requested": None, "finished_at": None}
+                self._move_run(db, run_id, RunState.RUNNING, before={RunState.FINISHED}, values=values)
+                fingerprint = db.execute(select(runs.c.fingerprint).where(runs.c.id == run_id)).scalar_one()
+                chosen = steps.c.run_id == run_id, steps.c.state.in_(RETRYABLE)
+                ids = list(db.execute(select(steps.c.customer_id).where(*chosen)).scalars())
+                self._hold(db, run_id, fingerprint, ids)
+                db.execute(
+                    update(steps)
+                    .where(steps.c.run_id == run_id, steps.c.state.in_(again))
+                    .values(state=StepState.PLANNED, settled_at=None)
+                )
+                writing.log(run_id, "retry", who=who, now=now, payload={"owner": owner, "steps": len(ids)})
+        except IntegrityError as exc:
+            raise self._standing_in_the_way("", fingerprint, ids) from exc
+        return self.run(run_id)
+
+    def request(self, run_id: str, what: str, *, now: datetime, who: str) -> None:
+        """Ask whoever carries a running run to "pause" or "cancel" it once the calls in flight are settled."""
+        with self._write() as writing:
+            db = writing.db
+            guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING)
+            if db.execute(guarded.values(requested=what)).rowcount != 1:
+                raise self._refuse(db, run_id, RunState.PAUSED if what == "pause" else RunState.CANCELLED)
+            writing.log(run_id, f"{what} asked", who=who, now=now, payload={})
+
+    def end(
+        self,
+        run_id: str,
+        to: RunState,
+        *,
+        words: str,
+        now: datetime,
+        who: str,
+        owner: str | None = None,
+        hold: Hold | None = None,
+    ) -> Run:
+        """running → paused, interrupted, finished or cancelled; only if `owner` carries it, where one is given.
+
+        `hold` is what holds a paused run. A hold for the canary is the only one: the run goes on without it afterwards.
+        """
+        over = to not in LIVE
+        with self._write() as writing:
+            db = writing.db
+            values = {"words": words, "requested": None, "hold": hold, "lease_until": 0, "finished_at": now if over else None}
+            if hold is Hold.CANARY:
+                values["canary"] = None
+            carried = () if owner is None else (runs.c.owner == owner,)
+            self._move_run(db, run_id, to, *carried, before={RunState.RUNNING}, values=values)
+            event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
+            writing.log(run_id, event, who=who, now=now, payload={"words": words, "hold": hold})
+        return self.run(run_id)
+
+    def pass_canary(self, run_id: str, *, words: str, now: datetime, who: str, owner: str) -> None:
+        """Note that a running run goes on by itself after its canary; it holds for it no more."""
+        with self._write() as writing:
+            db = writing.db
+            guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING, runs.c.owner == owner)
+            if db.execute(guarded.values(canary=None)).rowcount != 1:
+                raise self._refuse(db, run_id, RunState.RUNNING)
+            writing.log(run_id, "canary", who=who, now=now, payload={"words": words, "hold": None})
+
+    def cancel(self, run_id: str, *, words: str, now: datetime, who: str) -> Run:
+        """planned, paused or interrupted → cancelled, for a run that nobody carries and that has nothing in flight."""
+        before = run_states_before(RunState.CANCELLED) - {RunState.RUNNING}
+        with self._write() as writing:
+            db = writing.db
+            self._move_run(db, run_id, RunState.CANCELLED, before=before, values={"words": words, "finished_at": now})
+            writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload={"words": words})
+        return self.run(run_id)
+
+    def renew(self, owner: str, lease: float) -> int:
+        """Let the leases of `owner` hold for `lease` seconds from now, by the database's clock; how many there are."""
+        mine = update(runs).where(runs.c.owner == owner, runs.c.state == RunState.RUNNING)
+        with self._write() as writing:
+            return writing.db.execute(mine.values(lease_until=database_now() + lease)).rowcount
+
+    def interrupt(self, run: Run, *, words: str, now: datetime) -> Run:
+        """running → interrupted, for a run whose lease has run out. Raises IllegalTransition when it was renewed after all."""
+        values = {"words": words, "requested": None, "hold": None, "lease_until": 0}
+        with self._write() as writing:
+            expired = runs.c.lease_until < database_now(), runs.c.owner == run.owner
+            self._move_run(writing.db, run.id, RunState.INTERRUPTED, *expired, before={RunState.RUNNING}, values=values)
+            payload = {"words": words, "owner": run.owner}
+            writing.log(run.id, _RUN_EVENTS[RunState.INTERRUPTED], who=ITSELF, now=now, payload=payload)
+        return self.run(run.id)
+
+    def _move_run(
+        self,
+        db: Connection,
+        run_id: str,
+        to: RunState,
+        *only_if: ColumnElement[bool],
+        before: Iterable[RunState],
+        values: dict[str, Any],
+    ) -> None:
+        guarded = update(runs).where(runs.c.id == run_id, runs.c.state.in_(tuple(before)), *only_if)
+        if db.execute(guarded.values(state=to, **values)).rowcount != 1:
+            raise self._refuse(db, run_id, to)
+        if to not in LIVE:
+            db.execute(holds.delete().where(holds.c.run_id == run_id))
+
+    @staticmethod
+    def _hold(db: Connection, run_id: str, fingerprint: str, ids: Iterable[str]) -> None:
+        rows = ({"fingerprint": fingerprint, "customer_id": id_.lower(), "run_id": run_id} for id_ in ids)
+        for batch in _batches(rows):
+            db.execute(insert(holds), batch)
+
+    def _standing_in_the_way(
+        self, plan_hash: str, fingerprint: str, ids: Iterable[str]
+    ) -> AlreadyStarted | RunsOverlap | JournalUnavailable:
+        """Which run made the database refuse an insert."""
+        with self._read() as db:
+            same = db.execute(select(runs.c.id).where(runs.c.plan_hash == plan_hash)).scalar()
+            if same is not None:
+                return AlreadyStarted(run_id=same)
+            for batch in _batches(iter([id_.lower() for id_ in ids])):
+                query = select(holds.c.run_id).where(holds.c.fingerprint == fingerprint, holds.c.customer_id.in_(batch))
+                other = db.execute(query.limit(1)).scalar()
+                if other is not None:
+                    return RunsOverlap(
+                        f"{other} has not ended and holds some of these customers. Wait for it, or cancel it first.",
+                        run_id=other,
+                    )
+        return JournalUnavailable("The journal refused this run for a reason that is gone by now. Try again.")
+
+
+def _carried_by(owner: str, lease: float) -> dict[str, Any]:
+    return {"owner": owner, "lease_until": database_now() + lease, "hold": None, "words": ""}
+
+
+def _run_row(run_id: str, plan: Plan, now: datetime) -> dict[str, Any]:
+    same = ("action", "connection_label", "fingerprint", "base_url", "operator", "reason", "ticket", "filter_text")
+    told = {name: getattr(plan, name) for name in (*same, "undo_of", "goes_on")}
+    return told | {
+        "id": run_id,
+        "state": RunState.PLANNED,
+        "plan_hash": plan.hash,
+        "size": len(plan.customers),
+        "created_at": now,
+    }
+
+
+def _step_rows(run_id: str, plan: Plan) -> Iterator[dict[str, Any]]:
+    for position, planned in enumerate(plan.customers):
+        record = planned.record
+        yield {
+            "run_id": run_id,
+            "position": position,
+            "customer_id": record.id,
+            "name": record.name,
+            "state": StepState.PLANNED,
+            "before": record_json(record),
+        }
+
+
+def _check_undo(db: Connection, plan: Plan) -> None:
+    if plan.undo_of is None:
+        return
+    fingerprint = db.execute(select(runs.c.fingerprint).where(runs.c.id == plan.undo_of)).scalar()
+    if fingerprint is None:
+        raise RunNotFound("The run that this plan would undo is not in this journal.")
+    if fingerprint != plan.fingerprint:
+        raise OtherConnection
+
+
+def _told_of(plan: Plan) -> dict[str, Any]:
+    """What the log says of a plan: all but the customers, which its hash binds."""
+    told = plan.model_dump(mode="json", exclude={"customers"})
+    return told | {"plan_hash": plan.hash, "customers": len(plan.customers), "users_affected": plan.users_affected}
+
+
+def _batches(rows: Iterator[_T]) -> Iterator[list[_T]]:
+    while batch := list(islice(rows, _BATCH)):
+        yield batch

@@ -1,0 +1,176 @@
+"""How steps move: the intent before the call, the outcome after it. Many threads share a transaction (see `group`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Update, bindparam, exists, update
+from sqlalchemy.exc import DataError, IntegrityError
+
+from lib.avara.models import Customer
+from lib.errors import JournalUnavailable
+from lib.runs.group import GroupCommit
+from lib.runs.journal_log import JournalLog, Writing
+from lib.runs.journal_tables import record_json, runs, steps
+from lib.runs.model import RunState, Step, StepState, check
+
+# Built once: putting a statement together costs more than running it. Parameters that are no bindparam are columns to set.
+_MOVE_STEP = update(steps).where(
+    steps.c.run_id == bindparam("of_run"), steps.c.position == bindparam("at"), steps.c.state == bindparam("seen")
+)
+_BEGIN_STEP = _MOVE_STEP.where(
+    exists().where(
+        runs.c.id == bindparam("of_run"),
+        runs.c.state == RunState.RUNNING,
+        runs.c.owner == bindparam("mine"),
+        runs.c.requested.is_(None),
+    )
+)
+_SETTLE_STEP = _MOVE_STEP.where(exists().where(runs.c.id == bindparam("of_run"), runs.c.owner == bindparam("mine")))
+
+_KEPT = ("state", "words", "status", "request_id", "seconds", "settled_at")
+
+
+@dataclass(frozen=True)
+class _Move:
+    """A guarded update of one step, and the entries (event, payload) that tell of it."""
+
+    statement: Update
+    values: dict[str, Any]
+    told: tuple[tuple[str, dict[str, Any]], ...]
+    step: Step  # as it will be
+    who: str
+    now: datetime
+
+    def write(self, writing: Writing) -> None:
+        for event, payload in self.told:
+            writing.log(self.step.run_id, event, who=self.who, now=self.now, payload=payload, customer_id=self.step.customer_id)
+
+
+class _NotAll(Exception):
+    """Some update of a group found its step, or its run, changed meanwhile."""
+
+
+class JournalSteps(JournalLog):
+    """The journal's steps."""
+
+    def __init__(self, where: str | Path, *, version: str = "", patience: float = 10.0) -> None:
+        super().__init__(where, version=version, patience=patience)
+        self._together = GroupCommit(self._move_steps)
+
+    def begin_step(self, step: Step, *, owner: str, now: datetime, who: str) -> Step:
+        """Write the intent to call: planned → in_flight. The call may be made only once this has returned.
+
+        Guarded by the run as well: it must still be running and carried by `owner`, so a worker that lost its run to
+        another process sends nothing more, and nobody must have asked for a pause or the end.
+        """
+        check(step.state, StepState.IN_FLIGHT)
+        begun = replace(step, state=StepState.IN_FLIGHT, attempts=step.attempts + 1, started_at=now, settled_at=None, words="")
+        values = {"state": begun.state, "attempts": begun.attempts, "started_at": now, "settled_at": None, "words": ""}
+        told = ("attempt", {"attempt": begun.attempts, "before": _seen_of(step.before)})
+        self._together.do(_Move(_BEGIN_STEP, _guard(step) | values | {"mine": owner}, (told,), begun, who, now))
+        return begun
+
+    def settle_step(
+        self,
+        step: Step,
+        to: StepState,
+        *,
+        now: datetime,
+        who: str,
+        words: str = "",
+        after: Customer | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        seconds: float | None = None,
+        read_back: bool = False,
+        owner: str | None = None,
+    ) -> Step:
+        """Write what became of a step. Facts of the call that are None keep what was written before.
+
+        `read_back`: the record was read after the call had left it open, which the log tells apart. Once another worker
+        has taken up the run, `owner` is refused: what happened is then found out by reading back.
+        """
+        check(step.state, to)
+        settled = replace(
+            step,
+            state=to,
+            words=words,
+            after=after or step.after,
+            status=status if status is not None else step.status,
+            request_id=request_id or step.request_id,
+            seconds=round(seconds, 6) if seconds is not None else step.seconds,
+            settled_at=None if to is StepState.PLANNED else now,
+        )
+        values = _guard(step) | {name: getattr(settled, name) for name in _KEPT}
+        values["after"] = record_json(settled.after) if settled.after else None
+        outcome = {"attempt": settled.attempts, "status": status, "request_id": request_id, "seconds": seconds}
+        verdict = {"state": to, "words": words or None, "observed": _seen_of(after) if after else None}
+        called = seconds is not None or status is not None
+        if called and read_back:
+            told: tuple[tuple[str, dict[str, Any]], ...] = (("result", outcome), ("verify", verdict))
+        elif called:
+            told = ((_event(step, to, "result"), outcome | verdict),)
+        else:
+            told = ((_event(step, to, "verify"), verdict),)
+        statement = _MOVE_STEP if owner is None else _SETTLE_STEP
+        values |= {} if owner is None else {"mine": owner}
+        self._together.do(_Move(statement, values, told, settled, who, now))
+        return settled
+
+    def _move_steps(self, moves: Sequence[_Move]) -> Sequence[Exception | None]:
+        """Carry out a group in one transaction; where one of them can't, each in its own, so that it fails alone."""
+        try:
+            with self._write() as writing:
+                _move_all(writing, moves)
+        except (_NotAll, IntegrityError):
+            return [self._move_step(move) for move in moves]
+        except JournalUnavailable as exc:
+            if not isinstance(exc.__cause__, DataError):  # the journal, not one of the requests, is at fault
+                raise
+            return [self._move_step(move) for move in moves]
+        return [None] * len(moves)
+
+    def _move_step(self, move: _Move) -> Exception | None:
+        try:
+            with self._write() as writing:
+                if writing.db.execute(move.statement, move.values).rowcount != 1:
+                    return self._refuse(writing.db, move.step.run_id, move.step.state)
+                move.write(writing)
+        except JournalUnavailable as exc:
+            return exc
+        except IntegrityError as exc:
+            return self._unavailable("written", exc)
+        return None
+
+
+def _move_all(writing: Writing, moves: Sequence[_Move]) -> None:
+    for statement in (_BEGIN_STEP, _SETTLE_STEP, _MOVE_STEP):
+        rows = [move.values for move in moves if move.statement is statement]
+        if rows and writing.db.execute(statement, rows).rowcount != len(rows):
+            raise _NotAll
+    for move in moves:
+        move.write(writing)
+
+
+def _guard(step: Step) -> dict[str, Any]:
+    """What guards the move of a step: it must still be as the caller saw it."""
+    return {"of_run": step.run_id, "at": step.position, "seen": step.state}
+
+
+def _seen_of(record: Customer) -> dict[str, Any]:
+    """What the log says of a record: never its name or metadata, which may hold anything."""
+    updated = record.updated_at.isoformat() if record.updated_at else None
+    return {"active": record.is_active, "users": record.user_count, "updated": updated}
+
+
+def _event(step: Step, to: StepState, usual: str) -> str:
+    if to is StepState.SKIPPED:
+        return "skip"
+    if to is StepState.PLANNED:
+        return "returned"
+    return "result" if step.state is StepState.PLANNED else usual

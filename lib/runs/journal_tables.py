@@ -1,0 +1,238 @@
+"""The journal's tables, the same on SQLite and PostgreSQL, and how their rows become values.
+
+A change here needs a new file in lib/runs/migrations/versions, and HEAD: a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Double,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    false,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import DDL
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+from lib.avara.models import Customer
+from lib.runs.chain import Entry
+from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
+
+#: The version of these tables: the last one in lib/runs/migrations/versions.
+HEAD = "0002"
+
+
+class UtcText(TypeDecorator[datetime]):
+    """A UTC time as text of fixed width: the same on every database, in the order of time, exact in the hash chain."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # its interface
+        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002  # its interface
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class PlainText(TypeDecorator[str]):
+    """Text from elsewhere. PostgreSQL can hold every character but NUL, which is shown as what it is: not readable."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # its interface
+        return None if value is None else str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+class database_now(FunctionElement[float]):  # noqa: N801  # named as SQL functions are
+    """The database's own clock, in seconds since 1970."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(_element: database_now, _compiler: SQLCompiler, **_: Any) -> str:  # noqa: ANN401  # its interface
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(_element: database_now, _compiler: SQLCompiler, **_: Any) -> str:  # noqa: ANN401  # its interface
+    return "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
+
+
+def _one_of(column: str, values: type[RunState] | type[StepState] | type[Action] | type[Hold]) -> CheckConstraint:
+    listed = ", ".join(f"'{value.value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})")
+
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("plan_hash", String(64), nullable=False, unique=True),  # the same plan never starts twice
+    Column("size", Integer, nullable=False),
+    Column("connection_label", PlainText, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("base_url", PlainText, nullable=False),
+    Column("operator", PlainText, nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("ticket", PlainText, nullable=False),
+    Column("filter_text", PlainText, nullable=False),
+    Column("created_at", UtcText, nullable=False),
+    Column("started_at", UtcText),
+    Column("finished_at", UtcText),
+    Column("undo_of", String(40), ForeignKey("runs.id")),
+    Column("undone_by", String(40), ForeignKey("runs.id")),
+    Column("owner", Text),
+    Column("lease_until", Double, nullable=False, server_default="0"),  # by database_now; 0 where nobody carries the run
+    Column("requested", String(8)),
+    Column("hold", String(8)),
+    Column("canary", Integer),  # hold after so many first steps; nothing once that is done with
+    Column("goes_on", Boolean, nullable=False, server_default=false()),  # without a person, if they are all verified
+    Column("words", PlainText, nullable=False, default=""),
+    _one_of("state", RunState),
+    _one_of("action", Action),
+    CheckConstraint("requested IN ('pause', 'cancel')"),
+    _one_of("hold", Hold),
+    Index("runs_newest", "created_at"),
+)
+
+#: The plan whole, apart from `runs` so that listing runs never reads it.
+plans = Table(
+    "plans",
+    metadata,
+    Column("run_id", String(40), ForeignKey("runs.id"), primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("run_id", String(40), ForeignKey("runs.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("customer_id", String(36), nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text),
+    Column("words", PlainText, nullable=False, default=""),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("status", Integer),
+    Column("request_id", PlainText),
+    Column("started_at", UtcText),
+    Column("settled_at", UtcText),
+    Column("seconds", Float),
+    PrimaryKeyConstraint("run_id", "position"),
+    UniqueConstraint("run_id", "customer_id"),
+    _one_of("state", StepState),
+    Index("steps_by_state", "run_id", "state", "position"),
+    Index("steps_by_customer", "customer_id"),
+)
+
+#: Which live run holds which customer: the primary key forbids that two hold one.
+holds = Table(
+    "holds",
+    metadata,
+    Column("fingerprint", String(64), nullable=False),
+    Column("customer_id", String(36), nullable=False),
+    Column("run_id", String(40), ForeignKey("runs.id"), nullable=False),
+    PrimaryKeyConstraint("fingerprint", "customer_id"),
+    Index("holds_by_run", "run_id"),
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", String(40), nullable=False),
+    Column("at", UtcText, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("customer_id", String(36)),
+    Column("who", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("context_id", String(64)),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("log_by_run", "run_id", "seq"),
+)
+
+#: What many entries share (who was asked how, where, why), once each, under the SHA-256 of its text.
+log_contexts = Table("log_contexts", metadata, Column("id", String(64), primary_key=True), Column("body", Text, nullable=False))
+
+#: One row: where the log ends. Writers lock it, so entries get their numbers one after the other; a log cut short shows.
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+
+def _ddl(statement: str, dialect: str) -> Any:  # noqa: ANN401  # SQLAlchemy left it untyped
+    return DDL(statement).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
+
+
+_SQLITE_GUARD = "CREATE TRIGGER {0}_no_{1} BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
+_POSTGRESQL_REFUSAL = (
+    "CREATE FUNCTION log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'the log is append-only' USING ERRCODE = 'restrict_violation'; END $$"
+)
+_POSTGRESQL_GUARD = "CREATE TRIGGER {0}_no_{1} BEFORE {1} ON {0} FOR EACH STATEMENT EXECUTE FUNCTION log_is_append_only()"
+event.listen(metadata, "before_create", _ddl(_POSTGRESQL_REFUSAL, "postgresql"))
+for _table in (log, log_contexts):
+    for _verb in ("UPDATE", "DELETE"):
+        event.listen(_table, "after_create", _ddl(_SQLITE_GUARD.format(_table.name, _verb), "sqlite"))
+    for _verb in ("UPDATE", "DELETE", "TRUNCATE"):
+        event.listen(_table, "after_create", _ddl(_POSTGRESQL_GUARD.format(_table.name, _verb), "postgresql"))
+
+
+def to_step(row: Row[Any]) -> Step:
+    told = dict(row._mapping)
+    told["state"] = StepState(told["state"])
+    told["before"] = Customer.model_validate_json(told["before"])
+    told["after"] = None if told["after"] is None else Customer.model_validate_json(told["after"])
+    return Step(**told)
+
+
+def to_run(row: Row[Any], totals: Totals) -> Run:
+    told = dict(row._mapping)
+    del told["size"], told["lease_until"]
+    told["state"], told["action"] = RunState(told["state"]), Action(told["action"])
+    told["hold"] = Hold(told["hold"]) if told["hold"] else None
+    return Run(**told, totals=totals)
+
+
+def to_entry(row: Row[*tuple[Any, ...]]) -> Entry:
+    return Entry(**row._mapping)
+
+
+def record_json(record: Customer) -> str:
+    """A record as the API would write it."""
+    return record.model_dump_json(by_alias=True)

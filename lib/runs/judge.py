@@ -1,0 +1,137 @@
+"""What an answer, or the lack of one, says about a step. Pure: the engine asks, and obeys.
+
+The status code proves nothing (the API's own example of a deactivation answers 200 with `isActive: true`); only a record
+with the right id that says what was asked for does. Where the answer does not hold one, the record is read back, several
+times: reads may lag, and a call that timed out may still be under way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lib.avara.models import Customer
+from lib.errors import (
+    ApiError,
+    BadAnswer,
+    Conflict,
+    NoAnswer,
+    NotAuthorized,
+    NotFound,
+    RateLimited,
+    Rejected,
+    ServiceBroken,
+    Unreachable,
+)
+from lib.runs.model import Action, StepState
+
+#: Seconds: a run that the API asks to wait for longer pauses and says so, instead of waiting.
+LONGEST_WAIT = 60.0
+
+#: The `why` of a step that a dead process left in flight.
+INTERRUPTED = "The run was interrupted while this call was under way."
+#: The `why` of a step whose call is long over and could not be read back then.
+LEFT_OPEN = "An earlier call left the outcome open."
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The step ends in `state`. `words` say why unless it is verified; `after` is the record last read, if any."""
+
+    state: StepState
+    words: str = ""
+    after: Customer | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """The outcome is open: read the record. `why` says what the call brought; `seen` is the record it showed, if any."""
+
+    why: str
+    seen: Customer | None = None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The way to the API, not this customer, is at fault. `at_once`: nothing else can succeed either, hold the run now."""
+
+    words: str
+    at_once: bool = False
+    wait: float = 0.0  # seconds that the API asked us to wait
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """The call certainly changed nothing, for a reason that is not this customer's: the step is still to be done."""
+
+    trouble: Trouble
+
+
+def judge(action: Action, customer_id: str, answer: Customer | ApiError) -> Settled | ReadBack | NotSent:
+    """What the answer to the call (the record it shows, or the error it ended in) means for the step."""
+    if isinstance(answer, Customer):
+        if not _same(answer.id, customer_id):
+            return ReadBack("The answer was about another customer.")
+        if answer.is_active == action.wants_active:
+            return Settled(StepState.VERIFIED, after=answer)
+        return ReadBack(f"The API said yes, but its answer showed the customer {_activity(answer)}.", seen=answer)
+    trouble = trouble_of(answer)
+    if trouble is not None and not answer.may_have_applied:
+        return NotSent(trouble)
+    if isinstance(answer, Rejected) and not isinstance(answer, Conflict):
+        return Settled(StepState.FAILED, answer.message)
+    return ReadBack(_brought(answer))
+
+
+def judge_read_back(action: Action, customer_id: str, why: str, read: Customer | ApiError, tries_left: int) -> Settled | None:
+    """What a reading after the call means; None asks for another one. `why` says what the call itself had brought."""
+    if isinstance(read, Customer) and not _same(read.id, customer_id):
+        read = BadAnswer("The API sent the record of another customer.")
+    if isinstance(read, Customer) and read.is_active == action.wants_active:
+        return Settled(StepState.VERIFIED, after=read)
+    if isinstance(read, NotFound):
+        return Settled(StepState.FAILED, f"{why} Read back, the API knows no such customer any more.")
+    if tries_left > 0 and not isinstance(read, NotAuthorized):
+        return None
+    if isinstance(read, Customer):
+        return Settled(StepState.NOT_APPLIED, f"{why} Read back, the record is still {_activity(read)}.", after=read)
+    return Settled(StepState.UNKNOWN, f"{why} It could not be read back: {read.message}", trouble=trouble_of(read))
+
+
+def trouble_of(error: ApiError) -> Trouble | None:
+    """The channel trouble that an error is a sign of; None where it says something about the one customer."""
+    match error:
+        case NotAuthorized():
+            return Trouble(error.message, at_once=True)
+        case Unreachable() | RateLimited() | NoAnswer() | ServiceBroken():
+            wait = error.retry_after or 0.0
+            return Trouble(error.message, at_once=wait > LONGEST_WAIT, wait=wait)
+    return None
+
+
+def keeping(settled: Settled, seen: Customer | None) -> Settled:
+    """`settled`, showing at least the record that the call's own answer showed."""
+    return settled if settled.after is not None or seen is None else replace(settled, after=seen)
+
+
+def _brought(error: ApiError) -> str:
+    match error:
+        case NoAnswer():
+            return "The call was sent but no usable answer came back."
+        case ServiceBroken():
+            return (
+                f"The API failed while answering (status {error.status})."
+                if error.status
+                else "The API failed while answering."
+            )
+        case Conflict():
+            return f"The API refused the call: {error.message}"
+    return f"The answer to the call can't be read: {error.message}"
+
+
+def _same(one: str, other: str) -> bool:
+    return one.lower() == other.lower()
+
+
+def _activity(record: Customer) -> str:
+    return "active" if record.is_active else "inactive"

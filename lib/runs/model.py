@@ -1,0 +1,235 @@
+"""Runs and steps as frozen values, and the one table that says which state may follow which.
+
+The engine and the journal only obey these tables; nothing else decides about states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+
+from lib.avara.models import Customer
+from lib.errors import IllegalTransition
+
+
+class Person(str):
+    """Somebody's name as the log copies it, and how that name is known: by a login, say, or as the server's own user."""
+
+    __slots__ = ("known",)
+    known: str
+
+    def __new__(cls, name: str, known: str) -> Person:
+        person = super().__new__(cls, name)
+        person.known = known
+        return person
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # what copies are made from; str has one part
+        return str(self), self.known
+
+
+class Action(StrEnum):
+    """What a plan asks for."""
+
+    DEACTIVATE = "deactivate"
+    REACTIVATE = "reactivate"
+
+    @property
+    def wants_active(self) -> bool:
+        """What `is_active` must say once this action has been applied."""
+        return self is Action.REACTIVATE
+
+    @property
+    def opposite(self) -> Action:
+        return Action.DEACTIVATE if self is Action.REACTIVATE else Action.REACTIVATE
+
+
+class StepState(StrEnum):
+    """Where one customer of a run stands."""
+
+    PLANNED = "planned"  # not started: nothing was sent
+    IN_FLIGHT = "in_flight"  # the intent is written; a call may have gone out
+    VERIFIED = "verified"  # the record, read after the call, says what was asked for
+    NOT_APPLIED = "not_applied"  # the record, read after the call, does not say so; may be tried again
+    SKIPPED = "skipped"  # no call was needed or wise; `words` say why
+    FAILED = "failed"  # refused or gone; nothing was changed
+    UNKNOWN = "unknown"  # a call may have gone out and the record could not be read since
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    PAUSED = "paused"  # a person, or trouble with the API, holds it
+    INTERRUPTED = "interrupted"  # its process ended in the middle
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class Hold(StrEnum):
+    """What holds a paused run."""
+
+    PERSON = "person"  # asked for it
+    CANARY = "canary"  # the first steps are done; a person looks at their records before the others follow
+    BREAKER = "breaker"  # trouble on the way to the API, or inside Express Ops
+    CAP = "cap"  # fresh records show that more would be affected than the settings allow
+
+
+#: Which step state may follow which. `verified` and `skipped` are final: no customer is called again after them.
+STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
+    # the call is about to be made; or the record, read right before, makes it needless or impossible
+    StepState.PLANNED: frozenset({StepState.IN_FLIGHT, StepState.SKIPPED, StepState.FAILED}),
+    # back to planned only when the request certainly changed nothing (not sent, or refused for everyone)
+    StepState.IN_FLIGHT: frozenset(
+        {StepState.VERIFIED, StepState.NOT_APPLIED, StepState.FAILED, StepState.UNKNOWN, StepState.PLANNED}
+    ),
+    # read back again, later; a step is never sent again straight from unknown
+    StepState.UNKNOWN: frozenset({StepState.VERIFIED, StepState.NOT_APPLIED, StepState.FAILED, StepState.UNKNOWN}),
+    # a person asked to try again
+    StepState.NOT_APPLIED: frozenset({StepState.PLANNED}),
+    StepState.FAILED: frozenset({StepState.PLANNED}),
+    StepState.VERIFIED: frozenset(),
+    StepState.SKIPPED: frozenset(),
+}
+
+#: Which run state may follow which. A cancelled run stays so: what is left of it needs a new plan.
+RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
+    RunState.PLANNED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
+    RunState.RUNNING: frozenset({RunState.PAUSED, RunState.INTERRUPTED, RunState.FINISHED, RunState.CANCELLED}),
+    RunState.PAUSED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
+    RunState.INTERRUPTED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
+    RunState.FINISHED: frozenset({RunState.RUNNING}),  # retry
+    RunState.CANCELLED: frozenset(),
+}
+
+#: A run in one of these holds its customers: no other run may take them.
+LIVE: frozenset[RunState] = frozenset({RunState.PLANNED, RunState.RUNNING, RunState.PAUSED, RunState.INTERRUPTED})
+
+#: Steps that a person may ask to try again (`unknown` is read back first).
+RETRYABLE: frozenset[StepState] = frozenset({StepState.FAILED, StepState.NOT_APPLIED, StepState.UNKNOWN})
+
+
+def check(from_state: StepState | RunState, to_state: StepState | RunState) -> None:
+    """Raise IllegalTransition unless the table of that kind of state lets `to_state` follow `from_state`."""
+    moves: Mapping[StepState, frozenset[StepState]] | Mapping[RunState, frozenset[RunState]]
+    moves, kind = (STEP_MOVES, "step") if isinstance(from_state, StepState) else (RUN_MOVES, "run")
+    if type(from_state) is not type(to_state) or to_state not in moves[from_state]:  # type: ignore[index]  # same kind, tested just before
+        raise IllegalTransition(f"A {kind} that is {from_state} can't become {to_state}. Reload the page to see its state.")
+
+
+def run_states_before(to_state: RunState) -> frozenset[RunState]:
+    """The run states that `to_state` may follow."""
+    return frozenset(state for state, after in RUN_MOVES.items() if to_state in after)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How many steps are in each state. `total` is their sum, so the parts always add up."""
+
+    planned: int = 0
+    in_flight: int = 0
+    verified: int = 0
+    not_applied: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unknown: int = 0
+
+    @classmethod
+    def of(cls, counts: Mapping[StepState, int]) -> Totals:
+        return cls(**{state.value: count for state, count in counts.items()})
+
+    def count(self, state: StepState) -> int:
+        number: int = getattr(self, state.value)
+        return number
+
+    @property
+    def total(self) -> int:
+        return sum(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def settled(self) -> int:
+        """Steps that nobody is about to work on: neither planned nor in flight."""
+        return self.total - self.planned - self.in_flight
+
+    @property
+    def retryable(self) -> int:
+        return sum(self.count(state) for state in RETRYABLE)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One customer in a run. Times are UTC, `seconds` is how long the last call took, `attempts` counts calls sent."""
+
+    run_id: str
+    position: int
+    customer_id: str
+    name: str
+    state: StepState
+    before: Customer  # as planned
+    after: Customer | None = None  # as last read since
+    words: str = ""  # what went wrong, or why it was skipped
+    attempts: int = 0
+    status: int | None = None  # HTTP status of the last answer
+    request_id: str | None = None
+    started_at: datetime | None = None
+    settled_at: datetime | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A plan being carried out. Times are UTC."""
+
+    id: str
+    state: RunState
+    action: Action
+    plan_hash: str
+    connection_label: str
+    fingerprint: str
+    base_url: str
+    operator: str
+    reason: str
+    ticket: str
+    filter_text: str
+    created_at: datetime
+    totals: Totals
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    undo_of: str | None = None
+    undone_by: str | None = None
+    owner: str | None = None  # the worker that carries it, as host:pid:token
+    requested: str | None = None  # "pause" or "cancel", asked for while calls were in flight
+    hold: Hold | None = None  # what holds it, while paused
+    canary: int | None = None  # it still holds once this many first steps are done ...
+    goes_on: bool = False  # ... or goes on by itself if they are all verified: the plan chose so
+    words: str = ""  # why it paused, was interrupted or where it stopped
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def needs_person(self) -> bool:
+        return self.state in (RunState.PAUSED, RunState.INTERRUPTED)
+
+    @property
+    def can_pause(self) -> bool:
+        return self.state is RunState.RUNNING and self.requested is None
+
+    @property
+    def can_resume(self) -> bool:
+        return self.needs_person
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.live and self.requested != "cancel"
+
+    @property
+    def can_retry(self) -> bool:
+        return self.state is RunState.FINISHED and self.totals.retryable > 0
+
+    @property
+    def can_undo(self) -> bool:
+        return not self.live and self.totals.verified > 0

@@ -1,0 +1,138 @@
+"""A plan: the frozen list of customers, with the records and the evidence as seen, that one run will act on.
+
+A plan is named by the SHA-256 of its canonical JSON. Its creation time is part of it, so two plans made on purpose differ,
+while the same plan confirmed twice (a double click, a file opened again) has the same hash and can't start a second run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lib.avara.models import Customer, UtcDatetime
+from lib.errors import EmptyPlan, PlanError, ReasonMissing
+from lib.runs.model import Action
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class PlannedCustomer(_Frozen):
+    """One customer of a plan: the record as seen, why it was picked, and when both were read (UTC)."""
+
+    record: Customer
+    evidence: tuple[str, ...] = ()
+    read_at: UtcDatetime
+
+
+class Plan(_Frozen):
+    """What one run will do, to whom, and why. Made by `make_plan`; never changed afterwards."""
+
+    version: Literal[1] = 1
+    action: Action
+    customers: tuple[PlannedCustomer, ...] = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    ticket: str = ""
+    filter_text: str = ""
+    operator: str
+    fingerprint: str
+    connection_label: str
+    base_url: str = ""
+    created_at: UtcDatetime
+    undo_of: str | None = None
+    goes_on: bool = False  # after the canary, by itself, if all its steps are verified
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON, as 64 hexadecimal characters."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    def canonical(self) -> str:
+        """The plan as canonical JSON; records carry the API's own field names."""
+        # Left out where it was not chosen: plans made before there was this choice keep their hash.
+        exclude = None if self.goes_on else {"goes_on"}
+        return canonical_json(self.model_dump(mode="json", by_alias=True, exclude=exclude))
+
+    def to_json(self) -> str:
+        """The plan and its hash as a file that `from_json` opens again."""
+        return f'{{"hash":"{self.hash}","plan":{self.canonical()}}}'
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Plan:
+        """The plan of a file that `to_json` wrote. Raises PlanError when it can't be read or was altered."""
+        try:
+            envelope = json.loads(text)
+            said, body = envelope["hash"], envelope["plan"]
+            plan = cls.model_validate_json(json.dumps(body))
+        except (ValueError, TypeError, KeyError, RecursionError, ValidationError) as exc:
+            raise PlanError("This file is not a plan of Express Ops, or of a version that it does not know.") from exc
+        if said != plan.hash:
+            raise PlanError("This plan was altered after it was saved: its contents do not match its hash. Make a new plan.")
+        return plan
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(planned.record.id for planned in self.customers)
+
+    @property
+    def users_affected(self) -> int:
+        return sum(planned.record.user_count for planned in self.customers)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def canonical_json(value: Any) -> str:  # noqa: ANN401  # whatever JSON can hold
+    """JSON with sorted keys and no whitespace, in the manner of RFC 8785: equal values give equal text."""
+    return _CANONICAL.encode(value)
+
+
+def make_plan(
+    customers: Sequence[PlannedCustomer],
+    *,
+    action: Action,
+    reason: str,
+    operator: str,
+    fingerprint: str,
+    connection_label: str,
+    now: datetime,
+    base_url: str = "",
+    ticket: str = "",
+    filter_text: str = "",
+    undo_of: str | None = None,
+    goes_on: bool = False,
+) -> Plan:
+    """The plan to do `action` to `customers`, in their order.
+
+    Raises EmptyPlan, ReasonMissing (blank), or PlanError when a customer is there twice.
+    """
+    if not customers:
+        raise EmptyPlan
+    if not reason.strip():
+        raise ReasonMissing
+    # The API's ids are hexadecimal: case tells no two customers apart.
+    repeated = [id_ for id_, count in Counter(planned.record.id.lower() for planned in customers).items() if count > 1]
+    if repeated:
+        raise PlanError(f"{repeated[0]} is in this plan more than once ({len(repeated)} repeated in all). Remove the repeats.")
+    return Plan(
+        action=action,
+        customers=tuple(customers),
+        reason=reason.strip(),
+        ticket=ticket.strip(),
+        filter_text=filter_text,
+        operator=operator,
+        fingerprint=fingerprint,
+        connection_label=connection_label,
+        base_url=base_url,
+        created_at=now.astimezone(UTC),
+        undo_of=undo_of,
+        goes_on=goes_on,
+    )

@@ -1,0 +1,156 @@
+"""What a company lets a run do: caps, protected customers, canary, breaker, and what counts as a change. Pure.
+
+`lib.config` reads it from `settings.toml` in the data folder; every value has a default:
+
+    preflight = true                  # read each record again right before its call
+    concurrency = 64                  # calls at a time, at most; the limiter finds out how many are wise
+    recent_days = 30                  # the review warns of customers that changed within so many days
+    drift = ["active", "users", "name", "metadata"]     # changes since the review for which a customer is skipped
+
+    [caps]
+    max_customers = 500               # in one run
+    max_percent = 20                  # of the customers that are active, for a deactivation
+    max_users = 1000                  # of the customers of one run
+
+    [protected]
+    ids = ["cus_..."]
+    metadata = { tier = "gold*" }     # `*`, `?` and `[...]` as in file names; capitals and small letters are the same
+
+    [canary]
+    steps = 5                         # the first steps, after which a run holds; 0: never
+    from_size = 100                   # plans of fewer customers have no canary
+    goes_on = false                   # whether the review proposes to go on by itself when all of them are verified
+
+    [breaker]
+    in_a_row = 5                      # steps in a row that trouble on the way to the API spoiled
+    error_rate = 0.5                  # or such a share ...
+    window = 40                       # ... of the last so many steps ...
+    at_least = 20                     # ... once so many have been taken
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from lib.avara.models import CUSTOMER_ID_PATTERN, Customer
+from lib.errors import CapExceeded, ProtectedCustomer
+from lib.runs.model import Action
+from lib.runs.plan import Plan
+
+DriftField = Literal["active", "users", "name", "metadata"]
+
+
+def _pairs(value: object) -> object:
+    """A table as pairs, which can't be changed any more."""
+    return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+_Patterns = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)]
+_Id = Annotated[str, Field(pattern=f"^{CUSTOMER_ID_PATTERN}$"), AfterValidator(str.lower)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Caps(_Frozen):
+    """The most that one run may affect."""
+
+    max_customers: int = Field(default=500, ge=1)
+    max_percent: float = Field(default=20.0, gt=0, le=100)
+    max_users: int = Field(default=1000, ge=0)
+
+
+class ProtectedCustomers(_Frozen):
+    """Who is never touched: by id, or by a metadata value that matches the pattern of its key."""
+
+    ids: frozenset[_Id] = frozenset()
+    metadata: _Patterns = ()
+
+    def why(self, record: Customer) -> str:
+        """Why this customer is protected, in words; empty if it is not."""
+        if record.id.lower() in self.ids:
+            return "its id is in the settings"
+        for wanted_key, pattern in self.metadata:
+            for key, value in record.metadata.items():
+                if fnmatchcase(key.lower(), wanted_key.lower()) and fnmatchcase(value.lower(), pattern.lower()):
+                    return f"its metadata says {key} = “{value}”"
+        return ""
+
+
+class Canary(_Frozen):
+    """The first steps of a run, after which it holds until a person has seen them."""
+
+    steps: int = Field(default=5, ge=0)
+    from_size: int = Field(default=100, ge=1)
+    goes_on: bool = False
+
+    def of(self, size: int) -> int | None:
+        """How many first steps a run of so many customers holds after; None where it does not."""
+        return self.steps if 0 < self.steps < size and size >= self.from_size else None
+
+
+class Thresholds(_Frozen):
+    """How much trouble on the way to the API pauses a run; see `breaker`."""
+
+    in_a_row: int = Field(default=5, ge=1)
+    error_rate: float = Field(default=0.5, gt=0, le=1)
+    window: int = Field(default=40, ge=1)
+    at_least: int = Field(default=20, ge=1)
+
+
+class Policy(_Frozen):
+    """All of it. The defaults suit an account of some thousand customers."""
+
+    preflight: bool = True
+    concurrency: int = Field(default=64, ge=1, le=256)
+    recent_days: int = Field(default=30, ge=0)
+    drift: frozenset[DriftField] = frozenset({"active", "users", "name", "metadata"})
+    caps: Caps = Caps()
+    protected: ProtectedCustomers = ProtectedCustomers()
+    canary: Canary = Canary()
+    breaker: Thresholds = Thresholds()
+
+
+def check_caps(plan: Plan, policy: Policy, active_total: int | None) -> None:
+    """Raise CapExceeded or ProtectedCustomer when `plan` may not be carried out.
+
+    `active_total` is how many customers are active now; None where that is not known: then the percentage can't be checked.
+    """
+    for planned in plan.customers:
+        why = policy.protected.why(planned.record)
+        if why:
+            named = f"{planned.record.name} ({planned.record.id})"
+            raise ProtectedCustomer(f"{named} is protected: {why}. Take it out of the plan.")
+    check_amount(policy.caps, plan.action, len(plan.customers), plan.users_affected, active_total)
+
+
+def check_amount(caps: Caps, action: Action, customers: int, users: int, active_total: int | None) -> None:
+    """Raise CapExceeded, with both numbers, when so many customers with so many users are more than one run may affect."""
+    if customers > caps.max_customers:
+        raise CapExceeded(
+            f"This plan has {customers:,} customers; one run may have at most {caps.max_customers:,} (max_customers)."
+            " Make smaller plans, or raise the cap in settings.toml.",
+            asked=customers,
+            allowed=caps.max_customers,
+        )
+    if users > caps.max_users:
+        raise CapExceeded(
+            f"This plan affects {users:,} users; one run may affect at most {caps.max_users:,} (max_users)."
+            " Make smaller plans, or raise the cap in settings.toml.",
+            asked=users,
+            allowed=caps.max_users,
+        )
+    if action is Action.DEACTIVATE and active_total is not None and customers * 100 > caps.max_percent * active_total:
+        allowed = int(caps.max_percent * active_total / 100)
+        raise CapExceeded(
+            f"This plan has {customers:,} of the {active_total:,} active customers; one run may have at most"
+            f" {caps.max_percent:g} percent of them, which is {allowed:,} (max_percent)."
+            " Make smaller plans, or raise the cap in settings.toml.",
+            asked=customers,
+            allowed=allowed,
+        )

@@ -1,0 +1,64 @@
+"""Which customers of a run can be put back: those it changed that are still as it left them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lib.avara.models import Customer
+from lib.runs.model import Action, Run, Step, StepState
+from lib.runs.plan import PlannedCustomer
+
+
+@dataclass(frozen=True)
+class LeftAlone:
+    """A customer that an undo does not touch, and why, in words."""
+
+    customer_id: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What an undo would do. Feed `customers` to `make_plan(action=undo.action, undo_of=undo.undo_of, ...)`."""
+
+    undo_of: str
+    action: Action
+    customers: tuple[PlannedCustomer, ...]
+    left_alone: tuple[LeftAlone, ...]
+
+
+def undo_plan(run: Run, steps: Iterable[Step], current: Mapping[str, Customer], read_at: datetime) -> Undo:
+    """The undo of `run`: its verified steps whose record in `current` (by id, read at `read_at`) is as the run left it.
+
+    A customer missing from `current` is left alone. Steps that are not verified were not changed by this run for certain,
+    so they are left alone as well, each with its reason.
+    """
+    customers, left_alone = [], []
+    for step in steps:
+        record = current.get(step.customer_id)
+        why = _why_not(run, step, record)
+        if why or record is None:
+            left_alone.append(LeftAlone(step.customer_id, step.name, why))
+        else:
+            evidence = (f"{_past(run.action)} by {run.id}", f"Unchanged since: {step.after and step.after.updated_at}")
+            customers.append(PlannedCustomer(record=record, evidence=evidence, read_at=read_at))
+    return Undo(run.id, run.action.opposite, tuple(customers), tuple(left_alone))
+
+
+def _why_not(run: Run, step: Step, record: Customer | None) -> str:
+    if step.state is not StepState.VERIFIED or step.after is None:
+        return f"This run did not change it for certain (its step is {step.state})."
+    if record is None:
+        return "It could not be read now."
+    if record.is_active != run.action.wants_active:
+        return f"It is {'active' if record.is_active else 'inactive'} again already."
+    if record.updated_at != step.after.updated_at:
+        return "Somebody changed it after this run."
+    return ""
+
+
+def _past(action: Action) -> str:
+    return "Deactivated" if action is Action.DEACTIVATE else "Reactivated"

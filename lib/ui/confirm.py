@@ -1,0 +1,102 @@
+"""The confirmation dialog: names the act, the count, the account and the way back, and starts the run once."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib.errors import AlreadyStarted, ExpressOpsError
+from lib.runs.model import Action
+from lib.runs.plan import Plan
+from lib.ui import dialogs, nav, picks
+from lib.ui.resources import Resources
+from lib.ui.text import count, md, number
+
+_PLAN = "plan_to_confirm"
+_TYPED = "confirm_typed"
+
+_CONSEQUENCE = {
+    Action.DEACTIVATE: (
+        "No new studies and no new users can be assigned to {them}. {Their} data and users stay, "
+        "and you can reactivate {them} from *Runs*."
+    ),
+    Action.REACTIVATE: (
+        "{They} can take new studies and users again. {Their} data is as it was; you can undo this from *Runs* too."
+    ),
+}
+_ONE = {"them": "it", "Their": "Its", "They": "It"}
+_MANY = {"them": "them", "Their": "Their", "They": "They"}
+_CANCEL = {Action.DEACTIVATE: "Keep {them} active", Action.REACTIVATE: "Keep {them} inactive"}
+
+
+def ask(plan: Plan) -> None:
+    """Open the dialog for `plan` in this very run of the script."""
+    st.session_state[_PLAN] = plan
+    dialogs.open_dialog("confirm")
+
+
+def show(resources: Resources) -> None:
+    plan: Plan | None = st.session_state.get(_PLAN)
+    if plan is None:
+        dialogs.close()
+        return
+    act = f"{plan.action.value.capitalize()} {count(len(plan.customers), 'customer')}"
+    st.dialog(f"{act}?", width="medium", on_dismiss=dialogs.close)(_body)(resources, plan, act)
+
+
+def wanted_text(plan: Plan) -> str:
+    """What has to be typed: the customer's name for one, the count for many."""
+    return plan.customers[0].record.name if len(plan.customers) == 1 else str(len(plan.customers))
+
+
+def matches(typed: str, wanted: str) -> bool:
+    """Exact, but for outer and repeated spaces and for the Unicode form, which keyboards differ in."""
+
+    def plain(text: str) -> str:
+        return " ".join(unicodedata.normalize("NFC", text).split())
+
+    return plain(typed) == plain(wanted)
+
+
+def _body(resources: Resources, plan: Plan, act: str) -> None:
+    words = _ONE if len(plan.customers) == 1 else _MANY
+    environment = "made-up customers" if resources.connection.environment == "sandbox" else "production, real customers"
+    st.markdown(f"In **{md(plan.connection_label)}** ({environment}). {_CONSEQUENCE[plan.action].format(**words)}")
+    users = plan.users_affected
+    if users and plan.action is Action.DEACTIVATE:
+        st.warning(f"{count(users, 'user')} {'works' if users == 1 else 'work'} there.", icon=":material/group:")
+    wanted = wanted_text(plan)
+    if len(plan.customers) == 1:
+        st.code(wanted, language=None, wrap_lines=True)
+        label = "Type the customer's name to confirm"
+    else:
+        label = f"Type {number(len(plan.customers)).replace(',', '')} to confirm"
+    # A key for each plan: a field that was closed with text in it must not lend it to the next dialog.
+    typed = st.text_input(label, key=f"{_TYPED}-{plan.hash[:16]}", live="200ms", autocomplete="off")
+    right = matches(typed or "", wanted)
+    if typed and not right:
+        st.caption(":material/error: That is not the same yet.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
+            dialogs.close()
+            st.rerun()
+        if st.button(act, key="confirm_go", type="primary", disabled=not right) and right:
+            _start(resources, plan)
+
+
+def _start(resources: Resources, plan: Plan) -> None:
+    """Journal first, then hand over to the worker. The same plan confirmed twice shows the run that it already started."""
+    try:
+        run_id = resources.journal.record(plan, datetime.now(UTC)).id
+        resources.worker.submit(run_id)
+    except AlreadyStarted as error:
+        run_id = error.run_id or ""
+    except ExpressOpsError as error:
+        st.error(md(error.message, limit=400), icon=":material/error:")
+        return
+    picks.remove(plan.ids)
+    st.session_state.pop(_PLAN, None)
+    dialogs.close()
+    nav.go_to("deactivate", run=run_id)

@@ -1,0 +1,99 @@
+"""The connection as a person needs it: which account, key present or not, a test that changes nothing, the limits."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from lib.config import VERSION
+from lib.errors import ExpressOpsError
+from lib.runs.policy import Policy
+from lib.ui.resources import Resources, operator
+from lib.ui.sidebar import show_connection
+from lib.ui.text import count, md, number
+
+
+def show(resources: Resources) -> None:
+    connection = resources.connection
+    show_connection(resources)
+    if resources.sandbox is not None:
+        st.markdown(
+            "No API key is set, so the app works with made-up customers on this machine. "
+            "To work with your account, stop the app, set `AVARA_API_KEY` and start it again."
+        )
+    _table(
+        {
+            "Base URL": connection.base_url,
+            "API key": "none set: embedded sandbox" if resources.sandbox is not None else "set (never shown)",
+            "Fingerprint": connection.fingerprint,
+            "Operator": operator(),
+            "Data folder": str(resources.settings.home),
+            "Journal": "PostgreSQL"
+            if resources.settings.journal_url.startswith("postgresql")
+            else "SQLite, in the data folder",
+            "Version": VERSION,
+        }
+    )
+    if st.button(
+        "Test the connection",
+        icon=":material/network_check:",
+        key="test_connection",
+        help="Reads one customer; changes nothing.",
+    ):
+        _test(resources)
+    st.subheader("Limits of a run", anchor=False)
+    _table(limits(resources.policy))
+    st.caption("Set in settings.toml in the data folder; the command line obeys them too.")
+    st.subheader("Limits of the API", anchor=False)
+    _table(
+        {
+            "Customers on a page": "1 to 100; pages come one after the other",
+            "Metadata of a customer": "at most 50 pairs; keys to 100, values to 1,000 characters",
+            "Requests": "not documented; the app slows down when the API asks for it",
+        }
+    )
+
+
+def limits(policy: Policy) -> dict[str, str]:
+    """What the settings let a run do, in words."""
+    caps, canary, protected = policy.caps, policy.canary, policy.protected
+    patterns = [f"{key} = {pattern}" for key, pattern in protected.metadata]
+    return {
+        "Customers": f"at most {number(caps.max_customers)}, and {caps.max_percent:g} % of the active ones",
+        "Users affected": f"at most {number(caps.max_users)}",
+        "Protected": ", ".join([count(len(protected.ids), "id"), *patterns]) if protected.ids or patterns else "nobody",
+        "First steps": (
+            f"holds after {number(canary.steps)} in runs of {number(canary.from_size)} or more" if canary.steps else "no hold"
+        ),
+        "Read again before a call": "yes" if policy.preflight else "no",
+        "Changes that skip a customer": ", ".join(sorted(policy.drift)),
+        "Calls at a time": f"at most {number(policy.concurrency)}",
+    }
+
+
+def _test(resources: Resources) -> None:
+    started = time.monotonic()
+    try:
+        page = next(resources.client.iter_pages(limit=1))
+    except ExpressOpsError as error:
+        st.error(md(error.message, limit=400), icon=":material/error:")
+        return
+    took = time.monotonic() - started
+    st.success(
+        f"The API answered in {took * 1000:,.0f} ms and let the key read {count(len(page.customers), 'customer')}.",
+        icon=":material/check_circle:",
+    )
+
+
+def _table(values: dict[str, str]) -> None:
+    table = pd.DataFrame({"What": list(values), "Value": list(values.values())})
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        width=760,
+        column_config={"What": st.column_config.TextColumn(width=200), "Value": st.column_config.TextColumn(width=540)},
+        alt="Facts about the connection",
+    )

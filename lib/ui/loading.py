@@ -1,0 +1,105 @@
+"""How the load stands: progress while it runs, what happened when it stopped, and the way on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib.customers.load import Load, LoadProgress, LoadState
+from lib.customers.loads import Loads
+from lib.ui.text import ago, count, duration, exact, md, number
+
+_POLL_SECONDS = 0.5
+_SEEN = "load_seen"
+
+
+def show_status(loads: Loads) -> None:
+    """For the sidebar, where it takes the same room in every state: progress and *Stop*, or the data's age and *Reload*."""
+    newest = loads.newest
+    if newest is not None and newest.progress().state is LoadState.LOADING:
+        st.fragment(_progress, run_every=_POLL_SECONDS)(newest, newest is not loads.shown)
+        return
+    st.session_state.pop(_SEEN, None)
+    shown = loads.shown
+    if shown is not None:
+        progress = shown.progress()
+        st.caption(_age(progress), help=f"Loading began {exact(progress.started_at)}")
+    st.button(
+        "Reload",
+        icon=":material/refresh:",
+        width="stretch",
+        on_click=loads.reload,
+        key="reload",
+        help="Read all customers again. Picks and filters stay.",
+    )
+
+
+def show_trouble(loads: Loads) -> None:
+    """In the page: what stopped the last load, and the way on. Nothing when all is well."""
+    newest = loads.newest
+    if newest is None:
+        return
+    progress = newest.progress()
+    if progress.state in (LoadState.FAILED, LoadState.CANCELLED):
+        _stopped(newest, progress, behind=newest is not loads.shown)
+
+
+def show_problems(loads: Loads) -> None:
+    """Records that break a rule, by name: they are not in the table."""
+    shown = loads.shown
+    problems = shown.problems if shown else ()
+    if not problems:
+        return
+    with st.expander(f"{count(len(problems), 'record')} could not be read and left out", icon=":material/report:"):
+        st.dataframe(
+            {
+                "Customer": [problem.customer_id for problem in problems],
+                "Field": [problem.field for problem in problems],
+                "Rule": [problem.rule for problem in problems],
+                "Seen": [problem.seen for problem in problems],
+            },
+            hide_index=True,
+            height="content" if len(problems) < 8 else 280,
+            alt="Records that break a rule of the API document",
+        )
+
+
+def _age(progress: LoadProgress) -> str:
+    customers = count(progress.customers, "customer")
+    if progress.state is LoadState.COMPLETE and progress.finished_at is not None:
+        return f"{customers},  \nread {ago(progress.finished_at, datetime.now(UTC))}"
+    return f"{customers} so far,  \nnot complete"
+
+
+def _progress(load: Load, behind: bool) -> None:  # noqa: FBT001  # Streamlit calls it again with what it was given
+    progress = load.progress()
+    if progress.state is not LoadState.LOADING:
+        st.rerun()
+    text = f"{'Reloading' if behind else 'Loading'}: {count(progress.customers, 'customer')}"
+    st.progress(_share(progress), text=text)
+    rate = f"{number(progress.rate)} a second · " if progress.rate else ""
+    st.caption(f"{count(progress.pages, 'page')} · {rate}{duration(progress.elapsed)}")
+    st.button(
+        "Stop", icon=":material/stop:", width="stretch", on_click=load.cancel, key="load_stop", help="Keeps what has come."
+    )
+    # The table follows in steps that grow with it, so that drawing never holds up loading.
+    if not behind and progress.customers >= 1.25 * st.session_state.get(_SEEN, 0) + 1:
+        st.session_state[_SEEN] = progress.customers
+        st.rerun()
+
+
+def _share(progress: LoadProgress) -> float:
+    """The API does not tell how many customers there are, so the bar nears its end without ever claiming to be there."""
+    return progress.pages / (progress.pages + 20)
+
+
+def _stopped(load: Load, progress: LoadProgress, *, behind: bool) -> None:
+    came = f"{count(progress.customers, 'customer')} came before that"
+    kept = "the earlier list stays on show" if behind else "the list below is not complete and can't feed a plan"
+    happened = "Loading was stopped" if progress.state is LoadState.CANCELLED else "Loading stopped"
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="load_stopped"):
+        st.markdown(
+            f":material/warning: **{happened}.** {md(progress.error or '', limit=300)} {came}; {kept}.", width="stretch"
+        )
+        st.button("Go on", type="primary", icon=":material/play_arrow:", on_click=load.resume, key="load_resume")

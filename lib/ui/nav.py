@@ -1,0 +1,53 @@
+"""The pages and their addresses, in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+_ADDRESS = "address"
+_FOLDER = Path(__file__).parents[2] / "pages"
+
+PageName = Literal["overview", "customers", "deactivate", "runs", "connection"]
+_TITLES: dict[PageName, tuple[str, str]] = {
+    "overview": ("Overview", ":material/monitoring:"),
+    "customers": ("Customers", ":material/table_rows:"),
+    "deactivate": ("Deactivate", ":material/domain_disabled:"),
+    "runs": ("Runs", ":material/history:"),
+    "connection": ("Connection", ":material/key:"),
+}
+
+
+def page(name: PageName) -> StreamlitPage:
+    """The page as `st.navigation`, `st.page_link` and `st.switch_page` want it. Customers is the one that opens first."""
+    title, icon = _TITLES[name]
+    return st.Page(_FOLDER / f"{name}.py", title=title, icon=icon, default=name == "customers")
+
+
+def all_pages() -> list[StreamlitPage]:
+    return [page(name) for name in _TITLES]
+
+
+def go_to(name: PageName, **query: str) -> NoReturn:
+    """Open a page with exactly these URL parameters.
+
+    They are always given, if only as an empty mapping: without one Streamlit 1.67 refuses to leave a page whose filters are
+    bound to the URL.
+    """
+    st.switch_page(page(name), query_params=query)
+
+
+def hold_address(shown: StreamlitPage) -> None:
+    """Make the browser's address say what is shown: call it before the page draws.
+
+    A link to the very page it stands on brings its parameters to the script, but Streamlit 1.67 leaves the address as it was,
+    and the next rerun would be back at the old ones. (Customers has no such links; its address is the filters' own.)
+    """
+    query = st.query_params.to_dict()
+    path, before = st.session_state.get(_ADDRESS, ("", query))
+    if path and path == shown.url_path and before != query:
+        st.query_params.from_dict(query)
+    st.session_state[_ADDRESS] = (shown.url_path, query)

@@ -1,0 +1,87 @@
+"""Totals and charts of the customers on show."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from lib.customers.filters import Filter, apply
+from lib.customers.frame import CustomerFrame
+from lib.ui import filters, nav
+from lib.ui.text import count, number
+
+#: The customers that deserve a look first.
+IDLE = Filter(status="active", users_min=0, users_max=0, not_updated_days=365)
+_BANDS = ((30, "< 1 month"), (90, "1–3 months"), (180, "3–6 months"), (365, "6–12 months"), (730, "1–2 years"))
+_LONGEST, _UNKNOWN = "> 2 years", "unknown"
+
+
+def show_totals(frame: CustomerFrame, *, complete: bool) -> None:
+    rows = frame.rows
+    active = rows["is_active"]
+    idle = len(apply(frame, IDLE, datetime.now(UTC)))
+    with st.container(horizontal=True):
+        st.metric("Customers", number(len(frame)), border=True, help=None if complete else "The list is not complete yet.")
+        st.metric("Active", number(active.sum()), border=True)
+        st.metric("Inactive", number((~active).sum()), border=True)
+        st.metric("Users", number(rows["user_count"].sum()), border=True)
+    # A button, not a link with URL parameters: those would only join the filters that are set already.
+    if idle and st.button(
+        f"{count(idle, 'active customer')} without users, not updated for a year: look at them",
+        icon=":material/arrow_forward:",
+        type="tertiary",
+        key="idle",
+        on_click=filters.write,
+        args=(IDLE,),
+    ):
+        nav.go_to("customers")
+
+
+def show_charts(frame: CustomerFrame) -> None:
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Time since the last update**")
+        st.altair_chart(_bars(by_age(frame, datetime.now(UTC)), "Since update"), height=250)
+    with right:
+        st.markdown("**Year of creation**")
+        st.altair_chart(_bars(by_year(frame), "Year"), height=250)
+
+
+def by_age(frame: CustomerFrame, now: datetime) -> pd.DataFrame:
+    """Customers by time since their last update: columns Since update (in order), Status, Customers."""
+    days = (pd.Timestamp(now) - frame.rows["updated_at"]).dt.days
+    limits = [-float("inf"), *(limit for limit, _ in _BANDS), float("inf")]
+    bands = pd.cut(days, limits, labels=[*(label for _, label in _BANDS), _LONGEST], right=False)
+    return _counted(frame, bands.cat.add_categories(_UNKNOWN).fillna(_UNKNOWN), "Since update")
+
+
+def by_year(frame: CustomerFrame) -> pd.DataFrame:
+    """Customers by the year (UTC) of their creation: columns Year, Status, Customers."""
+    years = pd.Series([_UNKNOWN if pd.isna(year) else str(int(year)) for year in frame.rows["created_at"].dt.year])
+    return _counted(frame, pd.Categorical(years, categories=sorted(years.unique())), "Year")
+
+
+def _counted(frame: CustomerFrame, groups: object, name: str) -> pd.DataFrame:
+    status = frame.rows["is_active"].map({True: "Active", False: "Inactive"})
+    table = pd.DataFrame({name: groups, "Status": status})
+    return table.groupby([name, "Status"], observed=False).size().rename("Customers").reset_index()
+
+
+def _bars(table: pd.DataFrame, by: str) -> alt.Chart:
+    order = list(dict.fromkeys(table[by].astype(str)))
+    chart: alt.Chart = (
+        alt.Chart(table.astype({by: "str"}))
+        .mark_bar()
+        .encode(
+            x=alt.X(f"{by}:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelLimit=90, labelOverlap=False)),
+            y=alt.Y("Customers:Q", title=None),
+            color=alt.Color(
+                "Status:N", legend=alt.Legend(orient="top", title=None), scale=alt.Scale(domain=["Active", "Inactive"])
+            ),
+            tooltip=[by, "Status", alt.Tooltip("Customers:Q", format=",")],
+        )
+    )
+    return chart

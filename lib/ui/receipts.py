@@ -1,0 +1,37 @@
+"""Downloads of a run's receipt. Each file is made, and its export logged, when it is asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+import streamlit as st
+
+from lib.runs.export import Format, export
+from lib.runs.model import Person, Run
+from lib.ui.resources import Resources, operator
+
+_LABELS = {
+    Format.CSV: "CSV, safe in spreadsheets",
+    Format.JSONL: "JSON lines, exact",
+    Format.HTML: "HTML, to print",
+}
+
+
+def show(resources: Resources, run: Run) -> None:
+    who = operator()
+    with st.popover("Receipt", icon=":material/receipt_long:", width="content"):
+        for form, label in _LABELS.items():
+            st.download_button(
+                label,
+                data=partial(_made, resources, run.id, form, who),
+                file_name=f"receipt-{run.id}.{form.value}",
+                mime=form.mime,
+                on_click="ignore",
+                key=f"receipt_{form.value}",
+                width="stretch",
+            )
+
+
+def _made(resources: Resources, run_id: str, form: Format, who: Person) -> bytes:
+    return export(resources.journal, run_id, form, who=who, now=datetime.now(UTC)).body

@@ -1,0 +1,113 @@
+"""Wires everything together, once a process: settings, connection, client, loads, journal, worker."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from lib.avara.client import AvaraClient
+from lib.avara.connection import Connection
+from lib.avara.limiter import Limiter
+from lib.config import SANDBOX_KEY, VERSION, Settings, load_policy, load_settings, sandbox_connection
+from lib.customers.load import Load
+from lib.customers.loads import Loads
+from lib.errors import ConfigError, ExpressOpsError
+from lib.runs.journal import Journal
+from lib.runs.model import Person
+from lib.runs.policy import Policy
+from lib.runs.worker import Worker
+from lib.sandbox.server import SandboxServer
+from lib.sandbox.state import StateError
+
+logger = logging.getLogger(__name__)
+
+#: So many customers live in the embedded sandbox.
+SANDBOX_CUSTOMERS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Resources:
+    """What pages work with. Shared by all sessions; every part may be used from any thread."""
+
+    settings: Settings
+    connection: Connection
+    policy: Policy
+    client: AvaraClient
+    loads: Loads
+    journal: Journal
+    worker: Worker
+    sandbox: SandboxServer | None
+
+    def close(self) -> None:
+        """Finish and settle the calls in flight, then let go of everything."""
+        self.worker.stop()
+        self.client.close()
+        self.journal.close()
+        if self.sandbox is not None:
+            self.sandbox.stop()
+
+
+def get_resources() -> Resources:
+    """The process's resources, made at the first call. Raises ConfigError or JournalError in words."""
+    settings = load_settings()
+    connection = settings.connection()
+    return _made(connection.fingerprint if connection else "", settings.home, settings)
+
+
+def release() -> None:
+    """Close the resources at the end of the process, if they could be made."""
+    try:
+        get_resources().close()
+    except ExpressOpsError:
+        return
+    finally:
+        _made.clear()
+
+
+def operator() -> Person:
+    """Who is at work, and how that is known: the login where there is one, else the user that this server runs as."""
+    if st.user.get("is_logged_in"):
+        return Person(str(st.user.get("email") or st.user.get("name")), "by login")
+    try:
+        return Person(getpass.getuser(), "as the user that the server runs as")
+    except (OSError, KeyError):
+        return Person("unknown", "not at all")
+
+
+@st.cache_resource(show_spinner=False)
+def _made(key: str, home: Path, _settings: Settings) -> Resources:
+    """One set of resources for each connection, data folder and journal; `key` tells them apart without holding a secret."""
+    logger.info("Starting with %s in %s", key or "the embedded sandbox", home)
+    sandbox = None
+    connection = _settings.connection()
+    if connection is None:
+        sandbox = _started_sandbox(_settings)
+        connection = sandbox_connection(sandbox.base_url, _settings.sandbox_state)
+    policy = load_policy(_settings.home)
+    client = AvaraClient(connection, limiter=Limiter(ceiling=policy.concurrency))
+    loads = Loads(lambda: Load(client.iter_pages))
+    journal = Journal(_settings.journal_url, version=VERSION)
+    worker = Worker(
+        journal,
+        {connection.fingerprint: client}.get,
+        policy=policy,
+        active_total=loads.active_total,
+        on_settled=loads.update,
+    )
+    worker.start()
+    return Resources(_settings, connection, policy, client, loads, journal, worker, sandbox)
+
+
+def _started_sandbox(settings: Settings) -> SandboxServer:
+    sandbox = SandboxServer(customers=SANDBOX_CUSTOMERS, api_key=SANDBOX_KEY, state=settings.sandbox_state)
+    try:
+        sandbox.start()
+    except (StateError, OSError) as exc:
+        raise ConfigError(
+            f"The embedded sandbox can't start: {exc} If Express Ops runs here already, use that, or set EXPRESS_OPS_HOME."
+        ) from exc
+    return sandbox

@@ -1,0 +1,233 @@
+"""The review of what is about to be done: who, what deserves a look, why; it ends in a frozen plan and the confirmation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from lib.customers.filters import describe
+from lib.customers.frame import CustomerFrame
+from lib.errors import CapExceeded, LoadIncomplete, PlanError
+from lib.runs.model import Action
+from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.runs.policy import Policy, check_amount
+from lib.runs.review import Review, ReviewItem, review
+from lib.runs.undo import undo_plan
+from lib.ui import confirm, dialogs, filters, nav, picks
+from lib.ui.resources import Resources, operator
+from lib.ui.review_notes import Subject, show_metrics, show_notes
+from lib.ui.text import ago, count, md, number
+
+_REASON, _TICKET, _GRID = "reason", "ticket", "review_grid"
+
+
+def show_picks(resources: Resources) -> None:
+    """The review of deactivating the picks."""
+    frame = resources.loads.frame()
+    picked = picks.get()
+    if not picked:
+        _nothing_picked()
+        return
+    if not resources.loads.complete:
+        raise LoadIncomplete
+    read_at = _read_at(resources)
+    records = frame.records([customer_id for customer_id in picked if frame.contains(customer_id)])
+    planned = {record.id: PlannedCustomer(record=record, read_at=read_at) for record in records}
+    subject = _unprotected(resources, Subject(Action.DEACTIVATE, planned, describe(filters.kept())))
+    _show(resources, subject, missing=_missing(frame, picked))
+
+
+def show_undo(resources: Resources, run_id: str) -> None:
+    """The review of taking a run back: the same path, with the opposite action."""
+    frame = resources.loads.frame()
+    if not resources.loads.complete:
+        raise LoadIncomplete
+    run = resources.journal.run(run_id)
+    steps = list(resources.journal.every_step(run_id))
+    current = {record.id: record for record in frame.records([s.customer_id for s in steps if frame.contains(s.customer_id)])}
+    undo = undo_plan(run, steps, current, _read_at(resources))
+    planned = {customer.record.id: customer for customer in undo.customers}
+    subject = _unprotected(resources, Subject(undo.action, planned, f"undo of run {run_id}", undo=undo))
+    _show(resources, subject, missing=())
+
+
+def _unprotected(resources: Resources, subject: Subject) -> Subject:
+    """The subject with the customers set apart that the settings protect."""
+    whys = {id_: resources.policy.protected.why(planned.record) for id_, planned in subject.planned.items()}
+    return replace(
+        subject,
+        planned={id_: planned for id_, planned in subject.planned.items() if not whys[id_]},
+        protected=tuple((subject.planned[id_].record, why) for id_, why in whys.items() if why),
+    )
+
+
+def _show(resources: Resources, subject: Subject, missing: tuple[str, ...]) -> None:
+    now = datetime.now(UTC)
+    policy = resources.policy
+    records = [planned.record for planned in subject.planned.values()]
+    reviewed = review(records, subject.action, now, recent_days=policy.recent_days)
+    verb = subject.action.value.capitalize()
+    st.title(f"{verb} {count(len(reviewed.items), 'customer')}", anchor=False)
+    show_metrics(reviewed)
+    show_notes(subject, reviewed, missing)
+    if not reviewed.items:
+        st.info("Nothing is left to do here.", icon=":material/info:")
+        return
+    _items(reviewed, subject, now)
+    why = _why(subject.undo.undo_of if subject.undo else "")
+    goes_on = _canary(policy, len(reviewed.items))
+    within = _within_caps(resources, subject.action, reviewed)
+    if st.button(
+        f"{verb} {count(len(reviewed.items), 'customer')}…",
+        type="primary",
+        key="to_confirm",
+        icon=":material/arrow_forward:",
+        disabled=not within,
+    ):
+        _freeze(resources, subject, reviewed, why, goes_on=goes_on)
+    opened = dialogs.opened()
+    if opened is not None and opened.name == "confirm":
+        confirm.show(resources)
+
+
+def _nothing_picked() -> None:
+    st.title("Deactivate", anchor=False)
+    st.markdown("Nothing is picked yet. Pick customers first; here you review them, say why and confirm.")
+    if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
+        nav.go_to("customers")
+
+
+def _items(reviewed: Review, subject: Subject, now: datetime) -> None:
+    items = reviewed.items
+    ids = [item.customer.id for item in items]
+    chosen = st.dataframe(
+        review_table(items, now),
+        key=f"{_GRID}-{hash(tuple(ids))}",
+        hide_index=True,
+        height=min(len(items), 9) * 32 + 40,
+        row_height=32,
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={
+            "Customer": st.column_config.TextColumn(width=300),
+            "Look at": st.column_config.TextColumn(width=260),
+            "Users": st.column_config.NumberColumn(width=75),
+            "Updated, UTC": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC", width=140),
+            "Id": st.column_config.TextColumn(width=300),
+        },
+        placeholder="",
+        alt="Customers under review, those that need a look first",
+    )
+    removed = [ids[row] for row in chosen["selection"]["rows"] if 0 <= row < len(ids)]
+    if subject.undo is None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            label = f"Remove {count(len(removed), 'customer')}" if removed else "Remove"
+            st.button(
+                label,
+                disabled=not removed,
+                on_click=picks.remove,
+                args=(removed,),
+                key="review_remove",
+                icon=":material/remove:",
+            )
+            st.caption("Tick rows to take them out of the picks.")
+
+
+def review_table(items: tuple[ReviewItem, ...], now: datetime) -> pd.DataFrame:
+    """One row an item, in the review's order: Customer, Look at, Users, Updated (relative), Updated UTC, Metadata, Id."""
+    records = [item.customer for item in items]
+    return pd.DataFrame(
+        {
+            "Customer": [record.name for record in records],
+            "Look at": ["; ".join(warning.words for warning in item.warnings) for item in items],
+            "Users": [record.user_count for record in records],
+            "Updated": [ago(record.updated_at, now) for record in records],
+            "Updated, UTC": pd.to_datetime(pd.Series([record.updated_at for record in records]), utc=True),
+            "Metadata": [
+                ", ".join(f"{key}: {value}" for key, value in list(record.metadata.items())[:4]) for record in records
+            ],
+            "Id": [record.id for record in records],
+        }
+    )
+
+
+def _why(undo_of: str) -> tuple[str, str]:
+    """Reason and ticket as typed; an undo has its own, since it is done for another reason."""
+    left, right = st.columns([3, 1])
+    reason = left.text_input(
+        "Reason",
+        key=_REASON + undo_of,
+        max_chars=500,
+        persist_state="session",
+        placeholder="Why is this done? It goes into the receipt.",
+    )
+    ticket = right.text_input(
+        "Ticket (optional)", key=_TICKET + undo_of, max_chars=100, persist_state="session", placeholder="OPS-1841"
+    )
+    return reason or "", ticket or ""
+
+
+def _canary(policy: Policy, size: int) -> bool:
+    """Where the run will hold after its first steps: says so, and takes the choice of going on by itself."""
+    steps = policy.canary.of(size)
+    if steps is None:
+        return False
+    return st.toggle(
+        f"Go on by itself if the first {number(steps)} are all verified",
+        value=policy.canary.goes_on,
+        key="goes_on",
+        persist_state="session",
+        help="Otherwise the run holds there, shows their records and waits for you.",
+    )
+
+
+def _within_caps(resources: Resources, action: Action, reviewed: Review) -> bool:
+    """Tell the caps, and where they are exceeded, by how much."""
+    caps, active = resources.policy.caps, resources.loads.active_total()
+    share = f", {caps.max_percent:g} % of the active ones" if action is Action.DEACTIVATE else ""
+    st.caption(
+        f"One run may have at most {count(caps.max_customers, 'customer')}{share} and {count(caps.max_users, 'user')} affected."
+    )
+    try:
+        check_amount(caps, action, len(reviewed.items), reviewed.users_affected, active)
+    except CapExceeded as error:
+        st.error(md(error.message, limit=400), icon=":material/block:")
+        return False
+    return True
+
+
+def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple[str, str], *, goes_on: bool) -> None:
+    """Make the plan of exactly what is on the page, keep it in the session, and open the confirmation."""
+    connection = resources.connection
+    try:
+        plan: Plan = make_plan(
+            [subject.planned[item.customer.id] for item in reviewed.items],
+            action=subject.action,
+            reason=why[0],
+            ticket=why[1],
+            goes_on=goes_on,
+            operator=operator(),
+            fingerprint=connection.fingerprint,
+            connection_label=connection.label,
+            base_url=connection.base_url,
+            filter_text=subject.filter_text,
+            undo_of=subject.undo.undo_of if subject.undo else None,
+            now=datetime.now(UTC),
+        )
+    except PlanError as error:
+        st.error(md(error.message), icon=":material/error:")
+        return
+    confirm.ask(plan)
+
+
+def _read_at(resources: Resources) -> datetime:
+    shown = resources.loads.shown
+    finished = shown.progress().finished_at if shown else None
+    return finished or datetime.now(UTC)
+
+
+def _missing(frame: CustomerFrame, picked: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(customer_id for customer_id in picked if not frame.contains(customer_id))

@@ -1,0 +1,34 @@
+"""The frame around every page: settings of the page, the sidebar, navigation, and errors in words."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import streamlit as st
+
+from lib.config import APP_NAME
+from lib.errors import ExpressOpsError
+from lib.ui import nav, notices, sidebar
+from lib.ui.resources import get_resources
+from lib.ui.text import md
+
+logger = logging.getLogger(__name__)
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title=APP_NAME, page_icon=str(HERE / "icon.svg"), layout="wide", initial_sidebar_state=250)
+st.html(HERE / "style.css")
+page = st.navigation(nav.all_pages(), position="hidden")
+nav.hold_address(page)
+
+try:
+    resources = get_resources()
+    resources.loads.start()
+    sidebar.show(resources)
+    notices.show()
+    page.run()
+except ExpressOpsError as error:
+    st.error(md(error.message, limit=500), icon=":material/error:")
+except Exception:  # a page never shows a traceback; Streamlit's own stop and rerun are BaseExceptions and pass
+    logger.exception("A page broke")
+    st.error("This page broke. Nothing was changed by it; the server's log says why. Reload the page to go on.")

@@ -1,0 +1,62 @@
+"""Words on a page: the one escaping helper for data, and times, counts and ids as people read them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import humanize
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_LINK_START = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(?=:)|\bwww(?=\.)")
+#: Streamlit draws `:streamlit:` as an image and the likes of `--` and `->` as one sign, whether they are escaped or not.
+_SIGNS = re.compile(r"(?<=[<>~-])(?=[=>-])|(?<=:)(?=streamlit:)")
+#: Marks that turn the direction of all that follows. Letters of right-to-left scripts need none.
+_TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_WORD_JOINER = "\u2060"
+_SHOWN_AT_MOST = 120
+
+
+def md(data: object, limit: int = _SHOWN_AT_MOST) -> str:
+    """`data` as Markdown that shows exactly its characters: no markup, no link, no image, one line, at most `limit` characters.
+
+    Every label, title and message that holds data goes through here (design decision 6). For reading only: what is to be
+    copied (ids, JSON) goes through `st.code`, because invisible word joiners keep addresses from becoming links.
+    """
+    line = " ".join(_TURNS.sub("", str(data)).split())
+    if len(line) > limit:
+        line = line[: limit - 1] + "…"
+    line = _SIGNS.sub(_WORD_JOINER, line)
+    line = _LINK_START.sub(lambda found: f"{found[0][0]}{_WORD_JOINER}{found[0][1:]}", line)
+    return _PUNCTUATION.sub(r"\\\1", line.replace("@", f"{_WORD_JOINER}@{_WORD_JOINER}"))
+
+
+def number(value: float) -> str:
+    """12480 → "12,480"."""
+    return humanize.intcomma(int(value))
+
+
+def count(value: int, singular: str, plural: str = "") -> str:
+    """(1, "customer") → "1 customer"; (12480, "customer") → "12,480 customers"."""
+    return f"{number(value)} {singular if value == 1 else plural or singular + 's'}"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """How long before `now`, in words; "unknown" where there is no time."""
+    if at is None:
+        return "unknown"
+    if abs(now - at) < timedelta(seconds=2):
+        return "just now"
+    return humanize.naturaltime(now - at)
+
+
+def exact(at: datetime | None) -> str:
+    """2026-11-23 14:20:05 UTC, or an empty text where there is no time."""
+    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def duration(seconds: float) -> str:
+    """A short time in words: "0.4 seconds", "12 seconds", "3 minutes"."""
+    if seconds < 1:
+        return f"{seconds:.1f} seconds"
+    return humanize.naturaldelta(timedelta(seconds=seconds))

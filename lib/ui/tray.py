@@ -1,0 +1,169 @@
+"""The bar of picks at the bottom of the Customers page, the list of what is picked, and picking by pasted ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from lib.customers.frame import CustomerFrame
+from lib.customers.idindex import Positions
+from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
+from lib.errors import UploadUnreadable
+from lib.ui import dialogs, nav, picks
+from lib.ui.text import count, md, number
+
+_LISTED = 200
+
+
+def show_bar(frame: CustomerFrame, matching: Positions, *, complete: bool) -> None:
+    """`matching` are the positions that the filters let through, of all pages."""
+    picked = picks.get()
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center", border=True, key="picks_bar"):
+        st.markdown(_summary(frame, picked, matching), width="stretch")
+        if picked:
+            st.button("Clear", type="tertiary", key="picks_clear", on_click=picks.clear)
+            st.button(
+                "Show picks", icon=":material/checklist:", on_click=dialogs.open_dialog, args=("picks",), key="picks_show"
+            )
+        st.button(
+            f"Pick all {number(len(matching))}",
+            key="pick_all",
+            icon=":material/done_all:",
+            on_click=_pick_all,
+            args=(frame, matching),
+            disabled=len(matching) == 0,
+            help="Every customer that matches the filters, on all pages.",
+        )
+        st.button(
+            "Paste ids", icon=":material/content_paste:", on_click=dialogs.open_dialog, args=("paste",), key="picks_paste"
+        )
+        if st.button(
+            f"Review {count(len(picked), 'customer')}" if picked else "Review",
+            type="primary",
+            icon=":material/arrow_forward:",
+            disabled=not picked or not complete,
+            help=None if complete else "The list is not complete yet; finish loading first.",
+            key="review",
+        ):
+            nav.go_to("deactivate")
+
+
+def _pick_all(frame: CustomerFrame, matching: Positions) -> None:
+    picks.add(frame.ids(matching))
+
+
+def _summary(frame: CustomerFrame, picked: Sequence[str], matching: Positions) -> str:
+    if not picked:
+        return "Nothing picked yet. Tick rows, pick all that match, or paste ids."
+    known = frame.positions(picked)
+    users = int(frame.rows["user_count"].take(known).sum())
+    parts = [f"**{number(len(picked))} picked**"]
+    hidden = len(known) - int(np.isin(known, matching).sum())
+    if hidden:
+        parts.append(f"{number(hidden)} hidden by filters")
+    if len(known) < len(picked):
+        parts.append(f"{number(len(picked) - len(known))} no longer listed")
+    return " · ".join([*parts, f"{count(users, 'user')} affected"])
+
+
+@st.dialog("Picked customers", width=720, position="right", icon=":material/checklist:", on_dismiss=dialogs.close)
+def show_picks(frame: CustomerFrame, matching: Positions) -> None:
+    """All picks, also those that the filters hide; tick some to unpick them."""
+    picked = picks.get()
+    if not picked:
+        st.caption("Nothing is picked.")
+        return
+    st.markdown(_summary(frame, picked, matching))
+    table = picks_table(frame, picked, matching)
+    chosen = st.dataframe(
+        table,
+        key=f"tray-{hash(picked)}",
+        hide_index=True,
+        height=460,
+        row_height=32,
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={"Id": st.column_config.TextColumn(width="medium")},
+        placeholder="",
+        alt="Picked customers",
+    )
+    ids = [picked[row] for row in chosen["selection"]["rows"] if 0 <= row < len(picked)]
+    with st.container(horizontal=True):
+        if st.button(f"Unpick {count(len(ids), 'customer')}" if ids else "Unpick", disabled=not ids, key="unpick"):
+            picks.remove(ids)
+            st.rerun()
+        if st.button("Unpick all", type="tertiary", key="unpick_all"):
+            picks.clear()
+            dialogs.close()
+            st.rerun()
+    with st.expander("Ids to copy", icon=":material/content_copy:"):
+        st.code("\n".join(picked), language=None, height=200)
+
+
+def picks_table(frame: CustomerFrame, picked: Sequence[str], matching: Positions) -> pd.DataFrame:
+    """One row a pick in the order picked: columns Customer, Status, Users, Shown, Id (text, but Users Int64)."""
+    positions = frame.positions(picked)
+    known = frame.rows.take(positions).set_index("id").reindex(list(picked))
+    hidden = set(frame.ids(positions[~np.isin(positions, matching)]))
+    active = known["is_active"].map({True: "● Active", False: "○ Inactive"})
+    return pd.DataFrame(
+        {
+            "Customer": known["name"].to_numpy(),
+            "Status": active.fillna("no longer listed").to_numpy(),
+            "Users": known["user_count"].astype("Int64").to_numpy(),
+            "Shown": ["hidden by filters" if customer_id in hidden else "" for customer_id in picked],
+            "Id": list(picked),
+        }
+    )
+
+
+@st.dialog("Pick by ids", width="large", icon=":material/content_paste:", on_dismiss=dialogs.close)
+def show_paste(frame: CustomerFrame) -> None:
+    """Paste or upload ids; what can't be picked is named before anything is."""
+    text = st.text_area(
+        "Customer ids",
+        height=140,
+        key="pasted",
+        placeholder="cus_1234567890abcdef1234567890abcdef, one a line or separated by commas",
+    )
+    upload = st.file_uploader(
+        "Or a file with ids (text, CSV, JSON lines)",
+        type=["txt", "csv", "tsv", "jsonl"],
+        key="pasted_file",
+        max_upload_size=UPLOAD_LIMIT // 2**20,
+    )
+    try:
+        report = check(frame, text or "", upload.getvalue() if upload is not None else "")
+    except UploadUnreadable as error:
+        st.error(md(error.message, limit=300), icon=":material/error:")
+        return
+    _show_report(report)
+    usable = [customer_id for customer_id in report.found if customer_id not in set(report.inactive)]
+    if st.button(
+        f"Pick {count(len(usable), 'customer')}" if usable else "Pick",
+        type="primary",
+        disabled=not usable,
+        key="paste_pick",
+    ):
+        picks.add(usable)
+        dialogs.close()
+        st.rerun()
+
+
+def _show_report(report: IdReport) -> None:
+    findings: list[tuple[str, Sequence[str]]] = [
+        ("not known here", report.unknown),
+        ("ill-formed", report.ill_formed),
+        ("already inactive, set aside", report.inactive),
+        ("repeated, counted once", report.repeated),
+    ]
+    st.markdown(
+        f"**{number(len(report.found))} found** · " + " · ".join(f"{number(len(ids))} {what}" for what, ids in findings)
+    )
+    for what, ids in findings:
+        if ids:
+            with st.expander(f"{number(len(ids))} {what}"):
+                st.code("\n".join(ids[:_LISTED]) + ("\n…" if len(ids) > _LISTED else ""), language=None)

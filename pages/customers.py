@@ -1,0 +1,47 @@
+"""Customers: load, filter, look, pick."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib.customers.filters import apply, summary, unknown_times
+from lib.ui import dialogs, drawer, export, filters, loading, table, tray
+from lib.ui.resources import get_resources
+from lib.ui.text import count, number
+
+resources = get_resources()
+now = datetime.now(UTC)
+frame = resources.loads.frame()
+complete = resources.loads.complete
+
+loading.show_trouble(resources.loads)
+title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
+flt = filters.show(frame, now)
+positions = apply(frame, flt, now)
+with title:
+    st.title("Customers", anchor=False, width="stretch")
+    table.show_view_options(frame)
+    export.show(frame, positions, complete=complete)
+
+shown = summary(frame, positions)
+with st.container(horizontal=True, vertical_alignment="center", key="chips"):
+    so_far = "" if complete else " so far, not complete"
+    st.markdown(
+        f"**{number(shown.customers)}** of {count(len(frame), 'customer')}{so_far} · {count(shown.users, 'user')}",
+        width="content",
+    )
+    filters.show_chips(flt)
+    if unknown := unknown_times(frame, flt, now):
+        st.caption(f"{number(unknown)} more would match, but a date of theirs is unknown.", width="content")
+loading.show_problems(resources.loads)
+
+table.show(frame, positions, flt, complete=complete)
+tray.show_bar(frame, positions, complete=complete)
+
+match dialogs.opened():
+    case dialogs.Opened("record", customer_id):
+        drawer.show(resources, frame, customer_id)
+    case dialogs.Opened("picks"):
+        tray.show_picks(frame, positions)
+    case dialogs.Opened("paste"):
+        tray.show_paste(frame)

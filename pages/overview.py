@@ -1,0 +1,16 @@
+"""Overview: how the customers stand, how old the data is, what needs attention."""
+
+import streamlit as st
+
+from lib.ui import loading, overview, run_list
+from lib.ui.resources import get_resources
+
+resources = get_resources()
+frame = resources.loads.frame()
+
+st.title("Overview", anchor=False)
+loading.show_trouble(resources.loads)
+overview.show_totals(frame, complete=resources.loads.complete)
+overview.show_charts(frame)
+st.subheader("Latest runs", anchor=False)
+run_list.show(resources)

@@ -1,0 +1,16 @@
+"""Runs: every run, and one in full when its id is in the URL."""
+
+import streamlit as st
+
+from lib.ui import nav, run_list, run_view
+from lib.ui.resources import get_resources
+
+resources = get_resources()
+run_id = st.query_params.get("run")
+
+if run_id:
+    st.page_link(nav.page("runs"), label="All runs", icon=":material/arrow_back:")
+    run_view.show(resources, run_id)
+else:
+    st.title("Runs", anchor=False)
+    run_list.show(resources)

@@ -1,0 +1,532 @@
+"""The client over real HTTP: against the sandbox, and for what no honest server does against a few lines of socket."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import threading
+import tomllib
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from lib import errors
+from lib.avara import client as client_module
+from lib.avara.client import USER_AGENT, AvaraClient
+from lib.avara.connection import Connection
+from lib.avara.limiter import Limiter, RetryBudget
+from lib.avara.retry import RetryPolicy
+from lib.sandbox.server import SandboxServer
+from tests.avara.records import EXAMPLE, EXAMPLE_ID, OTHER_ID, USER_ID
+from tests.avara.wire import CUT, HANG, RESET, reply, wire
+
+KEY = "sk_live_0123456789"
+PAGE = {"expressCustomers": [EXAMPLE], "hasMore": False}
+#: What a test allows a server that never answers; nothing else waits for it.
+IMPATIENT = 0.3
+
+ClientFactory = Callable[..., AvaraClient]
+
+
+@pytest.fixture
+def connect() -> Iterator[ClientFactory]:
+    """Makes clients of a base URL or a sandbox that don't sleep between attempts; the waits end up in `client.waits`."""
+    with ExitStack() as stack:
+
+        def make(server: str | SandboxServer, key: str = KEY, **options: object) -> AvaraClient:
+            if isinstance(server, SandboxServer):
+                server, key = server.base_url, server.api_key
+            waits: list[float] = []
+            options = {"sleep": waits.append, "random": lambda: 0.0, **options}
+            client = stack.enter_context(AvaraClient(Connection(server, SecretStr(key), "test", "sandbox"), **options))
+            client.waits = waits
+            return client
+
+        yield make
+
+
+# --- the endpoints, against the sandbox
+
+
+def test_all_pages_together_are_all_customers_once(connect, sandbox):
+    pages = list(connect(sandbox).iter_pages())
+    assert [len(page.customers) for page in pages] == [100, 100, 50]
+    assert len({customer.id for page in pages for customer in page.customers}) == 250
+    assert [page.next_cursor is None for page in pages] == [False, False, True]
+    assert not any(page.problems for page in pages)
+
+
+def test_a_list_goes_on_from_a_cursor(connect, sandbox):
+    client = connect(sandbox)
+    pages = list(client.iter_pages(limit=60))
+    assert list(client.iter_pages(pages[1].next_cursor, limit=60)) == pages[2:]
+
+
+def test_a_page_is_asked_for_only_when_it_is_wanted(connect, sandbox):
+    pages = connect(sandbox).iter_pages()
+    assert sandbox.calls() == []
+    next(pages)
+    assert len(sandbox.calls()) == 1
+
+
+def test_the_documented_customer_is_deactivated_and_reactivated(connect, sandbox):
+    client = connect(sandbox)
+    before = client.get_customer(EXAMPLE_ID)
+    answer = client.deactivate(EXAMPLE_ID)
+    assert (answer.customer.id, answer.customer.is_active, answer.status, answer.attempts) == (EXAMPLE_ID, False, 200, 1)
+    assert answer.customer.metadata == before.metadata == {"department": "radiology", "region": "northeast"}
+    assert answer.customer.updated_at > before.updated_at
+    assert answer.request_id == sandbox.calls()[-1].request_id
+    assert answer.seconds > 0
+    assert client.get_customer(EXAMPLE_ID) == answer.customer
+    assert client.reactivate(EXAMPLE_ID).customer.is_active
+
+
+def test_a_customer_is_created_and_changed(connect, sandbox):
+    client = connect(sandbox)
+    made = client.create_customer("مستشفى 🏥", {"region": "south"})
+    assert client.get_customer(made.id) == made
+    assert client.update_customer(made.id, name="New").metadata == {"region": "south"}
+    cleared = client.update_customer(made.id, metadata=None)
+    assert (cleared.name, cleared.metadata) == ("New", {})
+
+
+def test_users_come_and_go_and_a_deactivated_customer_takes_none(connect, sandbox):
+    client = connect(sandbox)
+    customer = client.create_customer("A")
+    assert client.add_user(customer.id, USER_ID).success
+    assert client.get_customer(customer.id).user_count == 1
+    assert client.remove_user(customer.id, USER_ID).success
+    assert client.get_customer(customer.id).user_count == 0
+    client.deactivate(customer.id)
+    with pytest.raises(errors.Conflict):
+        client.add_user(customer.id, USER_ID)
+
+
+@pytest.mark.parametrize("name", ["iter_viewer_studies", "iter_autoscribe_studies"])
+def test_studies_are_listed_by_customer_and_state(connect, start_sandbox, name):
+    list_studies = getattr(connect(start_sandbox(customers=20)), name)
+    studies = [study for page in list_studies(limit=50) for study in page.studies]
+    assert studies
+    assert len({study.id for study in studies}) == len(studies)
+    owner = next(study.customer_id for study in studies if study.customer_id)
+    of_owner = [study for page in list_studies(customer_id=owner) for study in page.studies]
+    assert {study.id for study in of_owner} == {study.id for study in studies if study.customer_id == owner}
+    cancelled = [study for page in list_studies(is_cancelled=True) for study in page.studies]
+    assert {study.id for study in cancelled} == {study.id for study in studies if study.is_cancelled}
+    urgent = [study for page in list_studies(severity="stat") for study in page.studies]
+    assert 0 < len(urgent) < len(studies)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("iter_viewer_studies", "complete"), ("iter_autoscribe_studies", ["assigned", "completed"])]
+)
+def test_studies_are_listed_by_status(connect, start_sandbox, name, status):
+    list_studies = getattr(connect(start_sandbox(customers=20)), name)
+    every = sum(len(page.studies) for page in list_studies())
+    assert 0 < sum(len(page.studies) for page in list_studies(status=status)) < every
+
+
+def test_an_unknown_customer_is_not_found(connect, sandbox):
+    with pytest.raises(errors.NotFound) as refusal:
+        connect(sandbox).deactivate("cus_" + "0" * 31 + "9")
+    assert not refusal.value.may_have_applied
+    assert refusal.value.request_id == sandbox.calls()[-1].request_id
+
+
+def test_a_wrong_key_is_refused_once_and_not_shown(connect, sandbox):
+    client = connect(sandbox.base_url, key="sk_wrong")
+    with pytest.raises(errors.NotAuthorized) as refusal:
+        client.get_customer(EXAMPLE_ID)
+    assert len(sandbox.calls()) == 1
+    assert "sk_wrong" not in str(refusal.value)
+
+
+def test_nothing_is_sent_for_an_ill_formed_id(connect, sandbox):
+    client = connect(sandbox)
+    for call in (client.get_customer, client.deactivate, client.reactivate):
+        with pytest.raises(errors.BadId):
+            call("../express")
+    with pytest.raises(ValueError, match="limit"):
+        client.iter_pages(limit=101)  # at once, not when the first page is asked for
+    assert sandbox.calls() == []
+
+
+# --- faults, against the sandbox
+
+
+@pytest.mark.parametrize(
+    ("fault", "error_class", "applied"),
+    [
+        ("timeout-before", errors.NoAnswer, False),
+        ("timeout-after", errors.NoAnswer, True),
+        ("reset-after", errors.NoAnswer, True),
+        ("truncated", errors.NoAnswer, True),
+        ("http-500", errors.ServiceBroken, False),
+        ("http-503", errors.ServiceBroken, False),
+        ("html-error", errors.ServiceBroken, False),
+        ("bad-json", errors.BadAnswer, True),
+    ],
+)
+@pytest.mark.parametrize("action", ["deactivate", "reactivate"])
+def test_a_change_of_unknown_outcome_is_sent_once_and_says_that_it_may_have_been_applied(
+    connect, start_sandbox, action, fault, error_class, applied
+):
+    sandbox = start_sandbox(customers=3, faults=[fault])
+    client = connect(sandbox, timeout=IMPATIENT)
+    with pytest.raises(error_class) as failure:
+        getattr(client, action)(EXAMPLE_ID)
+    assert failure.value.may_have_applied
+    assert "may have been applied" in failure.value.message
+    sandbox.set_faults([])
+    client.get_customer(EXAMPLE_ID)  # the same connection pool still works
+    sent = [call for call in sandbox.calls() if call.operation == action]
+    assert [call.applied for call in sent] == [applied]
+    assert client.waits == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "error_class"),
+    [
+        ("timeout-before", errors.NoAnswer),
+        ("reset-after", errors.NoAnswer),
+        ("truncated", errors.NoAnswer),
+        ("http-500", errors.ServiceBroken),
+        ("html-error", errors.ServiceBroken),
+        ("bad-json", errors.BadAnswer),
+        ("wrong-id", errors.BadAnswer),
+    ],
+)
+def test_a_read_is_tried_three_times(connect, start_sandbox, fault, error_class):
+    sandbox = start_sandbox(customers=3, faults=[f"{fault}@get"])
+    client = connect(sandbox, timeout=IMPATIENT)
+    with pytest.raises(error_class):
+        client.get_customer(EXAMPLE_ID)
+    assert client.waits == [0.5, 1.0]
+
+
+def test_a_load_survives_faults_that_come_and_go(connect, start_sandbox):
+    sandbox = start_sandbox(faults=["http-500@list=0.2", "truncated@list=0.2", "bad-json@list=0.2"])
+    client = connect(sandbox, retry=RetryPolicy(retries=20))
+    assert sum(len(page.customers) for page in client.iter_pages(limit=10)) == 250
+    assert client.waits
+
+
+def test_the_answer_is_handed_on_as_it_says_even_where_it_shows_nothing_done(connect, start_sandbox):
+    sandbox = start_sandbox(customers=3, faults=["still-active"])
+    assert connect(sandbox).deactivate(EXAMPLE_ID).customer.is_active
+    sandbox.set_faults(["wrong-id"])
+    assert connect(sandbox).deactivate(EXAMPLE_ID).customer.id != EXAMPLE_ID
+
+
+def test_one_bad_record_does_not_lose_its_page(connect, start_sandbox):
+    pages = list(connect(start_sandbox(faults=["bad-record"])).iter_pages())
+    assert [len(page.customers) for page in pages] == [99, 99, 49]
+    assert [len(page.problems) for page in pages] == [1, 1, 1]
+
+
+def test_a_list_that_would_never_end_ends_in_an_error_after_the_pages_that_came(connect, start_sandbox):
+    pages = connect(start_sandbox(faults=["repeat-cursor"])).iter_pages()
+    came = []
+    with pytest.raises(errors.CursorRepeated):
+        came.extend(islice(pages, 20))
+    assert len(came) == 2
+
+
+def test_cursors_that_go_in_a_circle_end_in_an_error_too(connect):
+    with wire(*(reply(200, {**PAGE, "hasMore": True, "cursor": cursor}) for cursor in "abcb")) as server:
+        pages = connect(server.base_url).iter_pages()
+        with pytest.raises(errors.CursorRepeated):
+            list(islice(pages, 20))
+        assert len(server.requests) == 4
+    with wire(reply(200, {**PAGE, "hasMore": True, "cursor": "a"})) as server:
+        pages = connect(server.base_url).iter_pages("a")  # the cursor that it went on from counts
+        with pytest.raises(errors.CursorRepeated):
+            list(islice(pages, 20))
+        assert len(server.requests) == 1
+
+
+def test_a_key_revoked_in_mid_load_stops_it(connect, start_sandbox):
+    came = []
+    with pytest.raises(errors.NotAuthorized):
+        came.extend(connect(start_sandbox(faults=["unauthorized-midway"])).iter_pages(limit=25))
+    assert came
+
+
+def test_under_a_rate_limit_everything_arrives(connect, start_sandbox):
+    sandbox = start_sandbox(rate_limit=2)
+    client = connect(sandbox, retry=RetryPolicy(retries=10_000))
+    assert sum(len(page.customers) for page in client.iter_pages()) == 250
+    assert client.deactivate(EXAMPLE_ID).customer.is_active is False  # a 429 changed nothing, so this may go again
+    assert client.waits
+    assert all(wait >= 1 for wait in client.waits)  # never earlier than Retry-After asked
+
+
+def test_many_threads_share_one_client(connect, sandbox):
+    client = connect(sandbox)
+    ids = [customer.id for page in client.iter_pages() for customer in page.customers]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(client.deactivate, ids))
+    assert [answer.customer.id for answer in answers] == ids
+    assert not any(answer.customer.is_active for answer in answers)
+
+
+# --- byte by byte
+
+
+def test_a_connection_is_used_again_and_the_headers_are_ours(connect):
+    with wire(reply(200, PAGE)) as server:
+        client = connect(server.base_url)
+        for _ in range(3):
+            next(client.iter_pages(limit=7))
+    assert server.connections == 1
+    assert server.requests[0].line == "GET /v1/express?limit=7 HTTP/1.1"
+    headers = server.requests[0].headers
+    assert headers["authorization"] == f"Bearer {KEY}"
+    assert headers["user-agent"] == USER_AGENT
+    assert "cookie" not in headers
+
+
+def test_the_user_agent_tells_the_version_of_the_project():
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    assert f"{project['name']}/{project['version']}" == USER_AGENT
+
+
+def test_a_base_url_may_have_a_path_and_a_cursor_any_characters(connect):
+    with wire(reply(200, {**PAGE, "hasMore": True, "cursor": "a+/=&é b"}), reply(200, PAGE)) as server:
+        assert len(list(connect(f"{server.base_url}/proxy").iter_pages())) == 2
+    assert server.requests[1].line == "GET /proxy/v1/express?limit=100&cursor=a%2B%2F%3D%26%C3%A9+b HTTP/1.1"
+
+
+def test_bodies_are_json_also_where_a_user_is_removed(connect):
+    with wire(reply(200, {"success": True})) as server:
+        connect(server.base_url).remove_user(EXAMPLE_ID, USER_ID)
+    (request,) = server.requests
+    assert request.line.startswith(f"DELETE /v1/express/{EXAMPLE_ID}/users ")
+    assert request.body == b'{"userId":"%s"}' % USER_ID.encode()
+    assert request.headers["content-type"] == "application/json"
+
+
+def test_a_change_without_a_body_sends_none(connect):
+    with wire(reply(200, EXAMPLE)) as server:
+        connect(server.base_url).deactivate(EXAMPLE_ID)
+    assert server.requests[0].body == b""
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_never_followed_and_the_key_goes_nowhere_else(connect, status):
+    with wire(reply(200, EXAMPLE)) as elsewhere, wire(reply(status, headers={"Location": elsewhere.base_url})) as server:
+        client = connect(server.base_url)
+        for call in (client.get_customer, client.deactivate):
+            with pytest.raises(errors.BadAnswer, match=r"sent us on to http://127\.0\.0\.1\. That is never followed"):
+                call(EXAMPLE_ID)
+    assert elsewhere.requests == []
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "ending", [CUT, RESET, (reply(200, EXAMPLE)[:-5], CUT), (b"HTTP/1.1 200 OK\r\nContent-Le", CUT), b"oops\r\n\r\n"]
+)
+def test_a_connection_that_breaks_leaves_a_change_unknown_and_a_read_is_tried_again(connect, ending):
+    with wire(ending) as server:
+        with pytest.raises(errors.NoAnswer, match="The change may have been applied: read the customer again"):
+            connect(server.base_url).deactivate(EXAMPLE_ID)
+        assert len(server.requests) == 1
+    with wire(ending, ending, reply(200, EXAMPLE)) as server:
+        assert connect(server.base_url).get_customer(EXAMPLE_ID).id == EXAMPLE_ID
+        assert len(server.requests) == 3
+
+
+def test_a_kept_connection_that_the_server_closes_under_a_change_leaves_it_unknown(connect):
+    with wire(reply(200, EXAMPLE), CUT) as server:
+        client = connect(server.base_url)
+        client.get_customer(EXAMPLE_ID)
+        with pytest.raises(errors.NoAnswer):
+            client.deactivate(EXAMPLE_ID)
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+def test_a_server_that_is_not_there_is_unreachable_and_even_a_change_is_tried_again(connect):
+    with wire(reply(200, EXAMPLE)) as server:
+        gone = server.base_url
+    client = connect(gone)
+    with pytest.raises(errors.Unreachable, match="so nothing was sent") as failure:
+        client.deactivate(EXAMPLE_ID)
+    assert not failure.value.may_have_applied
+    assert client.waits == [0.5, 1.0]
+
+
+def test_when_all_connections_are_busy_nothing_was_sent(connect):
+    with wire(HANG) as server:
+        client = connect(server.base_url, timeout=IMPATIENT, max_connections=1, retry=RetryPolicy(retries=0))
+
+        def fail(_: int) -> errors.ApiError:
+            with pytest.raises(errors.ApiError) as failure:
+                client.deactivate(EXAMPLE_ID)
+            return failure.value
+
+        with ThreadPoolExecutor(4) as pool:
+            failures = list(pool.map(fail, range(4)))
+    busy = [failure for failure in failures if "All connections are busy, so nothing was sent" in failure.message]
+    assert busy
+    assert {type(failure) for failure in busy} == {errors.Unreachable}
+    assert {type(failure) for failure in failures if failure not in busy} == {errors.NoAnswer}
+    assert len(server.requests) == len(failures) - len(busy)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "attempts"),
+    [
+        (429, {"Retry-After": "2"}, 3),
+        (429, {"Retry-After": "600"}, 1),
+        (500, {}, 3),
+        (500, {"x-should-retry": "false"}, 1),
+        (404, {"x-should-retry": "true"}, 3),
+        (400, {}, 1),
+        (408, {}, 3),
+        (409, {}, 3),
+    ],
+)
+def test_the_decision_of_retry_is_obeyed_on_the_wire(connect, status, headers, attempts):
+    with wire(reply(status, headers=headers)) as server:
+        client = connect(server.base_url)
+        with pytest.raises(errors.ApiError) as failure:
+            client.get_customer(EXAMPLE_ID)
+        assert len(server.requests) == attempts
+    if "Retry-After" in headers:
+        assert failure.value.retry_after == float(headers["Retry-After"])
+        assert client.waits == [2.0] * (attempts - 1)
+
+
+def test_the_answer_tells_how_many_attempts_it_took(connect):
+    with wire(reply(429), reply(429), reply(200, EXAMPLE, {"X-Request-Id": "r3"})) as server:
+        answer = connect(server.base_url).deactivate(EXAMPLE_ID)
+    assert (answer.attempts, answer.request_id, len(server.requests)) == (3, "r3", 3)
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(connect, monkeypatch):
+    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1000)
+    with (
+        wire((b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 2000, CUT)) as server,
+        pytest.raises(errors.BadAnswer, match="was not read"),
+    ):
+        connect(server.base_url).get_customer(EXAMPLE_ID)
+
+
+def test_an_answer_that_trickles_ends_with_the_timeout(connect):
+    """Each byte comes well within the timeout; all of them take far longer."""
+    gone = threading.Event()
+
+    def trickle(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(100):
+            gone.wait(IMPATIENT / 20)
+            with suppress(OSError):
+                connection.sendall(b" ")
+
+    with wire(trickle) as server:
+        client = connect(server.base_url, timeout=IMPATIENT, retry=RetryPolicy(retries=0))
+        with pytest.raises(errors.NoAnswer, match=f"no answer came within {IMPATIENT:g} s"):
+            client.get_customer(EXAMPLE_ID)
+        gone.set()
+
+
+def test_traffic_to_this_machine_never_takes_a_proxy(connect, monkeypatch):
+    with wire(reply(200, EXAMPLE)) as proxy, wire(reply(200, EXAMPLE)) as server:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.base_url)
+        connect(server.base_url).get_customer(EXAMPLE_ID)
+    assert (len(server.requests), proxy.requests) == (1, [])
+
+
+def test_a_companys_proxy_is_used_and_never_sees_the_key(connect, monkeypatch):
+    with wire((reply(407), CUT)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
+        with pytest.raises(errors.Unreachable, match="so nothing was sent"):
+            connect("https://api.example.invalid", retry=RetryPolicy(retries=0)).deactivate(EXAMPLE_ID)
+    (request,) = proxy.requests
+    assert request.line.startswith("CONNECT api.example.invalid:443 ")
+    assert "authorization" not in request.headers
+    assert KEY not in repr(request)
+
+
+def test_a_netrc_file_does_not_replace_the_key(connect, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with wire(reply(200, EXAMPLE)) as server:
+        connect(server.base_url).get_customer(EXAMPLE_ID)
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example", "é..example"])
+def test_a_host_that_can_not_exist_is_a_setting_to_correct(host):
+    with pytest.raises(errors.ConfigError, match="AVARA_BASE_URL names a host that can't exist"):
+        AvaraClient(Connection(f"https://{host}", SecretStr(KEY), "x"))
+
+
+ENDINGS = [
+    reply(500, {"message": f"bad key Bearer {KEY}"}, {"X-Request-Id": KEY}),
+    reply(200, f"<p>{KEY}</p>".encode()),
+    reply(302, headers={"Location": f"https://x.example/{KEY}"}),
+    CUT,
+    HANG,
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS, ids=["error", "page", "redirect", "cut", "hang"])
+def test_the_key_is_in_no_error_no_trace_and_no_log(connect, caplog, ending):
+    caplog.set_level(logging.DEBUG)
+    with wire(ending) as server:
+        client = connect(server.base_url, timeout=IMPATIENT, retry=RetryPolicy(retries=1))
+        with pytest.raises(errors.ApiError) as failure:
+            client.get_customer(EXAMPLE_ID)
+    error = failure.value
+    said = [str(error), repr(error), repr(vars(error)), "".join(traceback.format_exception(error)), repr(vars(client))]
+    said += [frame.line or "" for frame in traceback.extract_tb(error.__traceback__)]
+    assert not any(KEY in text for text in said)
+    assert KEY.encode() not in pickle.dumps(error)
+    assert error.__cause__ is None
+    assert not isinstance(error.__context__, Exception) or "httpx" not in type(error.__context__).__module__
+    sent_by_us = [record.getMessage() for record in caplog.records if "receive_response" not in record.getMessage()]
+    assert sent_by_us
+    assert not any(KEY in text for text in sent_by_us)
+
+
+def test_a_wrong_customer_is_named_in_the_error(connect):
+    with wire(reply(200, {**EXAMPLE, "expressCustomerId": OTHER_ID})) as server:
+        client = connect(server.base_url, retry=RetryPolicy(retries=0))
+        with pytest.raises(errors.BadAnswer, match=OTHER_ID):
+            client.get_customer(EXAMPLE_ID)
+        with pytest.raises(errors.BadAnswer, match=OTHER_ID):
+            client.update_customer(EXAMPLE_ID, name="x")
+
+
+# --- the limiter and the budget of retries
+
+
+def test_the_limiter_is_asked_for_each_request_and_told_of_each_end(connect):
+    limiter = Limiter(random=lambda: 0.0, sleep=lambda _: None)
+    with wire(reply(429, headers={"Retry-After": "1"}), reply(200, PAGE)) as server:
+        client = connect(server.base_url, limiter=limiter)
+        list(client.iter_pages())
+    assert limiter.pace.rate is not None
+    assert limiter.pace.answers == 1
+    assert limiter._in_flight == 0
+
+
+def test_a_run_out_of_retries_gets_the_error_while_others_still_retry(connect):
+    budget = RetryBudget(size=5, cost=5)
+    with wire(reply(500), reply(500), reply(500), reply(200, PAGE)) as server:
+        client = connect(server.base_url)
+        with pytest.raises(errors.ServiceBroken):
+            list(client.spending(budget).iter_pages())
+        assert len(server.requests) == 2
+        list(client.iter_pages())
+    assert len(server.requests) == 4
+    assert len(client.waits) == 2

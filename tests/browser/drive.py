@@ -1,0 +1,273 @@
+"""The moves of a person on the pages, and readings of what stands there. Every wait is for something that shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import App, until
+
+ROW_HEIGHT = 32
+TICK_X, OPEN_X = 15, 68
+#: Streamlit says on its root element whether it is connected and whether a script runs.
+_IDLE = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
+
+
+def idle(page: Page) -> None:
+    """Waits until no script runs. After a click wait for what it brings instead: its run may not have begun."""
+    page.locator(_IDLE).wait_for()
+
+
+def heading(page: Page, name: str | re.Pattern[str]) -> Locator:
+    return page.get_by_role("heading", name=name, level=1)
+
+
+def visit(page: Page, url: str, title: str | re.Pattern[str]) -> None:
+    page.goto(url)
+    expect(heading(page, title)).to_be_visible()
+    idle(page)
+
+
+def visit_unfinished(page: Page, url: str, title: str) -> None:
+    """A page that goes on drawing itself, because something is under way."""
+    page.goto(url)
+    expect(heading(page, title)).to_be_visible()
+
+
+def go_to(page: Page, name: str, title: str | re.Pattern[str] = "") -> None:
+    """Through the sidebar, within the same session."""
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+    expect(heading(page, title or name)).to_be_visible()
+    idle(page)
+
+
+def customers(page: Page, app_url: str, query: str = "") -> Locator:
+    """The Customers page with all customers loaded; returns the table."""
+    visit(page, f"{app_url}/{query}", "Customers")
+    loaded(page)
+    return table(page)
+
+
+def loaded(page: Page) -> None:
+    expect(page.get_by_test_id("stSidebar").get_by_text(re.compile(r"\bread .*(ago|now)"))).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_role("button", name="Stop")).to_have_count(0)
+    idle(page)
+
+
+def reload(page: Page, app: App) -> None:
+    """Reads all customers again, and waits until they are on show."""
+    before = len(app.calls("list"))
+    page.get_by_role("button", name="Reload").click()
+    until(lambda: len(app.calls("list")) > before + (len(app.api.sandbox.store) - 1) // 100, "all pages were read again")
+    loaded(page)
+
+
+# --- grids
+
+
+def table(page: Page) -> Locator:
+    """The first grid of a page's main part."""
+    return page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
+
+
+def cell(grid: Locator, header: str, row: int) -> Locator:
+    """The cell under a header, rows from 0: of the grid's hidden accessible copy, which has what is in sight and follows
+    the drawn one a moment later."""
+    return grid.locator(f"tr[aria-rowindex='{row + 2}'] td[aria-colindex='{_column(grid, header)}']")
+
+
+def text_at(grid: Locator, header: str, row: int) -> str:
+    """What the cell says now: for a grid that has been standing."""
+    found = cell(grid, header, row)
+    expect(found).to_be_attached()
+    return found.text_content() or ""
+
+
+def headers(grid: Locator) -> list[str]:
+    """The headers in sight, without the arrow of a sorted column."""
+    found = grid.locator("th")  # inside a canvas, so without a role for Playwright
+    expect(found.first).to_be_attached()
+    return [re.sub(r"^[↑↓] | [↑↓]$", "", text) for text in found.all_text_contents()]
+
+
+def _column(grid: Locator, header: str) -> str:
+    expect(grid.locator("th").filter(has_text=header).first).to_be_attached()
+    return grid.locator("th").nth(headers(grid).index(header)).get_attribute("aria-colindex") or ""
+
+
+def press(grid: Locator, x: float, row: int) -> None:
+    """Clicks into row `row` (from 0; -1 is the header) at `x` pixels from the left."""
+    canvas = grid.get_by_test_id("data-grid-canvas").first
+    expect(canvas).to_be_visible()
+    canvas.click(position={"x": x, "y": (row + 1) * ROW_HEIGHT + ROW_HEIGHT / 2}, force=True)
+
+
+def tick(grid: Locator, row: int) -> None:
+    press(grid, TICK_X, row)
+
+
+def ticked(grid: Locator) -> list[int]:
+    """The visible rows that are ticked, from 0."""
+    rows = grid.locator("tr[aria-selected=true]").all()
+    return sorted(int(row.get_attribute("aria-rowindex") or 0) - 2 for row in rows)
+
+
+# --- the Customers page
+
+
+def bar(page: Page) -> Locator:
+    return page.locator(".st-key-picks_bar")
+
+
+def expect_picked(page: Page, count: int) -> None:
+    expect(bar(page)).to_contain_text(f"{count} picked" if count else "Nothing picked yet")
+    expect(page.get_by_test_id("stSidebar").get_by_text(re.compile("^Deactivate"))).to_have_text(
+        f"Deactivate · {count} picked" if count else "Deactivate"
+    )
+
+
+def tick_rows(page: Page, rows: Iterable[int], *, already: int = 0) -> None:
+    """Ticks rows one after the other, each after the one before has arrived."""
+    for number, row in enumerate(rows, start=already + 1):
+        tick(table(page), row)
+        expect_picked(page, number)
+        idle(page)
+
+
+def expect_shown(page: Page, count: str) -> None:
+    """So many customers match the filters."""
+    expect(page.locator(".st-key-chips")).to_contain_text(re.compile(rf"^\s*{re.escape(count)} of "))
+    idle(page)
+
+
+def search(page: Page, text: str) -> None:
+    """Types plain, short words into the search and waits until the table has followed, as its chip tells."""
+    page.get_by_role("searchbox", name="Search").fill(text)
+    expect(page.locator(".st-key-chips")).to_contain_text(f"text “{text}”")
+    idle(page)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """An option of one of the filters' selects."""
+    page.get_by_test_id("stSelectbox").filter(has_text=label).get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def pick_ids(page: Page, ids: Iterable[str]) -> None:
+    """Picks by pasting ids; all of them must be known and active."""
+    wanted = list(ids)
+    bar(page).get_by_role("button", name="Paste ids").click()
+    dialog = page.get_by_role("dialog")
+    box = dialog.get_by_label("Customer ids")
+    box.fill("\n".join(wanted))
+    box.press("Control+Enter")
+    dialog.get_by_role("button", name=_counted("Pick", len(wanted))).click()
+    expect(dialog).to_have_count(0)
+
+
+def picked_ids(page: Page) -> list[str]:
+    """The picks in the order picked, as the list of picks shows them."""
+    idle(page)  # a bar that is just being drawn moves its buttons away from under the click
+    bar(page).get_by_role("button", name="Show picks").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Ids to copy").click()
+    code = dialog.get_by_test_id("stCode").last
+    expect(code).to_contain_text("cus_")
+    ids = (code.text_content() or "").split()
+    close(page)
+    return ids
+
+
+def close(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    idle(page)
+
+
+# --- from the picks to the run
+
+
+def review(page: Page, count: int) -> None:
+    bar(page).get_by_role("button", name=_counted("Review", count)).click()
+    expect(heading(page, _counted("Deactivate", count))).to_be_visible()
+    idle(page)
+
+
+def say_why(page: Page, reason: str, ticket: str = "") -> None:
+    page.get_by_label("Reason").fill(reason)
+    if ticket:
+        page.get_by_label("Ticket").fill(ticket)
+    page.keyboard.press("Tab")
+    idle(page)
+
+
+def ask(page: Page, count: int, verb: str = "Deactivate") -> Locator:
+    """Opens the confirmation; returns the dialog."""
+    page.get_by_test_id("stMain").get_by_role("button", name=f"{_counted(verb, count)}…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"{_counted(verb, count)}?")
+    return dialog
+
+
+def type_confirmation(dialog: Locator, text: str) -> None:
+    dialog.get_by_role("textbox").fill(text)
+
+
+def go_button(dialog: Locator, count: int, verb: str = "Deactivate") -> Locator:
+    return dialog.get_by_role("button", name=_counted(verb, count), exact=True)
+
+
+def confirm(page: Page, typed: str, count: int, verb: str = "Deactivate") -> None:
+    """Opens the confirmation, types, confirms, and waits for the run's page."""
+    dialog = ask(page, count, verb)
+    type_confirmation(dialog, typed)
+    button = go_button(dialog, count, verb)
+    expect(button).to_be_enabled()
+    button.click()
+    on_run(page)
+
+
+def on_run(page: Page) -> str:
+    """Waits until the page shows a run; returns its id."""
+    expect(page.locator(".st-key-run_head")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.wait_for_function("new URL(location).searchParams.has('run')")
+    run_id: str = page.evaluate("new URL(location).searchParams.get('run')")
+    return run_id
+
+
+def deactivate(page: Page, app_url: str, ids: list[str], *, typed: str, reason: str = "Contract ended") -> str:
+    """The whole way from pasted ids to the run's page; returns the run's id."""
+    customers(page, app_url)
+    pick_ids(page, ids)
+    expect_picked(page, len(ids))
+    review(page, len(ids))
+    say_why(page, reason)
+    confirm(page, typed, len(ids))
+    return on_run(page)
+
+
+def expect_state(page: Page, state: str) -> None:
+    """The run's state: Running, Finished, Paused..."""
+    expect(page.locator(".st-key-run_head").get_by_text(re.compile(rf"{state}$"))).to_be_visible()
+
+
+TOTALS = ("Verified", "Skipped", "Not applied", "Failed", "Unknown", "To do")
+
+
+def metric(page: Page, label: str) -> Locator:
+    """The number of a tile."""
+    tile = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
+    return tile.get_by_test_id("stMetricValue")
+
+
+def expect_totals(page: Page, **totals: int) -> None:
+    """The run's tiles say exactly this (`not_applied=2`); those not named say 0."""
+    for label in TOTALS:
+        expect(metric(page, label)).to_have_text(str(totals.get(label.lower().replace(" ", "_"), 0)))
+
+
+def _counted(verb: str, count: int) -> str:
+    return f"{verb} {count:,} customer{'' if count == 1 else 's'}"

@@ -1,0 +1,161 @@
+"""Every page, in light and dark, narrow and wide: it draws, fits, says nothing on the console, and has its picture taken."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import drive
+from tests.browser.conftest import OUTPUT, App, OpenPage, StartApp
+
+LOOKS = pytest.mark.parametrize(("scheme", "width"), [(s, w) for s in ("light", "dark") for w in (1280, 1600)])
+
+
+@dataclass(frozen=True)
+class Photographer:
+    """Takes a page as it stands, once it stands still, and finds fault with what must not be seen on any page."""
+
+    page: Page
+    scheme: str
+    width: int
+
+    def take(self, name: str, *, standing: bool = True, errors: bool = False) -> None:
+        self.page.mouse.move(self.width - 2, 450)  # no tooltip
+        if standing:
+            drive.idle(self.page)
+        self.page.evaluate("document.activeElement?.blur()")
+        expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0)
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
+        expect(self.page.get_by_test_id("stException")).to_have_count(0)
+        assert "This page broke" not in self.page.content()
+        if not errors:
+            expect(self.page.get_by_test_id("stAlertContentError")).to_have_count(0)
+        for what in ("document.scrollingElement", "document.querySelector('[data-testid=stMain]')"):
+            assert self.page.evaluate(f"{what}.scrollWidth - {what}.clientWidth") <= 0, f"{name} scrolls sideways"
+        path = OUTPUT / "screenshots" / f"{name}-{self.scheme}-{self.width}.png"
+        self.page.screenshot(path=path, animations="disabled")
+
+
+@LOOKS
+def test_the_pages_of_the_main_job(app: App, open_page: OpenPage, scheme: str, width: int) -> None:
+    page = open_page(width=width, height=900, scheme=scheme)
+    photo = Photographer(page, scheme, width)
+    grid = drive.customers(page, app.url, "?status=Active")
+    drive.tick_rows(page, (0, 2, 3))
+    drive.choose(page, "Users", "None")
+    expect(page.locator(".st-key-chips")).to_contain_text("no users")
+    expect(drive.cell(grid, "Users", 3)).to_have_text("0")
+    photo.take("customers")
+
+    drive.press(grid, drive.OPEN_X, 0)
+    expect(page.get_by_role("dialog").get_by_test_id("stCode").first).to_have_text(re.compile("^cus_"))
+    photo.take("drawer")
+    drive.close(page)
+    drive.bar(page).get_by_role("button", name="Show picks").click()
+    expect(page.get_by_role("dialog").locator("th").first).to_be_attached()
+    photo.take("picks")
+    drive.close(page)
+    page.get_by_role("button", name="More filters").click()
+    expect(page.get_by_label("Users, at least")).to_be_visible()
+    photo.take("filters")
+    page.keyboard.press("Escape")
+    drive.bar(page).get_by_role("button", name="Paste ids").click()
+    box = page.get_by_role("dialog").get_by_label("Customer ids")
+    inactive = app.records(active=False)[0]["expressCustomerId"]
+    box.fill("\n".join([app.records(active=True)[0]["expressCustomerId"], inactive, "cus_123", "cus_" + "0" * 32]))
+    box.press("Control+Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("2 found")
+    photo.take("paste")
+    drive.close(page)
+    drive.search(page, "nobody has this name")
+    drive.expect_shown(page, "0")
+    photo.take("customers-none-match")
+    page.get_by_role("button", name="Clear all").click()
+    drive.expect_shown(page, "250")
+
+    drive.review(page, 3)
+    expect(drive.table(page).locator("th").first).to_be_attached()
+    drive.say_why(page, "Contract ended, no studies since 2024", "OPS-1841")
+    photo.take("deactivate")
+    dialog = drive.ask(page, 3)
+    drive.type_confirmation(dialog, "3")
+    expect(drive.go_button(dialog, 3)).to_be_enabled()
+    photo.take("confirm")
+    drive.go_button(dialog, 3).click()
+    drive.on_run(page)
+    drive.expect_state(page, "Finished")
+    drive.tick(drive.table(page), 1)
+    expect(page.get_by_test_id("stMain").get_by_test_id("stCode").first).to_have_text(re.compile("^cus_"))
+    expect(page.get_by_test_id("stMain").get_by_test_id("stDataFrame").nth(2)).to_be_visible()
+    photo.take("run-many")
+
+    record = next(r for r in app.records(active=True) if len(r.get("metadata") or {}) > 3)
+    drive.go_to(page, "Customers")
+    drive.pick_ids(page, [record["expressCustomerId"]])
+    drive.review(page, 1)
+    drive.say_why(page, "Contract ended, no studies since 2024", "OPS-1842")
+    dialog = drive.ask(page, 1)
+    photo.take("confirm-one")
+    drive.type_confirmation(dialog, record["expressCustomerName"])
+    drive.go_button(dialog, 1).click()
+    drive.on_run(page)
+    drive.expect_state(page, "Finished")
+    photo.take("run-one")
+
+    drive.go_to(page, "Runs")
+    expect(drive.cell(drive.table(page), "State", 1)).to_have_text("Finished")
+    photo.take("runs")
+    drive.go_to(page, "Overview")
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg")).to_have_count(2)
+    photo.take("overview")
+    drive.go_to(page, "Connection")
+    page.get_by_role("button", name="Test the connection").click()
+    expect(page.get_by_text("The API answered in")).to_be_visible()
+    photo.take("connection")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_without_anything_and_while_loading(start_app: StartApp, open_page: OpenPage, scheme: str) -> None:
+    app = start_app(customers=1000, latency_ms=4000)
+    page = open_page(width=1280, height=900, scheme=scheme)
+    photo = Photographer(page, scheme, 1280)
+    drive.visit_unfinished(page, app.url, "Customers")
+    expect(page.get_by_test_id("stSidebar")).to_contain_text(re.compile(r"Loading: [1-9]\d* customers"))
+    expect(page.locator(".st-key-chips")).to_contain_text("customers so far, not complete")
+    photo.take("customers-loading", standing=False)
+    app.api.set_faults(["http-500@list"])
+    app.api.sandbox.latency = 0
+    expect(page.locator(".st-key-load_stopped")).to_contain_text("Loading stopped.")
+    photo.take("customers-failed")
+    app.api.set_faults([])
+    page.get_by_role("button", name="Go on").click()
+    drive.loaded(page)
+
+    drive.go_to(page, "Deactivate")
+    expect(page.get_by_text("Nothing is picked yet.")).to_be_visible()
+    photo.take("deactivate-empty")
+    drive.go_to(page, "Runs")
+    expect(page.get_by_text("No run yet.")).to_be_visible()
+    photo.take("runs-empty")
+    drive.go_to(page, "Overview")
+    photo.take("overview-no-runs")
+
+    ids = [record["expressCustomerId"] for record in app.records(active=True)[:25]]
+    drive.go_to(page, "Customers")
+    drive.pick_ids(page, ids)
+    drive.review(page, 25)
+    drive.say_why(page, "Contract ended, no studies since 2024")
+    app.api.sandbox.latency = 0.7
+    drive.confirm(page, "25", 25)
+    expect(page.get_by_text(re.compile(r"^[1-9]\d* of 25 · .* left$"))).to_be_visible()
+    photo.take("run-live", standing=False)
+    app.api.set_faults(["unauthorized-midway"])
+    app.api.sandbox.latency = 0
+    drive.expect_state(page, "Paused")
+    photo.take("run-paused")
+    page.goto(f"{app.url}/runs?run=run_0000000000000000")
+    expect(page.get_by_text("The journal knows no such run")).to_be_visible()
+    photo.take("run-not-found", errors=True)

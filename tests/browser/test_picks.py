@@ -1,0 +1,223 @@
+"""Picks are customers, not rows: they hold under every filter, sort, page, reload and change of screen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import drive
+from tests.browser.conftest import App
+
+#: Pixels from the table's left edge to a header, off its menu.
+HEADER_X = {"Customer": 140, "Users": 505}
+
+
+@pytest.fixture
+def shown(app: App, page: Page) -> Locator:
+    """The table of the active customers, those longest without an update first."""
+    return drive.customers(page, app.url, "?status=Active")
+
+
+def test_other_rows_in_the_same_place_are_never_picked(app: App, page: Page, shown: Locator) -> None:
+    """The wrong-row bug of keyed grids (streamlit#17026): row positions must not carry over to other data."""
+    names = [drive.text_at(shown, "Customer", row) for row in (2, 4)]
+    drive.tick_rows(page, (2, 4))
+    ids = drive.picked_ids(page)
+    assert [app.record(customer_id)["expressCustomerName"] for customer_id in ids] == names
+
+    _sort_by(page, "Customer")
+    _stands_at(shown, 2, other_than=names)
+    _ticked_are(shown, names)
+    drive.expect_picked(page, 2)
+    _sort_by(page, "Customer", turned=True)
+    _ticked_are(shown, names)
+    drive.search(page, "imaging")
+    expect(page.locator(".st-key-chips")).to_contain_text("text “imaging”")
+    drive.idle(page)
+    _ticked_are(shown, names)
+    drive.choose(page, "Users", "More than 25")
+    expect(page.locator(".st-key-chips")).to_contain_text("26 users or more")
+    drive.idle(page)
+    _ticked_are(shown, names)
+    assert drive.picked_ids(page) == ids
+
+    drive.review(page, 2)
+    reviewed = drive.table(page)
+    assert {drive.text_at(reviewed, "Customer", row) for row in (0, 1)} == set(names)
+    drive.say_why(page, "Contract ended")
+    before = len(app.calls("deactivate"))
+    drive.confirm(page, "2", 2)
+    drive.expect_state(page, "Finished")
+    assert sorted(called for _, called in app.calls("deactivate")[before:]) == sorted(ids)
+
+
+def test_picks_hold_over_filters_pages_reloads_and_other_screens(app: App, page: Page, shown: Locator) -> None:
+    drive.tick_rows(page, (0, 1))
+    page.get_by_role("button", name="Next page").click()
+    expect(page.get_by_text("Rows 101 to 200")).to_be_visible()
+    drive.idle(page)
+    expect(shown.locator("tr[aria-selected=true]")).to_have_count(0)
+    drive.tick_rows(page, (3,), already=2)
+    ids = drive.picked_ids(page)
+    assert len(set(ids)) == 3
+
+    drive.search(page, ids[2])
+    drive.expect_shown(page, "1")
+    expect(drive.bar(page)).to_contain_text("2 hidden by filters")
+    expect(shown.locator("tr[aria-selected=true]")).to_have_count(1)
+    drive.reload(page, app)
+    for name, title in (("Overview", "Overview"), ("Runs", "Runs"), ("Deactivate", "Deactivate 3 customers")):
+        drive.go_to(page, name, title)
+    drive.go_to(page, "Customers")
+    drive.expect_shown(page, "1")  # the search is still there, too
+    expect(drive.bar(page)).to_contain_text("2 hidden by filters")
+    assert drive.picked_ids(page) == ids
+
+    page.get_by_role("button", name="Clear all").click()
+    drive.expect_shown(page, "250")
+    expect(drive.bar(page)).not_to_contain_text("hidden")
+    assert drive.picked_ids(page) == ids
+
+
+def test_a_header_sorts_all_customers_not_only_the_page_in_sight(app: App, page: Page, shown: Locator) -> None:
+    counts = sorted((r["userCount"] for r in app.records(active=True)), reverse=True)
+    _sort_by(page, "Users")
+    _sort_by(page, "Users", turned=True)
+    for row in range(5):
+        expect(drive.cell(shown, "Users", row)).to_have_text(str(counts[row]))
+
+
+def test_a_sort_that_the_browser_does_by_itself_does_not_move_ticks_to_other_customers(
+    app: App, page: Page, shown: Locator
+) -> None:
+    """The grid's own column menu sorts the rows in sight without telling the server."""
+    first = drive.text_at(shown, "Customer", 0)
+    drive.tick_rows(page, (0,))
+    canvas = shown.get_by_test_id("data-grid-canvas").first
+    canvas.hover(position={"x": HEADER_X["Customer"], "y": 16}, force=True)
+    canvas.click(position={"x": 378, "y": 17}, force=True)
+    page.get_by_test_id("stDataFrameColumnMenu").get_by_text("Sort descending").click()
+    expect(drive.cell(shown, "Customer", 0)).not_to_have_text(first)
+    second = drive.text_at(shown, "Customer", 0)
+    drive.tick_rows(page, (0,), already=1)
+    names = [app.record(customer_id)["expressCustomerName"] for customer_id in drive.picked_ids(page)]
+    assert names == [first, second]
+
+
+def test_all_that_match_are_picked_at_once_and_a_tick_takes_one_out(app: App, page: Page, shown: Locator) -> None:
+    drive.choose(page, "Users", "None")
+    expect(page.locator(".st-key-chips")).to_contain_text("no users")
+    drive.idle(page)
+    matching = [r["expressCustomerId"] for r in app.records(active=True) if not r["userCount"]]
+    drive.expect_shown(page, str(len(matching)))
+    drive.bar(page).get_by_role("button", name=f"Pick all {len(matching)}").click()
+    drive.expect_picked(page, len(matching))
+    assert sorted(drive.picked_ids(page)) == sorted(matching)
+    gone = drive.text_at(shown, "Customer", 1)
+    drive.tick(shown, 1)
+    drive.expect_picked(page, len(matching) - 1)
+    left = drive.picked_ids(page)
+    assert [app.record(customer_id)["expressCustomerName"] for customer_id in set(matching) - set(left)] == [gone]
+
+    drive.bar(page).get_by_role("button", name="Clear").click()
+    drive.expect_picked(page, 0)
+    expect(shown.locator("tr[aria-selected=true]")).to_have_count(0)
+    expect(drive.bar(page).get_by_role("button", name="Review")).to_be_disabled()
+
+
+def test_pasted_ids_are_reported_before_any_is_picked(app: App, page: Page, shown: Locator) -> None:
+    active = [r["expressCustomerId"] for r in app.records(active=True)][10:13]
+    inactive = next(r["expressCustomerId"] for r in app.records(active=False))
+    unknown = "cus_" + "0" * 31 + "1"
+    pasted = [*active, active[0], inactive, unknown, "cus_123"]
+    drive.bar(page).get_by_role("button", name="Paste ids").click()
+    dialog = page.get_by_role("dialog")
+    box = dialog.get_by_label("Customer ids")
+    box.fill(", ".join(pasted))
+    box.press("Control+Enter")
+    expect(dialog).to_contain_text("4 found · 1 not known here · 1 ill-formed · 1 already inactive, set aside · 1 repeated")
+    for words, customer_id in (("not known here", unknown), ("ill-formed", "cus_123"), ("already inactive", inactive)):
+        dialog.get_by_test_id("stExpander").filter(has_text=words).locator("summary").click()
+        expect(dialog.get_by_test_id("stExpander").filter(has_text=words).get_by_test_id("stCode")).to_have_text(customer_id)
+    drive.expect_picked(page, 0)
+    dialog.get_by_role("button", name="Pick 3 customers").click()
+    drive.expect_picked(page, 3)
+    assert drive.picked_ids(page) == active
+
+
+def test_a_file_of_ids_is_picked(app: App, page: Page, shown: Locator) -> None:
+    ids = [r["expressCustomerId"] for r in app.records(active=True)][20:23]
+    text = "name,customer_id\n" + "\n".join(f"Somebody,{customer_id}" for customer_id in ids)
+    drive.bar(page).get_by_role("button", name="Paste ids").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("input[type=file]").set_input_files({"name": "ids.csv", "mimeType": "text/csv", "buffer": text.encode()})
+    dialog.get_by_role("button", name="Pick 3 customers").click()
+    drive.expect_picked(page, 3)
+    assert drive.picked_ids(page) == ids
+
+
+def test_the_list_of_picks_shows_what_filters_hide_and_takes_picks_out(app: App, page: Page, shown: Locator) -> None:
+    drive.tick_rows(page, (0, 1, 2))
+    ids = drive.picked_ids(page)
+    drive.search(page, ids[0])
+    drive.expect_shown(page, "1")
+    drive.bar(page).get_by_role("button", name="Show picks").click()
+    dialog = page.get_by_role("dialog")
+    listed = dialog.get_by_test_id("stDataFrame").first
+    expect(drive.cell(listed, "Shown", 0)).to_have_text("")
+    expect(drive.cell(listed, "Shown", 1)).to_have_text("hidden by filters")
+    drive.tick(listed, 1)
+    dialog.get_by_role("button", name="Unpick 1 customer").click()
+    expect(dialog).to_contain_text("2 picked")
+    drive.close(page)
+    drive.expect_picked(page, 2)
+    assert drive.picked_ids(page) == [ids[0], ids[2]]
+
+    drive.review(page, 2)  # and rows can still be taken out there
+    drive.tick(drive.table(page), 0)
+    page.get_by_role("button", name="Remove 1 customer").click()
+    expect(drive.heading(page, "Deactivate 1 customer")).to_be_visible()
+
+
+def test_already_inactive_picks_are_set_aside_and_never_called(app: App, page: Page, shown: Locator) -> None:
+    page.get_by_role("button", name="Clear all").click()
+    drive.expect_shown(page, "250")
+    inactive = next(r for r in app.records(active=False))
+    active = next(r for r in app.records(active=True))
+    for record in (inactive, active):
+        drive.search(page, record["expressCustomerId"])
+        drive.expect_shown(page, "1")
+        drive.idle(page)
+        drive.bar(page).get_by_role("button", name="Pick all 1").click()
+        expect(drive.bar(page)).to_contain_text("picked")
+    drive.expect_picked(page, 2)
+    drive.bar(page).get_by_role("button", name="Review 2 customers").click()
+    expect(drive.heading(page, "Deactivate 1 customer")).to_be_visible()
+    expect(drive.metric(page, "Set aside")).to_have_text("1")
+    expect(page.get_by_text("1 customer already inactive, set aside")).to_be_visible()
+    drive.say_why(page, "Contract ended")
+    drive.confirm(page, active["expressCustomerName"], 1)
+    drive.expect_state(page, "Finished")
+    assert inactive["expressCustomerId"] not in {called for _, called in app.calls("deactivate")}
+
+
+def _sort_by(page: Page, header: str, *, turned: bool = False) -> None:
+    """Clicks the header once and waits for the arrow."""
+    grid = drive.table(page)
+    drive.press(grid, HEADER_X[header], -1)
+    expect(grid.locator("th", has_text=f"{header} {'↓' if turned else '↑'}")).to_be_attached()
+    drive.idle(page)
+
+
+def _stands_at(grid: Locator, row: int, *, other_than: list[str]) -> None:
+    for name in other_than:
+        expect(drive.cell(grid, "Customer", row)).not_to_have_text(name)
+
+
+def _ticked_are(grid: Locator, names: list[str]) -> None:
+    """Whatever is ticked in sight is one of these customers."""
+    expect(grid.locator("th").first).to_be_attached()
+    for row in drive.ticked(grid):
+        expect(drive.cell(grid, "Customer", row)).to_have_text(re.compile("|".join(map(re.escape, names))))

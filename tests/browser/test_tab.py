@@ -1,0 +1,103 @@
+"""A run belongs to the server, not to the tab: closing the tab changes nothing, any other tab shows the same run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import drive
+from tests.browser.conftest import App, OpenPage, until
+
+
+@pytest.fixture
+def slowly(app: App) -> Iterator[None]:
+    """Each answer takes a second, so that a run of 60 customers takes half a minute unless the test lets it go."""
+    app.api.sandbox.latency = 0
+    yield
+    app.api.sandbox.latency = 0
+
+
+def test_closing_the_tab_in_mid_run_stops_nothing_and_other_tabs_show_the_run(
+    app: App, open_page: OpenPage, slowly: None
+) -> None:
+    ids = [record["expressCustomerId"] for record in app.records(active=True)[:60]]
+    first = open_page()
+    drive.customers(first, app.url)
+    drive.pick_ids(first, ids)
+    drive.review(first, 60)
+    drive.say_why(first, "Contract ended")
+    app.api.sandbox.latency = 1.0
+    drive.confirm(first, "60", 60)
+    address = first.evaluate("location.href")
+    expect(first.get_by_text(re.compile(r"^[1-9]\d* of 60 · [\d.]+ a second"))).to_be_visible()
+    first.close()
+    called = len(app.calls("deactivate"))
+    assert called < 60
+    until(lambda: len(app.calls("deactivate")) >= called + 8, "calls went on without a tab")
+
+    same_address, no_address = open_page(), open_page()
+    same_address.goto(address)
+    drive.expect_state(same_address, "Running")
+    expect(same_address.get_by_text(re.compile(r"^[1-9]\d* of 60 · [\d.]+ a second"))).to_be_visible()
+    drive.customers(no_address, app.url)
+    drive.expect_picked(no_address, 0)
+    expect(no_address.get_by_test_id("stSidebar")).to_contain_text("Runs · 1 running")
+    drive.go_to(no_address, "Runs")
+    runs = drive.table(no_address)
+    expect(drive.cell(runs, "State", 0)).to_have_text("Running")
+    drive.press(runs, 35, 0)
+    drive.expect_state(no_address, "Running")
+
+    app.api.sandbox.latency = 0
+    for page in (same_address, no_address):  # both see the end without a reload
+        drive.expect_state(page, "Finished")
+        drive.expect_totals(page, verified=60)
+    assert not any(app.record(customer_id)["isActive"] for customer_id in ids)
+    assert sorted(called_id for _, called_id in app.calls("deactivate")) == sorted(ids)
+
+
+def test_a_run_is_paused_in_one_tab_and_gone_on_with_in_another(app: App, open_page: OpenPage, slowly: None) -> None:
+    ids = [record["expressCustomerId"] for record in app.records(active=True)[:40]]
+    first, second = open_page(), open_page()
+    drive.customers(first, app.url)
+    drive.pick_ids(first, ids)
+    drive.review(first, 40)
+    drive.say_why(first, "Contract ended")
+    app.api.sandbox.latency = 1.0
+    drive.confirm(first, "40", 40)
+    first.get_by_role("button", name="Pause").click()
+    drive.expect_state(first, "Paused")
+    expect(first.get_by_test_id("stAlert")).to_contain_text(re.compile(r"Paused by a person after \d+ of 40 customers"))
+    held = len(app.calls("deactivate"))
+    second.goto(first.evaluate("location.href"))
+    drive.expect_state(second, "Paused")
+    assert len(app.calls("deactivate")) == held
+    app.api.sandbox.latency = 0
+    second.get_by_role("button", name="Resume").click()
+    drive.expect_state(second, "Finished")
+    drive.expect_totals(second, verified=40)
+    first.reload()
+    drive.expect_state(first, "Finished")
+
+
+def test_two_tabs_cannot_run_the_same_customers_at_once(app: App, open_page: OpenPage, slowly: None) -> None:
+    ids = [record["expressCustomerId"] for record in app.records(active=True)[:20]]
+    first, second = open_page(), open_page()
+    for page in (first, second):
+        drive.customers(page, app.url)
+        drive.pick_ids(page, ids)
+        drive.review(page, 20)
+        drive.say_why(page, "Contract ended")
+    app.api.sandbox.latency = 2.0
+    drive.confirm(first, "20", 20)
+    dialog = drive.ask(second, 20)
+    drive.type_confirmation(dialog, "20")
+    drive.go_button(dialog, 20).click()
+    expect(dialog.get_by_test_id("stAlertContentError")).to_contain_text("has not ended and holds some of these customers")
+    app.api.sandbox.latency = 0
+    drive.expect_state(first, "Finished")
+    drive.expect_totals(first, verified=20)
+    assert sorted(c for _, c in app.calls("deactivate") if c in ids) == sorted(ids)

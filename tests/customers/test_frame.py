@@ -1,0 +1,159 @@
+"""The frame gives back what went in, keeps one row an id, and changes by making a new one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.customers.frame import FrameBuilder, build
+from tests.customers.records import (
+    API_KEY_ID,
+    NOW,
+    USER_ID,
+    an_id,
+    customer,
+    customers,
+    distinct_customers,
+    lists_of_customers,
+)
+
+DTYPES = {
+    "id": "str",
+    "name": "str",
+    "is_active": "bool",
+    "user_count": "int64",
+    "created_at": "datetime64[us, UTC]",
+    "updated_at": "datetime64[us, UTC]",
+    "created_by": "category",
+    "created_by_user_id": "str",
+    "created_by_api_key_id": "str",
+}
+
+
+@pytest.mark.parametrize("records", [[], [customer()], [customer(created_at=None, updated_at=None, metadata={})]])
+def test_columns_and_dtypes_are_the_same_whatever_came(records):
+    frame = build(records)
+    assert frame.rows.dtypes.astype(str).to_dict() == DTYPES
+    assert frame.rows["created_by"].cat.categories.tolist() == ["user", "api_key", "unknown"]
+    assert frame.metadata.dtypes.astype(str).to_dict() == {"row": "int32", "key": "category", "value": "category"}
+    assert isinstance(frame.rows.index, pd.RangeIndex)
+    assert len(frame) == len(records)
+
+
+@given(distinct_customers)
+def test_every_record_comes_back_as_it_went_in(records):
+    frame = build(records)
+    back = frame.records([record.id for record in records])
+    assert back == records
+    assert [list(record.metadata.items()) for record in back] == [list(record.metadata.items()) for record in records]
+    assert [record.model_dump_json() for record in back] == [record.model_dump_json() for record in records]
+
+
+@given(lists_of_customers)
+def test_reading_page_by_page_gives_what_reading_at_once_gives(records):
+    builder = FrameBuilder()
+    for record in records:
+        builder.add([record])
+        builder.frame()  # looking in between changes nothing
+    assert_same(builder.frame(), build(records))
+
+
+@given(lists_of_customers)
+def test_an_id_that_comes_twice_keeps_its_first_place_and_its_newest_record(records):
+    newest = {}
+    for record in records:
+        held = newest.setdefault(record.id, record)
+        if record.updated_at is None:
+            newer = held.updated_at is None
+        else:
+            newer = held.updated_at is None or record.updated_at >= held.updated_at
+        newest[record.id] = record if newer else held
+    frame = build(records)
+    assert frame.ids(np.arange(len(frame))) == tuple(newest)
+    assert frame.records(newest) == list(newest.values())
+
+
+@pytest.mark.parametrize(
+    ("user", "key", "maker"),
+    [(USER_ID, None, "user"), (USER_ID, API_KEY_ID, "user"), (None, API_KEY_ID, "api_key"), (None, None, "unknown")],
+)
+def test_created_by_names_the_dashboard_user_before_the_api_key(user, key, maker):
+    frame = build([customer(created_by_user_id=user, created_by_api_key_id=key)])
+    assert frame.rows["created_by"].tolist() == [maker]
+
+
+def test_ids_that_the_frame_lacks_are_never_taken_for_another():
+    frame = build([customer(1), customer(2)])
+    assert frame.contains(an_id(2))
+    assert not frame.contains(an_id(3))
+    assert not frame.contains("")
+    assert not frame.contains(an_id(2).upper())
+    assert frame.record(an_id(3)) is None
+    assert frame.positions([an_id(3), an_id(2), "é", an_id(1)]).tolist() == [1, 0]
+    assert frame.known([an_id(3), an_id(2)]).tolist() == [False, True]
+    assert frame.positions([]).tolist() == []
+    assert build([]).positions([an_id(1)]).tolist() == []
+
+
+def test_a_metadata_column_is_aligned_with_the_rows():
+    frame = build([customer(1, metadata={"a": "x"}), customer(2, metadata={}), customer(3, metadata={"b": "y", "a": ""})])
+    column = frame.metadata_column("a")
+    assert column.dtype == "str"
+    assert column.isna().tolist() == [False, True, False]
+    assert column[[0, 2]].tolist() == ["x", ""]
+    assert frame.metadata_column("none").isna().all()
+    assert frame.metadata_keys() == [("a", 2), ("b", 1)]
+
+
+@given(distinct_customers, st.lists(customers, max_size=4))
+def test_with_records_puts_records_in_place_and_adds_the_unknown_ones_at_the_end(records, fresh):
+    frame = build(records)
+    frame.text.mask("north")  # what was prepared must not outlive a change
+    expected = {**{record.id: record for record in records}, **{record.id: record for record in fresh}}
+    changed = frame.with_records(fresh)
+    assert_same(changed, build(expected.values()))
+    assert changed.text.mask("north").tolist() == build(expected.values()).text.mask("north").tolist()
+    assert frame.records([record.id for record in records]) == records, "the older frame is as it was"
+    assert changed.version > frame.version
+
+
+def test_with_records_shares_what_did_not_change():
+    frame = build([customer(1), customer(2)])
+    changed = frame.with_records([customer(2, is_active=False, updated_at=NOW)])
+    assert changed.metadata is frame.metadata
+    assert changed.text is frame.text
+    assert np.shares_memory(changed.rows["user_count"].to_numpy(), frame.rows["user_count"].to_numpy())
+
+
+def test_a_change_of_metadata_leaves_all_other_customers_as_they_were():
+    records = [customer(n, metadata={"n": str(n)} if n % 2 else {}) for n in range(30)]
+    frame = build(records).with_records([customer(3, metadata={"new": "x"}), customer(4, metadata={"n": "4"})])
+    expected = [*records[:3], customer(3, metadata={"new": "x"}), customer(4, metadata={"n": "4"}), *records[5:]]
+    assert frame.records(an_id(n) for n in range(30)) == expected
+    assert frame.metadata_column("n").isna().tolist() == ["n" not in record.metadata for record in expected]
+
+
+def test_a_search_finds_the_new_name_and_the_new_metadata_and_not_the_old_ones():
+    frame = build([customer(1, name="Old", metadata={"k": "before"}), customer(2, name="Other", metadata={})])
+    assert frame.text.mask("old").tolist() == frame.text.mask("before").tolist() == [True, False]
+    changed = frame.with_records([customer(1, name="New", metadata={"k": "before"})])
+    assert changed.text.mask("new").tolist() == [True, False]
+    assert not changed.text.mask("old").any()
+    changed = frame.with_records([customer(1, name="Old", metadata={"k": "after"})])
+    assert changed.text.mask("after").tolist() == [True, False]
+    assert not changed.text.mask("before").any()
+
+
+def test_nothing_can_be_written_into_a_shared_frame_by_way_of_a_row_of_it():
+    frame = build([customer(1)])
+    taken = frame.rows.take([0])
+    taken.loc[0, "name"] = "other"
+    assert frame.rows["name"].tolist() == ["Hospital 1"]
+
+
+def assert_same(frame, other):
+    assert frame.rows.dtypes.to_dict() == other.rows.dtypes.to_dict()
+    assert frame.ids(np.arange(len(frame))) == other.ids(np.arange(len(other)))
+    assert frame.records(frame.rows["id"]) == other.records(other.rows["id"])
+    assert frame.metadata_keys() == other.metadata_keys()

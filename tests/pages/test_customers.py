@@ -1,0 +1,409 @@
+"""The Customers page with all customers loaded: filters, the table, picks, dialogs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lib.sandbox.names import ODDITIES
+from lib.sandbox.server import SandboxServer
+from lib.ui.text import md
+from tests.pages.world import Session, World, records_of
+
+Record = dict[str, Any]
+CUSTOMERS = 250
+FAR_DATE = "2023-06-01"
+
+
+@pytest.fixture(scope="module")
+def sandbox(shared_world: World) -> SandboxServer:
+    return shared_world.sandbox(CUSTOMERS)
+
+
+@pytest.fixture(scope="module")
+def records(sandbox: SandboxServer) -> list[Record]:
+    return records_of(sandbox)
+
+
+@pytest.fixture
+def page(shared_world: World, sandbox: SandboxServer) -> Session:
+    return shared_world.open()
+
+
+def ids_on(session: Session) -> list[str]:
+    return session.grid.value["id"].tolist()
+
+
+def counted(session: Session, matching: int) -> bool:
+    return f"**{matching}** of {CUSTOMERS} customers" in session.words
+
+
+def ticked(session: Session) -> list[int]:
+    """The rows whose boxes are ticked."""
+    return list(session.at.session_state[session.grid.key]["selection"]["rows"])
+
+
+def chips(session: Session) -> list[str]:
+    return [button.label for button in session.at.button if (button.key or "").startswith("chip_")]
+
+
+def test_all_customers_are_counted_and_the_first_page_of_them_is_shown(page: Session, records: list[Record]) -> None:
+    users = sum(record["userCount"] for record in records)
+    assert f"**250** of 250 customers · {users:,} users" in page.words
+    assert "Rows 1 to 100 of 250" in page.words
+    assert len(page.grid.value) == 100
+    assert "read just now" in page.words
+    assert "Production · 127" in page.words
+
+
+def test_the_table_says_what_the_api_says_with_the_longest_untouched_first(page: Session, records: list[Record]) -> None:
+    known = sorted((record for record in records if record["updatedAt"]), key=lambda record: record["updatedAt"])
+    first = page.grid.value.iloc[0]
+    assert first["id"] == known[0]["expressCustomerId"]
+    assert first["name"] == known[0]["expressCustomerName"]
+    assert first["user_count"] == known[0]["userCount"]
+    assert first["updated_at"].isoformat(timespec="milliseconds") == known[0]["updatedAt"].replace("Z", "+00:00")
+    assert first["status"] == ("● Active" if known[0]["isActive"] else "○ Inactive")
+
+
+def older_than(days: int) -> Callable[[Record], bool]:
+    limit = datetime.now(UTC) - timedelta(days=days)
+    return lambda record: bool(record["updatedAt"]) and datetime.fromisoformat(record["updatedAt"]) <= limit
+
+
+URLS: list[tuple[dict[str, str], Callable[[Record], bool]]] = [
+    ({"status": "Active"}, lambda record: record["isActive"]),
+    ({"status": "Inactive"}, lambda record: not record["isActive"]),
+    ({"users": "None"}, lambda record: record["userCount"] == 0),
+    ({"users": "1 to 5"}, lambda record: 1 <= record["userCount"] <= 5),
+    ({"users": "More than 25"}, lambda record: record["userCount"] >= 26),
+    ({"users": "3-7"}, lambda record: 3 <= record["userCount"] <= 7),
+    ({"users": "-7"}, lambda record: record["userCount"] <= 7),
+    ({"days": "1 year"}, older_than(365)),
+    ({"days": "400 days"}, older_than(400)),
+    ({"from": FAR_DATE}, lambda record: bool(record["createdAt"]) and record["createdAt"] >= FAR_DATE),
+    ({"to": FAR_DATE}, lambda record: bool(record["createdAt"]) and record["createdAt"][:10] <= FAR_DATE),
+    (
+        {"status": "Active", "users": "None", "days": "1 year"},
+        lambda record: record["isActive"] and record["userCount"] == 0 and older_than(365)(record),
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "matches"), URLS, ids=lambda value: str(value) if isinstance(value, dict) else "")
+def test_a_filter_in_the_url_narrows_the_table(
+    shared_world: World, records: list[Record], query: dict[str, str], matches: Callable[[Record], bool]
+) -> None:
+    page = shared_world.open(**query)
+    wanted = {record["expressCustomerId"] for record in records if matches(record)}
+    assert 0 < len(wanted) < CUSTOMERS
+    assert counted(page, len(wanted))
+    assert set(ids_on(page)) <= wanted
+    assert len(ids_on(page)) == min(len(wanted), 100)
+    assert page.at.query_params == query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"status": "deleted", "users": "many", "days": "0 days", "from": "yesterday", "by": "nobody", "unheard": "of"},
+        {"status": "", "users": "-", "days": "-5", "to": "2024-13-40", "search": "radiology"},
+        {"users": "3-x", "days": "999999999 days", "metadata_keys": "region"},
+        {"users": "²-³", "days": "²"},
+    ],
+    ids=str,
+)
+def test_a_url_that_makes_no_sense_is_as_good_as_none(
+    shared_world: World, sandbox: SandboxServer, query: dict[str, str]
+) -> None:
+    page = shared_world.open(**query)
+    assert not page.at.error
+    assert not page.at.exception
+    assert counted(page, CUSTOMERS)
+
+
+def test_the_search_looks_at_names_ids_and_metadata_and_stays_out_of_the_url(page: Session, records: list[Record]) -> None:
+    wanted = {
+        record["expressCustomerId"]
+        for record in records
+        if "cardiology" in f"{record['expressCustomerName']} {record.get('metadata')}".lower()
+    }
+    page.at.text_input(key="search").set_value("CARDIOLOGY")
+    page.run()
+    assert counted(page, len(wanted))
+    assert set(ids_on(page)) <= wanted
+    assert page.at.query_params == {}
+    page.at.text_input(key="search").set_value(records[7]["expressCustomerId"])
+    assert ids_on(page.run()) == [records[7]["expressCustomerId"]]
+
+
+def test_when_nothing_matches_there_is_nothing_to_pick_or_export(page: Session) -> None:
+    page.at.text_input(key="search").set_value("no customer is called that")
+    page.run()
+    assert counted(page, 0)
+    assert "No customer matches" in page.words
+    assert not page.offers("pick_all")
+    assert page.at.get("download_button")
+    assert all(button.disabled for button in page.at.get("download_button"))
+
+
+def test_metadata_keys_and_values_narrow_and_show_their_counts(page: Session, records: list[Record]) -> None:
+    having = [record for record in records if "contract" in (record.get("metadata") or {})]
+    trial = [record for record in having if record["metadata"]["contract"] == "trial"]
+    keys = page.at.multiselect(key="metadata_keys")
+    assert f"contract ({len(having)})" in keys.options
+    keys.set_value(["contract"])
+    page.run()
+    assert counted(page, len(having))
+    values = page.at.multiselect(key="metadata_values:contract")
+    assert f"trial ({len(trial)})" in values.options
+    values.set_value(["trial"])
+    page.run()
+    assert counted(page, len(trial))
+    assert chips(page) == [md("contract is trial")]
+    assert page.at.query_params == {}
+
+
+def test_exact_numbers_under_more_filters_join_the_common_ones(page: Session, records: list[Record]) -> None:
+    page.at.number_input(key="users_from").set_value(3)
+    page.run()
+    page.at.number_input(key="users_to").set_value(7)
+    page.run()
+    assert counted(page, sum(3 <= record["userCount"] <= 7 for record in records))
+    assert page.at.query_params == {"users": "3-7"}
+    page.at.number_input(key="days_exact").set_value(400)
+    page.run()
+    assert page.at.query_params == {"users": "3-7", "days": "400 days"}
+    assert chips(page) == ["3 to 7 users", "not updated for 400 days"]
+
+
+def test_each_chip_removes_its_own_condition_and_clear_all_removes_every_one(
+    shared_world: World, records: list[Record]
+) -> None:
+    page = shared_world.open(status="Active", users="None", days="1 year")
+    assert chips(page) == ["active", "no users", "not updated for 365 days"]
+    page.press("chip_1")
+    assert chips(page) == ["active", "not updated for 365 days"]
+    assert page.at.query_params == {"status": "Active", "days": "1 year"}
+    page.press("clear_filters")
+    assert chips(page) == []
+    assert counted(page, CUSTOMERS)
+    assert page.at.query_params == {}
+
+
+def test_filters_are_kept_over_a_visit_to_another_page(shared_world: World, records: list[Record]) -> None:
+    page = shared_world.open(status="Inactive")
+    page.at.text_input(key="search").set_value("imaging")
+    page.at.date_input(key="from").set_value(date(2020, 1, 1))
+    page.at.multiselect(key="metadata_keys").set_value(["region"])
+    page.run()
+    before = chips(page), ids_on(page)
+    assert len(before[0]) == 4
+    page.go("runs").go("customers")
+    assert (chips(page), ids_on(page)) == before
+
+
+def test_a_click_on_a_header_sorts_and_a_second_one_turns_the_order_round(page: Session, records: list[Record]) -> None:
+    page.tick([], columns=["user_count"])
+    assert page.grid.value["user_count"].tolist() == sorted(record["userCount"] for record in records)[:100]
+    page.tick([], columns=["user_count"])
+    assert page.grid.value["user_count"].tolist() == sorted((record["userCount"] for record in records), reverse=True)[:100]
+
+
+def test_a_click_on_the_header_of_the_buttons_sorts_nothing(page: Session) -> None:
+    before = ids_on(page)
+    assert ids_on(page.tick([], columns=["open"])) == before
+    assert not page.at.exception
+
+
+def test_the_view_can_show_any_metadata_key_and_sort_by_it(page: Session, records: list[Record]) -> None:
+    page.at.multiselect(key="metadata_columns").set_value(["timezone"])
+    page.run().tick([], columns=["metadata:timezone"])
+    values = sorted(record["metadata"]["timezone"] for record in records if "timezone" in (record.get("metadata") or {}))
+    shown = page.grid.value["metadata:timezone"].dropna().tolist()
+    assert shown[:20] == values[:20]
+
+
+def test_pages_of_rows_go_over_the_whole_sorted_frame_without_gap_or_repeat(page: Session) -> None:
+    seen = ids_on(page)
+    for number in (2, 3):
+        page.at.get("pagination")[0].set_value(number)
+        seen += ids_on(page.run())
+    assert len(seen) == len(set(seen)) == CUSTOMERS
+    assert "Rows 201 to 250 of 250" in page.words
+
+
+def test_a_narrower_filter_begins_at_its_first_page(page: Session) -> None:
+    page.at.get("pagination")[0].set_value(3)
+    page.run()
+    page.at.text_input(key="search").set_value("radiology")
+    assert "Rows 1 to " in page.run().words
+
+
+def test_ticked_rows_become_picks_by_id(page: Session) -> None:
+    ids = ids_on(page)
+    page.tick([4, 1])
+    assert set(page.picks) == {ids[4], ids[1]}
+    assert "**2 picked**" in page.words
+    assert "Deactivate · 2 picked" in page.words
+    page.tick([1])
+    assert page.picks == [ids[1]]
+
+
+def test_picks_stay_under_sorting_filtering_and_paging(page: Session) -> None:
+    first = ids_on(page)[2]
+    page.tick([2])
+    page.tick([2], columns=["updated_at"])  # the order turned round: the row is elsewhere now, or on another page
+    assert page.picks == [first]
+    page.tick(ticked(page), columns=["updated_at"])  # and back
+    assert ids_on(page)[2] == first
+    assert ticked(page) == [2]
+    page.at.get("pagination")[0].set_value(2)
+    page.run()
+    second = ids_on(page)[5]
+    here = [row for row, customer_id in enumerate(ids_on(page)) if customer_id == first]
+    page.tick([*here, 5])
+    assert set(page.picks) == {first, second}
+    page.at.text_input(key="search").set_value("no customer is called that")
+    page.run()
+    assert set(page.picks) == {first, second}
+    assert "2 hidden by filters" in page.words
+
+
+def test_a_click_that_comes_after_the_table_changed_never_picks_another_row(page: Session) -> None:
+    old_grid, old_ids = page.grid, ids_on(page)
+    page.tick([], columns=["name"])
+    assert ids_on(page)[:3] != old_ids[:3]
+    page.tick([0], grid=old_grid)  # the browser had not drawn the new order yet
+    assert page.picks in ([], [old_ids[0]])
+
+
+def test_positions_beyond_the_rows_on_show_are_ignored(page: Session) -> None:
+    page.tick([0, 5_000])
+    assert page.picks == [ids_on(page)[0]]
+
+
+def test_pick_all_takes_every_match_of_all_pages_and_clear_none(shared_world: World, records: list[Record]) -> None:
+    page = shared_world.open(status="Active")
+    active = {record["expressCustomerId"] for record in records if record["isActive"]}
+    assert len(active) > 100
+    assert next(button.label for button in page.at.button if button.key == "pick_all") == f"Pick all {len(active)}"
+    page.press("pick_all")
+    assert set(page.picks) == active
+    assert len(page.picks) == len(active)
+    page.press("picks_clear")
+    assert page.picks == []
+
+
+def test_nothing_picked_leaves_nothing_to_review(page: Session) -> None:
+    assert "Nothing picked yet" in page.words
+    assert not page.offers("review")
+    assert not page.offers("picks_show")
+
+
+def test_review_opens_the_deactivate_page_and_leaves_the_filters_behind(shared_world: World, sandbox: SandboxServer) -> None:
+    page = shared_world.open(status="Active")
+    page.tick([0]).press("review")
+    assert page.at.title[0].value == "Deactivate 1 customer"
+    assert page.at.query_params == {}
+
+
+def test_the_tray_lists_all_picks_also_hidden_and_unlisted_ones(page: Session, records: list[Record]) -> None:
+    by_id = {record["expressCustomerId"]: record for record in records}
+    gone = f"cus_{0:032x}"
+    picked = [ids_on(page)[0], records[9]["expressCustomerId"], gone]
+    page.pick(picked)
+    page.at.text_input(key="search").set_value(picked[0])
+    page.run().press("picks_show")
+    assert "**3 picked** · 1 hidden by filters · 1 no longer listed" in page.words
+    table = page.grid.value
+    assert table["Id"].tolist() == picked
+    assert table["Shown"].tolist() == ["", "hidden by filters", ""]
+    assert table["Status"].tolist()[2] == "no longer listed"
+    assert table["Customer"].tolist()[1] == by_id[picked[1]]["expressCustomerName"]
+
+
+def test_the_tray_unpicks_the_ticked_rows_and_no_others(page: Session) -> None:
+    ids = ids_on(page)[:4]
+    page.pick(ids).press("picks_show")
+    assert not page.offers("unpick")
+    page.tick([1, 2])
+    assert "Unpick 2 customers" in page.words
+    page.press("unpick")
+    assert page.picks == [ids[0], ids[3]]
+    page.press("unpick_all")
+    assert page.picks == []
+    assert not page.at.get("dialog")
+
+
+def test_pasted_ids_are_reported_before_the_sound_active_ones_are_picked(page: Session, records: list[Record]) -> None:
+    active = [record["expressCustomerId"] for record in records if record["isActive"]][:3]
+    inactive = next(record["expressCustomerId"] for record in records if not record["isActive"])
+    unknown = f"cus_{7:032x}"
+    page.press("picks_paste")
+    assert not page.offers("paste_pick")
+    page.at.text_area(key="pasted").set_value("\n".join([*active, active[0], inactive, unknown, "cus_12"]))
+    page.run()
+    for finding in ("4 found", "1 not known here", "1 ill-formed", "1 already inactive, set aside", "1 repeated, counted once"):
+        assert finding in page.words.replace("*", "")
+    assert page.picks == []
+    page.press("paste_pick")
+    assert page.picks == active
+    assert not page.at.get("dialog")
+
+
+def test_a_file_that_is_no_list_is_refused_in_words(page: Session) -> None:
+    page.press("picks_paste")
+    page.at.get("file_uploader")[0].set_value(("ids.txt", b"PK\x03\x04 not a list", "text/plain"))
+    page.run()
+    assert "Excel workbook" in page.at.error[0].value
+    assert not page.at.exception
+
+
+def test_an_uploaded_file_is_read_like_pasted_text(page: Session, records: list[Record]) -> None:
+    active = next(record["expressCustomerId"] for record in records if record["isActive"])
+    page.press("picks_paste")
+    page.at.get("file_uploader")[0].set_value(("ids.csv", f"id,name\n{active},x\n".encode(), "text/csv"))
+    page.run().press("paste_pick")
+    assert page.picks == [active]
+
+
+def test_a_row_opens_as_a_record_with_every_field_and_can_be_picked(page: Session, records: list[Record]) -> None:
+    record = {record["expressCustomerId"]: record for record in records}[ids_on(page)[3]]
+    page.click_in_row("open", 3)
+    assert len(page.at.get("dialog")) == 1
+    assert record["expressCustomerId"] in [code.value for code in page.at.code]
+    fields, metadata = page.at.dataframe[-2].value, page.at.dataframe[-1].value
+    assert dict(zip(fields["Field"], fields["Value"], strict=True))["Name"] == record["expressCustomerName"]
+    assert dict(zip(metadata["Key"], metadata["Value"], strict=True)) == record["metadata"]
+    page.press("drawer_pick")
+    assert page.picks == [record["expressCustomerId"]]
+    page.press("drawer_pick")
+    assert page.picks == []
+
+
+def test_a_row_that_is_not_there_opens_nothing(page: Session) -> None:
+    assert not page.click_in_row("open", 900).at.get("dialog")
+    assert not page.at.exception
+
+
+@pytest.mark.parametrize("name", [name for name in ODDITIES if name.isascii()][:3])
+def test_hostile_names_are_words_in_the_drawer_and_never_markup(page: Session, records: list[Record], name: str) -> None:
+    known = [record for record in records if record["expressCustomerName"] == name]
+    if not known:
+        pytest.fail(f"The sandbox's {CUSTOMERS} customers lack {name!r}; take more.")
+    page.at.text_input(key="search").set_value(known[0]["expressCustomerId"])
+    page.run().click_in_row("open", 0)
+    assert page.at.subheader[0].value == md(name)
+    outside_tables = page.words.replace(page.at.code[-1].value, "")
+    assert name not in outside_tables
+
+
+def test_two_sessions_share_the_customers_but_not_their_picks_and_filters(shared_world: World, sandbox: SandboxServer) -> None:
+    one, other = shared_world.open(status="Active"), shared_world.open()
+    one.press("pick_all")
+    assert other.run().picks == []
+    assert counted(other, CUSTOMERS)

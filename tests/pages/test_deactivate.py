@@ -1,0 +1,317 @@
+"""The Deactivate page: review, reason, confirmation, the run and its results, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1.element_tree import TextInput
+
+from lib.sandbox.server import SandboxServer
+from tests.pages.world import Session, World, records_of
+
+Record = dict[str, Any]
+
+
+@pytest.fixture
+def sandbox(world: World) -> SandboxServer:
+    return world.sandbox(customers=130)
+
+
+def typed_field(session: Session) -> TextInput:
+    """The field of the confirmation; its key ends with the plan's hash."""
+    return next(field for field in session.at.text_input if (field.key or "").startswith("confirm_typed"))
+
+
+def ids_of(sandbox: SandboxServer, *, active: bool, count: int, users: bool | None = None) -> list[str]:
+    found = [
+        record["expressCustomerId"]
+        for record in records_of(sandbox)
+        if record["isActive"] is active and users in (None, record["userCount"] > 0)
+    ]
+    return found[:count]
+
+
+def record_of(sandbox: SandboxServer, customer_id: str) -> Record:
+    store = sandbox.sandbox.store
+    return store.read(store.position(customer_id))
+
+
+def changes(sandbox: SandboxServer) -> list[tuple[str, str]]:
+    return [(call.operation, call.customer_id) for call in sandbox.calls() if call.method == "POST"]
+
+
+def review_of(world: World, ids: list[str]) -> Session:
+    return world.open().pick(ids).go("deactivate")
+
+
+def to_dialog(session: Session, reason: str = "Contract ended") -> Session:
+    next(text for text in session.at.text_input if text.label == "Reason").set_value(reason)
+    return session.run().press("to_confirm")
+
+
+def confirm(session: Session, typed: str) -> Session:
+    typed_field(session).set_value(typed)
+    return session.run().press("confirm_go")
+
+
+def ended(session: Session) -> bool:
+    """The run on the page is over, or waits for a person."""
+    return not any(badge in session.words for badge in ("Waiting to start", ":material/play_arrow: Running"))
+
+
+def metrics(session: Session) -> dict[str, str]:
+    return {metric.label: metric.value for metric in session.at.metric}
+
+
+def test_without_picks_it_says_what_to_do_and_leads_there(world: World, sandbox: SandboxServer) -> None:
+    session = world.open("deactivate")
+    assert "Nothing is picked yet" in session.words
+    assert not session.offers("to_confirm")
+    next(button for button in session.at.button if button.label == "Go to Customers").click()
+    assert session.run().at.title[0].value == "Customers"
+
+
+def test_the_review_names_everyone_and_what_deserves_a_look(world: World, sandbox: SandboxServer) -> None:
+    with_users, without = ids_of(sandbox, active=True, count=2, users=True), ids_of(sandbox, active=True, count=1, users=False)
+    session = review_of(world, [*without, *with_users])
+    users = sum(record_of(sandbox, customer_id)["userCount"] for customer_id in with_users)
+    assert session.at.title[0].value == "Deactivate 3 customers"
+    assert metrics(session)["Customers"] == "3"
+    assert metrics(session)["Users affected"] == f"{users:,}"
+    assert "2 with users" in session.at.warning[0].value
+    table = session.grid.value
+    assert set(table["Id"]) == {*without, *with_users}
+    assert set(table["Id"][:2]) == set(with_users)  # those to look at come first
+    assert table["Look at"].tolist()[0].startswith("Has ")
+
+
+def test_the_already_inactive_are_set_aside_and_the_no_longer_listed_named(world: World, sandbox: SandboxServer) -> None:
+    active, inactive = ids_of(sandbox, active=True, count=1), ids_of(sandbox, active=False, count=2)
+    gone = f"cus_{5:032x}"
+    session = review_of(world, [*active, *inactive, gone])
+    assert session.at.title[0].value == "Deactivate 1 customer"
+    assert session.grid.value["Id"].tolist() == active
+    assert metrics(session)["Set aside"] == "2"
+    assert "2 customers already inactive, set aside" in session.words
+    assert "1 pick no longer in the list, left out" in session.words
+    assert gone in [code.value for code in session.at.code]
+
+
+def test_when_all_picks_are_inactive_already_there_is_nothing_to_do(world: World, sandbox: SandboxServer) -> None:
+    session = review_of(world, ids_of(sandbox, active=False, count=2))
+    assert "Nothing is left to do" in session.words
+    assert not session.offers("to_confirm")
+
+
+def test_ticked_rows_can_be_taken_out_of_the_picks(world: World, sandbox: SandboxServer) -> None:
+    session = review_of(world, ids_of(sandbox, active=True, count=3))
+    shown = session.grid.value["Id"].tolist()
+    assert not session.offers("review_remove")
+    session.tick([0, 2]).press("review_remove")
+    assert session.picks == [shown[1]]
+    assert session.grid.value["Id"].tolist() == [shown[1]]
+
+
+def test_without_a_reason_there_is_an_error_in_words_and_no_dialog(world: World, sandbox: SandboxServer) -> None:
+    session = review_of(world, ids_of(sandbox, active=True, count=1))
+    for reason in ("", "   "):
+        to_dialog(session, reason)
+        assert session.at.error[0].value.startswith("A reason is required")
+        assert not session.at.get("dialog")
+    assert changes(sandbox) == []
+
+
+def test_the_dialog_names_the_act_the_count_the_account_the_users_and_the_way_back(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=12, users=True)
+    session = to_dialog(review_of(world, picked))
+    users = sum(record_of(sandbox, customer_id)["userCount"] for customer_id in picked)
+    assert "Deactivate 12 customers?" in session.words
+    assert session.at.button(key="confirm_go").label == "Deactivate 12 customers"
+    words = session.plain
+    assert f"{sandbox.base_url.removeprefix('http://')}" in words
+    assert "production, real customers" in words
+    assert f"{users:,} users work there" in words
+    assert "reactivate them" in words
+    assert "Type 12 to confirm" in words
+
+
+def test_the_wrong_count_confirms_nothing(world: World, sandbox: SandboxServer) -> None:
+    session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=12)))
+    for typed in ("", "1", "012", "12.0", "twelve", "Deactivate", "１２"):
+        typed_field(session).set_value(typed)
+        assert not session.run().offers("confirm_go"), typed
+    assert not world.resources.journal.runs()
+    assert changes(sandbox) == []
+
+
+def test_cancel_changes_nothing_and_keeps_the_picks_and_the_reason(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=2)
+    session = to_dialog(review_of(world, picked), "Closed in June")
+    session.press("confirm_cancel")
+    assert not session.at.get("dialog")
+    assert session.picks == picked
+    assert next(text.value for text in session.at.text_input if text.label == "Reason") == "Closed in June"
+    assert not world.resources.journal.runs()
+    assert changes(sandbox) == []
+    session.press("to_confirm")
+    assert typed_field(session).value in ("", None)
+
+
+def test_one_customer_is_deactivated_and_its_updated_record_shown_beside_the_one_before(
+    world: World, sandbox: SandboxServer
+) -> None:
+    (chosen,) = ids_of(sandbox, active=True, count=1, users=True)
+    before = record_of(sandbox, chosen)
+    session = confirm(to_dialog(review_of(world, [chosen])), before["expressCustomerName"])
+    session.until(ended)
+    assert "Finished" in session.words
+    assert metrics(session)["Verified"] == "1"
+    after = record_of(sandbox, chosen)
+    assert after["isActive"] is False
+    assert changes(sandbox) == [("deactivate", chosen)]
+    fields, metadata = (table.value for table in session.at.dataframe[-2:])
+    by_field = fields.set_index("Field")
+    assert by_field.loc["Active", ["Before", "Now", "Change"]].tolist() == ["yes", "no", "◀ changed"]
+    assert by_field.loc["Name", ["Before", "Change"]].tolist() == [before["expressCustomerName"], ""]
+    assert by_field.loc["Updated", "Change"] == "◀ changed"
+    assert dict(zip(metadata["Key"], metadata["Value"], strict=True)) == after["metadata"]
+    assert '"isActive": false' in session.at.code[-1].value
+    assert session.picks == []
+    assert "Contract ended" in session.words
+    session.go("customers", status="Inactive")  # the table knows it without a reload
+    assert world.resources.loads.frame().record(chosen).is_active is False
+
+
+def test_many_are_deactivated_with_totals_that_add_up_and_a_record_for_each(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=9)
+    session = confirm(to_dialog(review_of(world, picked)), "9").until(ended)
+    assert "Finished" in session.words
+    shown = metrics(session)
+    assert shown["Verified"] == "9"
+    assert sum(int(value) for value in shown.values()) == 9
+    assert {customer_id for _, customer_id in changes(sandbox)} == set(picked)
+    assert len(changes(sandbox)) == 9
+    steps = session.grid.value
+    assert set(steps["Id"]) == set(picked)
+    assert set(steps["State"]) == {"✓ verified"}
+    assert set(steps["Before"]) == {"● Active"}
+    assert set(steps["After"]) == {"○ Inactive"}
+    session.tick([4])
+    assert steps["Id"][4] in [code.value for code in session.at.code]
+    assert session.at.dataframe[-2].value["Change"].tolist().count("◀ changed") >= 2
+
+
+def test_a_second_session_shows_the_same_run(world: World, sandbox: SandboxServer) -> None:
+    session = confirm(to_dialog(review_of(world, ids_of(sandbox, active=True, count=3))), "3")
+    run_id = session.at.query_params["run"]
+    for page in ("deactivate", "runs"):
+        other = world.open(page, run=run_id).until(ended)
+        assert metrics(other)["Verified"] == "3"
+
+
+def test_the_same_plan_confirmed_again_shows_its_run_and_calls_nobody_twice(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=2)
+    session = to_dialog(review_of(world, picked))
+    plan, dialog = session.at.session_state["plan_to_confirm"], session.at.session_state["open_dialog"]
+    first = confirm(session, "2").until(ended).at.query_params["run"]
+    # As a second click does that was under way while the first one was carried out.
+    again = world.open().pick(picked)
+    again.at.session_state["plan_to_confirm"], again.at.session_state["open_dialog"] = plan, dialog
+    again.pick(ids_of(sandbox, active=True, count=1)).go("deactivate")
+    assert confirm(again, "2").at.query_params["run"] == first
+    assert len(world.resources.journal.runs()) == 1
+    assert len(changes(sandbox)) == 2
+
+
+def test_customers_that_another_live_run_holds_are_refused_in_words(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=4)
+    sandbox.set_faults(["timeout-before"])
+    holder = confirm(to_dialog(review_of(world, picked[:3])), "3")
+    name = record_of(sandbox, picked[0])["expressCustomerName"]
+    session = confirm(to_dialog(review_of(world, picked[:1])), name)
+    assert holder.at.query_params["run"] in session.plain
+    assert "has not ended" in session.at.error[-1].value
+    assert len(world.resources.journal.runs()) == 1
+
+
+def test_an_answer_that_shows_the_customer_still_active_is_not_applied_and_can_be_tried_again(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=3)
+    sandbox.set_faults(["still-active"])
+    session = confirm(to_dialog(review_of(world, picked)), "3").until(ended)
+    assert metrics(session)["Not applied"] == "3"
+    assert set(session.grid.value["State"]) == {"! not applied"}
+    assert set(session.grid.value["After"]) == {"● Active"}
+    assert all(session.grid.value["What happened"])
+    sandbox.set_faults([])
+    session.press("run_retry").until(ended)
+    assert metrics(session)["Verified"] == "3"
+
+
+def test_a_refused_key_pauses_the_run_which_says_why_and_goes_on_when_asked(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=6)
+    session = to_dialog(review_of(world, picked))
+    sandbox.sandbox.faults.revoked = True
+    confirm(session, "6").until(ended)
+    assert "Paused" in session.words
+    assert "refused the key" in session.at.warning[0].value
+    assert session.offers("run_resume")
+    assert session.offers("run_cancel")
+    assert "Runs · 1 waiting for you" in session.words
+    sandbox.set_faults([])
+    session.press("run_resume").until(lambda it: metrics(it)["Verified"] == "6")
+    assert sorted(customer_id for _, customer_id in changes(sandbox) if record_of(sandbox, customer_id)["isActive"]) == []
+
+
+def test_a_paused_run_can_be_cancelled_and_the_rest_stays_as_it_was(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=4)
+    session = to_dialog(review_of(world, picked))
+    sandbox.sandbox.faults.revoked = True
+    confirm(session, "4").until(ended).press("run_cancel").until(lambda it: "Cancelled" in it.words)
+    assert not session.offers("run_resume")
+    assert metrics(session)["To do"] == "4"
+    assert all(record_of(sandbox, customer_id)["isActive"] for customer_id in picked)
+
+
+def test_a_button_pressed_too_late_is_told_in_words(world: World, sandbox: SandboxServer) -> None:
+    session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=2)))
+    sandbox.sandbox.faults.revoked = True
+    confirm(session, "2").until(ended)
+    world.resources.worker.cancel(session.at.query_params["run"])  # somebody else was quicker
+    session.press("run_resume")
+    assert "This run is cancelled" in session.at.error[0].value
+    assert not session.at.exception
+
+
+def test_undo_reactivates_what_the_run_changed_and_leaves_alone_what_somebody_changed_since(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=3)
+    session = confirm(to_dialog(review_of(world, picked)), "3").until(ended)
+    first = session.at.query_params["run"]
+    world.resources.loads.update([world.resources.client.update_customer(picked[0], name="Renamed since")])
+    session.press("run_undo")
+    assert session.at.query_params == {"undo": first}
+    assert session.at.title[0].value == "Reactivate 2 customers"
+    assert "1 customer of that run left alone" in session.words
+    confirm(to_dialog(session, "Wrong list"), "2").until(ended)
+    assert metrics(session)["Verified"] == "2"
+    assert [record_of(sandbox, customer_id)["isActive"] for customer_id in picked] == [False, True, True]
+    assert f"This run takes back {first}" in session.words
+    session.go("runs", run=first)
+    assert "This run was taken back by" in session.words
+    assert not session.offers("run_undo")
+
+
+def test_a_run_that_is_not_there_is_told_in_words(world: World, sandbox: SandboxServer) -> None:
+    session = world.open()
+    for page, query in (("deactivate", "run"), ("runs", "run"), ("deactivate", "undo")):
+        for run_id in ("run_0000000000000000", "![x](http://evil.example/p.png)", "'; drop table runs; --"):
+            session.go(page, **{query: run_id})
+            assert session.at.error[0].value.startswith("The journal knows no such run")
+            assert not session.at.exception
+            assert "evil.example" not in session.plain

@@ -1,0 +1,153 @@
+"""The Runs page: every run in a table, those that wait for a person on top, and one run in full."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from lib.runs.model import Action, RunState, StepState
+from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from tests.pages.world import Session, World
+
+
+@pytest.fixture
+def open_world(world: World) -> World:
+    """A world whose customers are loaded."""
+    world.sandbox(customers=230)
+    world.open()
+    return world
+
+
+def a_plan(world: World, first: int, size: int, *, ticket: str = "", reason: str = "Contract ended") -> Plan:
+    frame, now = world.resources.loads.frame(), datetime.now(UTC)
+    rows = frame.rows[frame.rows["is_active"]]["id"].tolist()[first : first + size]
+    connection = world.resources.connection
+    return make_plan(
+        [PlannedCustomer(record=record, read_at=now) for record in frame.records(rows)],
+        action=Action.DEACTIVATE,
+        reason=reason,
+        ticket=ticket,
+        operator="Robin",
+        fingerprint=connection.fingerprint,
+        connection_label=connection.label,
+        base_url=connection.base_url,
+        now=now,
+    )
+
+
+def left_in_the_middle(world: World, first: int, size: int) -> str:
+    """A run that another process carried when it died, one call of it in flight."""
+    journal, now = world.resources.journal, datetime.now(UTC)
+    run = journal.record(a_plan(world, first, size), now)
+    journal.start(run.id, owner="elsewhere:1:dead", now=now, who="Robin", lease=0.2)
+    journal.begin_step(next(iter(journal.steps(run.id, limit=1))), owner="elsewhere:1:dead", now=now, who="Robin")
+    deadline = time.monotonic() + 60
+    while journal.run(run.id).state is RunState.RUNNING and time.monotonic() < deadline:
+        world.resources.worker.recover()  # once the dead one's lease has run out
+    return run.id
+
+
+def metrics(session: Session) -> dict[str, str]:
+    return {metric.label: metric.value for metric in session.at.metric}
+
+
+def test_without_runs_it_says_what_to_do_and_leads_there(open_world: World) -> None:
+    session = open_world.open("runs")
+    assert "No run yet" in session.words
+    next(button for button in session.at.button if button.label == "Go to Customers").click()
+    assert session.run().at.title[0].value == "Customers"
+
+
+def test_every_run_is_listed_newest_first_with_counts_that_add_up(open_world: World) -> None:
+    worker, journal = open_world.resources.worker, open_world.resources.journal
+    done = journal.record(a_plan(open_world, 0, 3, ticket="OPS-1"), datetime.now(UTC)).id
+    worker.submit(done)
+    assert worker.join(done, 90)
+    waiting = journal.record(a_plan(open_world, 3, 2, reason="![x](http://evil.example/p.png)"), datetime.now(UTC)).id
+    session = open_world.open("runs")
+    table = session.at.dataframe[0].value
+    assert table["Id"].tolist() == [waiting, done]
+    assert table["State"].tolist() == ["Waiting to start", "Finished"]
+    assert table["Customers"].tolist() == [2, 3]
+    assert table["Verified"].tolist() == [0, 3]
+    assert table["Ticket"].tolist() == ["", "OPS-1"]
+    assert "evil.example" not in session.words
+
+
+def test_a_row_opens_its_run(open_world: World) -> None:
+    journal = open_world.resources.journal
+    first = journal.record(a_plan(open_world, 0, 1), datetime.now(UTC)).id
+    journal.record(a_plan(open_world, 1, 1), datetime.now(UTC))
+    session = open_world.open("runs")
+    session.click_in_row("Open", 1, session.at.dataframe[0])
+    assert session.at.query_params == {"run": first}
+    assert session.at.title[0].value == "Deactivate 1 customer"
+
+
+def test_an_interrupted_run_is_announced_on_every_page_that_lists_runs_and_can_be_resumed(open_world: World) -> None:
+    run_id = left_in_the_middle(open_world, 0, 4)
+    session = open_world.open("overview")
+    assert "Runs · 1 waiting for you" in session.words
+    assert "Interrupted: deactivate 4 customers" in session.words
+    assert "Open it to resume or cancel" in session.words
+    session.go("runs", run=run_id)
+    assert "Interrupted" in session.words
+    assert "The process that carried this run ended in the middle" in session.at.warning[0].value
+    assert metrics(session)["To do"] == "4"
+    session.press("run_resume").until(lambda it: "Finished" in it.words)
+    # The one in flight was read back: nobody had deactivated it, so it is not sent again unasked.
+    assert {label: value for label, value in metrics(session).items() if value != "0"} == {"Verified": "3", "Not applied": "1"}
+
+
+def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    run = journal.record(a_plan(open_world, 0, 5), now)
+    owner = open_world.resources.worker.owner
+    journal.start(run.id, owner=owner, now=now, who="Robin")
+    step = next(iter(journal.steps(run.id, limit=1)))
+    step = journal.begin_step(step, owner=owner, now=now, who="Robin")
+    journal.settle_step(step, StepState.FAILED, now=now, who="Robin", words="Refused.")
+    session = open_world.open("runs", run=run.id)
+    assert "Running" in session.words
+    assert "1 of 5" in session.at.get("progress")[0].proto.text
+    assert sum(int(value) for value in metrics(session).values()) == 5
+    assert not session.offers("run_resume")
+    assert not session.at.get("download_button")  # no receipt of what is not over
+    session.press("run_pause")
+    assert journal.orders(run.id).requested == "pause"
+    assert not session.offers("run_pause")
+    assert "Runs · 1 running" in session.words
+
+
+def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    run = journal.record(a_plan(open_world, 0, 150), now)
+    owner = open_world.resources.worker.owner
+    journal.start(run.id, owner=owner, now=now, who="Robin")
+    skipped = [
+        journal.settle_step(step, StepState.SKIPPED, now=now, who="Robin", words="Inactive by now.")
+        for step in journal.steps(run.id, limit=2)
+    ]
+    journal.end(run.id, RunState.PAUSED, words="Paused by a person.", now=now, who="Robin")
+    session = open_world.open("runs", run=run.id)
+    first = session.grid.value["Id"].tolist()
+    assert len(first) == 100
+    session.at.get("pagination")[0].set_value(2)
+    second = session.run().grid.value["Id"].tolist()
+    assert len({*first, *second}) == 150
+    session.at.get("button_group")[0].set_value(StepState.SKIPPED)
+    table = session.run().grid.value
+    assert table["Id"].tolist() == [step.customer_id for step in skipped]
+    assert set(table["What happened"]) == {"Inactive by now."}
+    assert set(table["State"]) == {"↷ skipped"}
+    assert not session.at.get("pagination")
+
+
+def test_what_a_person_wrote_is_never_markup(open_world: World) -> None:
+    hostile = "![x](http://evil.example/p.png) **bold** :red[x]"
+    run = open_world.resources.journal.record(a_plan(open_world, 0, 1, reason=hostile, ticket=hostile), datetime.now(UTC))
+    session = open_world.open("runs", run=run.id)
+    assert hostile not in session.words
+    assert session.plain.count(hostile.replace("**", "")) == 2

@@ -1,0 +1,197 @@
+"""The app on a sandbox of the test's own, and a session of it as AppTest shows it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.testing.v1 import AppTest
+
+from lib.avara.client import AvaraClient
+from lib.errors import ExpressOpsError
+from lib.runs.worker import Worker
+from lib.sandbox.server import SandboxServer
+from lib.ui import resources as wiring
+
+ROOT = Path(__file__).parents[2]
+KEY = "key-of-the-page-tests-7d1f"
+#: Seconds; long, because it is only spent where a test fails or the machine is busy.
+PATIENCE = 90.0
+
+#: Elements whose value a person reads, and those with a label.
+_VALUES = ("title", "subheader", "markdown", "caption", "code", "text", "error", "warning", "info", "success", "toast")
+_LABELS = ("button", "metric", "expander", "text_input", "download_button", "pills", "page_link", "badge", "popover", "dialog")
+
+
+class Session:
+    """One person's session of the app. Methods run the script and return the session, so that they can follow one another."""
+
+    def __init__(self) -> None:
+        self.at = AppTest.from_file(str(ROOT / "lib" / "ui" / "shell.py"), default_timeout=PATIENCE)
+        self.at._bidi_component_manager = _components()
+
+    def run(self) -> Self:
+        self.at.run()
+        return self
+
+    def go(self, page: str, **query: str) -> Self:
+        """Open a page with exactly these URL parameters."""
+        self.at.switch_page(str(ROOT / "pages" / f"{page}.py"))
+        self.at.query_params.clear()
+        self.at.query_params.update(query)
+        return self.run()
+
+    def until(self, condition: Callable[[Session], object]) -> Self:
+        """Run again and again until `condition` holds, as the page's polling fragments do in a browser."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition(self):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"It never came to that. The page says: {self.words}")
+            self.run()
+        return self
+
+    def press(self, key: str) -> Self:
+        self.at.button(key=key).click()
+        return self.run()
+
+    def offers(self, key: str) -> bool:
+        """Is there such a button, and can it be pressed?"""
+        return any(button.key == key and not button.disabled for button in self.at.button)
+
+    @property
+    def words(self) -> str:
+        """What stands on the page outside its tables, a line an element."""
+        lines = [str(element.value) for kind in _VALUES for element in self.at.get(kind) if hasattr(element, "value")]
+        lines += [str(value) for metric in self.at.metric for value in (metric.label, metric.value)]
+        lines += [label for kind in _LABELS for element in self.at.get(kind) if (label := label_of(element))]
+        lines += [progress.proto.text for progress in self.at.get("progress")]
+        return "\n".join(lines)
+
+    @property
+    def plain(self) -> str:
+        """The words as a person sees them, without what keeps data from being markup."""
+        return self.words.replace("\\", "").replace("\u2060", "").replace("**", "")
+
+    @property
+    def everything(self) -> bytes:
+        """Every byte that the page sends to the browser."""
+        return b"\n".join(proto.SerializeToString() for node in self.at._tree if (proto := getattr(node, "proto", None)))
+
+    @property
+    def grid(self) -> Any:
+        """The page's own table: the last one drawn that takes ticks."""
+        return next(table for table in reversed(self.at.dataframe) if table.proto.selection_mode)
+
+    @property
+    def picks(self) -> list[str]:
+        return list(self.at.session_state["picks"]) if "picks" in self.at.session_state else []
+
+    def pick(self, ids: Iterable[str]) -> Self:
+        self.at.session_state["picks"] = dict.fromkeys(ids)
+        return self.run()
+
+    def tick(self, rows: Iterable[int], *, columns: Iterable[str] = (), grid: Any = None) -> Self:
+        """What the browser sends when exactly these rows are ticked, or a header is clicked. Callbacks run, as in a browser."""
+        selection = {"selection": {"rows": list(rows), "columns": list(columns), "cells": []}}
+        return self._send(WidgetState(id=(grid or self.grid).proto.id, string_value=json.dumps(selection)))
+
+    def click_in_row(self, column: str, row: int, grid: Any = None) -> Self:
+        """What the browser sends when the button of a row is clicked."""
+        state = WidgetState(id=(grid or self.grid).proto.button_click_widgets[column])
+        state.string_trigger_value.data = json.dumps({"row": row, "label": "Open"})
+        return self._send(state)
+
+    def _send(self, state: WidgetState) -> Self:
+        # AppTest has no way to click in a table: this is what its own run() does, with one more widget's state.
+        states = self.at._tree.get_widget_states()
+        states.widgets.append(state)
+        self.at._run(states)
+        return self
+
+
+class World:
+    """A data folder, an environment and a sandbox. Use as a context manager: what the app opened is closed at the end."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.patch = self._stack.enter_context(pytest.MonkeyPatch.context())
+        self.patch.setenv("EXPRESS_OPS_HOME", str(self.home))
+        for name in ("AVARA_API_KEY", "AVARA_BASE_URL", "EXPRESS_OPS_DATABASE_URL"):
+            self.patch.delenv(name, raising=False)
+        # The product's own classes; only the pauses between attempts are left out.
+        self.patch.setattr(wiring, "AvaraClient", partial(AvaraClient, sleep=lambda _seconds: None))
+        self.patch.setattr(wiring, "Worker", partial(Worker, sleep=lambda _seconds: None, read_back_waits=(0.0,)))
+        self._stack.callback(_close)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def sandbox(self, customers: int = 250, **options: Any) -> SandboxServer:
+        """A sandbox that the app is connected to. Its data is as old as it would be today, whenever the test runs."""
+        server = SandboxServer(customers=customers, api_key=KEY, anchor=datetime.now(UTC).date(), **options)
+        self._stack.enter_context(server)
+        self.connect(server.base_url)
+        return server
+
+    def connect(self, base_url: str, key: str = KEY) -> None:
+        self.patch.setenv("AVARA_API_KEY", key)
+        self.patch.setenv("AVARA_BASE_URL", base_url)
+
+    def open(self, page: str = "customers", *, loaded: bool = True, **query: str) -> Session:
+        """A new session on `page`; with `loaded` once all customers have come."""
+        session = Session()
+        if page == "customers":
+            session.at.query_params.update(query)
+        if loaded:
+            session.until(lambda _: self.resources.loads.complete)
+        session.run()
+        return session if page == "customers" else session.go(page, **query)
+
+    @property
+    def resources(self) -> wiring.Resources:
+        return wiring.get_resources()
+
+
+@cache
+def _components() -> BidiComponentManager:
+    """Made once: each AppTest would look through all installed packages for components, which takes longer than a test."""
+    manager = BidiComponentManager()
+    manager.discover_and_register_components(start_file_watching=False)
+    return manager
+
+
+def _close() -> None:
+    with suppress(ExpressOpsError):
+        wiring.release()
+
+
+def records_of(server: SandboxServer) -> list[dict[str, Any]]:
+    """The sandbox's customers as they are now, in the API's words."""
+    store = server.sandbox.store
+    return [store.read(position) for position in range(len(store))]
+
+
+def label_of(element: object) -> str:
+    """The words on a widget or block, empty where it has none."""
+    proto = getattr(element, "proto", None)
+    kind = getattr(element, "type", "")
+    for holder in (proto, getattr(proto, kind, None)):
+        for name in ("label", "title"):
+            label = getattr(holder, name, "")
+            if isinstance(label, str) and label:
+                return label
+    return ""

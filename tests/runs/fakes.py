@@ -1,0 +1,148 @@
+"""A scripted API and small makers of records and plans, for tests of runs."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from lib.avara.limiter import RetryBudget
+from lib.avara.models import Customer
+from lib.errors import (
+    ApiError,
+    BadAnswer,
+    Conflict,
+    NoAnswer,
+    NotAuthorized,
+    NotFound,
+    RateLimited,
+    ServiceBroken,
+    Unreachable,
+)
+from lib.runs.model import Action
+from lib.runs.plan import Plan, PlannedCustomer, make_plan
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+FINGERPRINT = "0123456789abcdef"
+
+
+def id_of(number: int) -> str:
+    return f"cus_{number:032x}"
+
+
+def customer(number: int = 1, **fields: object) -> Customer:
+    usual = {
+        "id": id_of(number),
+        "name": f"Clinic {number}",
+        "is_active": True,
+        "user_count": 0,
+        "created_at": NOW - timedelta(days=900),
+        "updated_at": NOW - timedelta(days=400),
+        "metadata": {"region": "north"},
+    }
+    return Customer(**{**usual, **fields})
+
+
+def plan_of(records: Sequence[Customer], **fields: object) -> Plan:
+    usual = {
+        "action": Action.DEACTIVATE,
+        "reason": "Contract ended",
+        "operator": "Robin",
+        "fingerprint": FINGERPRINT,
+        "connection_label": "sandbox",
+        "now": NOW,
+    }
+    planned = [PlannedCustomer(record=record, evidence=("no users",), read_at=NOW) for record in records]
+    return make_plan(planned, **{**usual, **fields})
+
+
+@dataclass(frozen=True)
+class FakeAnswer:
+    customer: Customer
+    status: int = 200
+    request_id: str | None = "req_1"
+    attempts: int = 1
+    seconds: float = 0.01
+
+
+#: What a script may order, and the error that it ends in. "…-after" is applied first.
+ERRORS: dict[str, Callable[[], ApiError]] = {
+    "no-answer": NoAnswer,
+    "no-answer-after": NoAnswer,
+    "500": lambda: ServiceBroken(status=500),
+    "bad-answer-after": lambda: BadAnswer(status=200),
+    "401": lambda: NotAuthorized(status=401),
+    "404": lambda: NotFound(status=404),
+    "409": lambda: Conflict(status=409),
+    "429": lambda: RateLimited(status=429, retry_after=1.0),
+    "unreachable": Unreachable,
+}
+READ_FAULTS = ("no-answer", "500", "401", "404", "429", "unreachable")
+WRITE_FAULTS = (*ERRORS, "still", "wrong-id")
+
+#: (what is called, customer id, how often it was asked the same before) -> a key of ERRORS, "still", "wrong-id" or "ok"
+Script = Callable[[str, str, int], str]
+
+
+class FakeApi:
+    """Holds records, obeys a script, and notes every call. Safe for several threads."""
+
+    def __init__(self, records: Sequence[Customer], script: Script = lambda *_: "ok") -> None:
+        self.records = {record.id: record for record in records}
+        self.script = script
+        self.calls: list[tuple[str, str]] = []
+        self._asked: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def get_customer(self, customer_id: str, /) -> Customer:
+        with self._lock:
+            self._end(self._order("get", customer_id))
+            return self._find(customer_id)
+
+    def deactivate(self, customer_id: str, /) -> FakeAnswer:
+        return self._change("deactivate", customer_id, active=False)
+
+    def reactivate(self, customer_id: str, /) -> FakeAnswer:
+        return self._change("reactivate", customer_id, active=True)
+
+    def spending(self, _budget: RetryBudget, /) -> Self:
+        return self
+
+    def changes(self) -> list[str]:
+        """The ids of the calls that ask for a change, in order."""
+        return [customer_id for what, customer_id in self.calls if what != "get"]
+
+    def _change(self, what: str, customer_id: str, *, active: bool) -> FakeAnswer:
+        with self._lock:
+            order = self._order(what, customer_id)
+            if order in ("ok", "wrong-id") or order.endswith("-after"):
+                found = self._find(customer_id)
+                self.records[customer_id] = found.model_copy(update={"is_active": active, "updated_at": NOW})
+            self._end(order)
+            shown = self.records[customer_id]
+            return FakeAnswer(customer(0xBAD, is_active=active) if order == "wrong-id" else shown)
+
+    def _order(self, what: str, customer_id: str) -> str:
+        nth = self._asked[what, customer_id]
+        self._asked[what, customer_id] += 1
+        self.calls.append((what, customer_id))
+        return self.script(what, customer_id, nth)
+
+    def _find(self, customer_id: str) -> Customer:
+        if customer_id not in self.records:
+            raise NotFound(status=404)
+        return self.records[customer_id]
+
+    @staticmethod
+    def _end(order: str) -> None:
+        if order in ERRORS:
+            raise ERRORS[order]()
+
+
+def script(**orders: str) -> Script:
+    """A script that gives `get="ok 500"` style orders by turn, the last one for good; "ok" for what is not named."""
+    turns = {what: told.split() for what, told in orders.items()}
+    return lambda what, _id, nth: turns[what][min(nth, len(turns[what]) - 1)] if what in turns else "ok"

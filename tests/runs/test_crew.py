@@ -1,0 +1,165 @@
+"""Canary, caps, protected customers, breaker and probe, as a whole run shows them."""
+
+import pytest
+
+from lib.errors import CapExceeded
+from lib.runs.model import Action, Hold, RunState, StepState
+from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
+from lib.runs.worker import Worker
+from tests.runs.fakes import FINGERPRINT, NOW, FakeApi, customer, id_of, plan_of
+
+PATIENCE = 20.0
+CANARY = Policy(canary=Canary(steps=3, from_size=5))
+
+
+class Bench:
+    def __init__(self, journal, records, policy, orders=lambda *_: "ok", **options):
+        self.journal, self.records, self.policy = journal, records, policy
+        self.api = FakeApi(records, orders)
+        self.worker = self.another_worker(policy, **options)
+
+    def another_worker(self, policy, **options):
+        usual = {"now": lambda: NOW, "sleep": lambda _: None, "concurrency": 4}
+        return Worker(self.journal, {FINGERPRINT: self.api}.get, policy=policy, **{**usual, **options})
+
+    def record(self, **fields):
+        return self.journal.record(plan_of(self.records, **fields), NOW)
+
+    def carried(self, run=None, **fields):
+        run = run or self.worker.submit(self.record(**fields).id)
+        assert self.worker.join(run.id, PATIENCE)
+        return self.journal.run(run.id)
+
+
+def customers(count, **fields):
+    return [customer(number, **fields) for number in range(1, count + 1)]
+
+
+def events(bench, run):
+    return [entry.event for entry in bench.journal.entries(run.id)]
+
+
+def test_a_large_run_holds_after_its_canary_and_a_person_lets_it_go_on(journal):
+    bench = Bench(journal, customers(8), CANARY)
+    run = bench.carried()
+    assert (run.state, run.hold, run.totals.verified, run.totals.planned) == (RunState.PAUSED, Hold.CANARY, 3, 5)
+    assert run.words.startswith("The first 3 customers were the canary: 3 verified.")
+    assert sorted(bench.api.changes()) == [id_of(1), id_of(2), id_of(3)]
+    assert "canary" in events(bench, run)
+    run = bench.carried(bench.worker.resume(run.id))
+    assert (run.state, run.hold, run.totals.verified) == (RunState.FINISHED, None, 8)
+
+
+def test_a_small_run_has_no_canary(journal):
+    assert Bench(journal, customers(4), CANARY).carried().state is RunState.FINISHED
+
+
+@pytest.mark.parametrize(("orders", "state"), [("ok", RunState.FINISHED), ("still", RunState.PAUSED)])
+def test_a_run_goes_on_by_itself_only_if_that_was_chosen_and_all_are_verified(journal, orders, state):
+    bench = Bench(journal, customers(8), CANARY)
+    bench.api.script = lambda what, id_, _nth: orders if (what, id_) == ("deactivate", id_of(2)) else "ok"
+    run = bench.carried(goes_on=True)
+    assert run.state is state
+    assert (run.hold is Hold.CANARY) == (orders == "still")
+    assert "canary" in events(bench, run)
+
+
+def test_trouble_within_the_canary_does_not_end_it(journal):
+    bench = Bench(journal, customers(8), CANARY)
+    bench.api.script = lambda what, _id, _nth: "401" if what == "deactivate" and len(bench.api.changes()) == 2 else "ok"
+    run = bench.carried()
+    assert run.hold is Hold.BREAKER
+    bench.api.script = lambda *_: "ok"
+    run = bench.carried(bench.worker.resume(run.id))
+    assert (run.hold, run.totals.verified) == (Hold.CANARY, 3)
+
+
+@pytest.mark.parametrize(
+    ("caps", "active", "words"),
+    [
+        (Caps(max_customers=4), None, "5 customers; one run may have at most 4"),
+        (Caps(max_users=9), None, "10 users; one run may affect at most 9"),
+        (Caps(max_percent=10), 49, "which is 4"),
+    ],
+)
+def test_caps_are_counted_again_when_a_run_starts(journal, caps, active, words):
+    bench = Bench(journal, customers(5, user_count=2), Policy(caps=caps), active_total=lambda: active)
+    run = bench.record()
+    with pytest.raises(CapExceeded, match=words):
+        bench.worker.submit(run.id)
+    assert bench.api.calls == []
+    assert journal.run(run.id).state is RunState.PLANNED
+
+
+def test_a_resumed_run_counts_what_it_has_deactivated_as_active_before(journal):
+    bench = Bench(journal, customers(6), Policy(caps=Caps(max_percent=50), canary=Canary(steps=3, from_size=1)))
+    bench.worker = bench.another_worker(
+        bench.policy, active_total=lambda: 12 - sum(not record.is_active for record in bench.api.records.values())
+    )
+    run = bench.carried()
+    assert bench.carried(bench.worker.resume(run.id)).state is RunState.FINISHED
+
+
+def test_users_that_came_since_the_review_count(journal):
+    policy = Policy(drift=frozenset({"active"}), caps=Caps(max_users=10))
+    bench = Bench(journal, customers(5, user_count=2), policy)
+    bench.api.records = {id_: record.model_copy(update={"user_count": 4}) for id_, record in bench.api.records.items()}
+    run = bench.carried()
+    assert (run.state, run.hold, run.totals.verified, run.totals.planned) == (RunState.PAUSED, Hold.CAP, 2, 3)
+    assert "12 users would be affected; one run may affect at most 10" in run.words
+    run = bench.carried(bench.worker.resume(run.id))
+    assert (run.hold, len(bench.api.changes())) == (Hold.CAP, 2)
+
+
+@pytest.mark.parametrize("preflight", [True, False])
+def test_a_protected_customer_is_skipped_in_words(journal, preflight):
+    protected = ProtectedCustomers(ids=frozenset({id_of(2)}), metadata={"tier": "gold"})
+    bench = Bench(journal, customers(3), Policy(protected=protected, preflight=preflight))
+    if preflight:  # it has become protected since the plan was made
+        bench.api.records[id_of(3)] = customer(3, metadata={"region": "north", "tier": "Gold"})
+    run = bench.carried()
+    assert run.totals.skipped == (2 if preflight else 1)
+    assert journal.step(run.id, id_of(2)).words == "Protected: its id is in the settings. No call was made."
+    assert id_of(2) not in bench.api.changes()
+
+
+def test_without_preflight_a_step_is_one_request(journal):
+    bench = Bench(journal, customers(4), Policy(preflight=False))
+    assert bench.carried().totals.verified == 4
+    assert {what for what, _ in bench.api.calls} == {"deactivate"}
+
+
+def test_what_counts_as_a_change_is_a_setting(journal):
+    bench = Bench(journal, customers(2), Policy(drift=frozenset({"name"})))
+    bench.api.records[id_of(1)] = customer(1, user_count=9, metadata={})
+    bench.api.records[id_of(2)] = customer(2, name="Renamed")
+    run = bench.carried()
+    assert [step.state for step in journal.steps(run.id)] == [StepState.VERIFIED, StepState.SKIPPED]
+
+
+@pytest.mark.parametrize("fault", ["500", "no-answer", "no-answer-after"])
+def test_calls_that_break_in_a_row_pause_the_run_although_each_was_settled(journal, fault):
+    policy = Policy(breaker=Thresholds(in_a_row=3))
+    bench = Bench(journal, customers(20), policy, lambda what, *_: fault if what == "deactivate" else "ok", concurrency=1)
+    run = bench.carried()
+    assert (run.state, run.hold, run.totals.planned) == (RunState.PAUSED, Hold.BREAKER, 17)
+    assert "3 steps in a row met trouble" in run.words
+
+
+def test_a_resumed_run_tries_a_single_step_first(journal):
+    policy = Policy(breaker=Thresholds(in_a_row=3))
+    bench = Bench(journal, customers(20), policy, lambda *_: "unreachable", concurrency=1)
+    run = bench.carried()
+    bench.worker, calls = bench.another_worker(policy, concurrency=8), len(bench.api.calls)
+    run = bench.carried(bench.worker.resume(run.id))
+    assert (run.state, run.hold) == (RunState.PAUSED, Hold.BREAKER)
+    assert "first step after resuming" in run.words
+    assert len(bench.api.calls) == calls + 1
+    bench.api.script = lambda *_: "ok"
+    assert bench.carried(bench.worker.resume(run.id)).totals.verified == 20
+
+
+def test_an_undo_is_not_held_up_by_the_share_of_active_customers(journal):
+    policy = Policy(caps=Caps(max_percent=1))
+    bench = Bench(journal, customers(5, is_active=False), policy, active_total=lambda: 0)
+    assert bench.carried(action=Action.REACTIVATE).totals.verified == 5

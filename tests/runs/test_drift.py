@@ -1,0 +1,64 @@
+"""A record that changed since the review is left alone, and what changed is told."""
+
+import pytest
+
+from lib.errors import BadAnswer, NoAnswer, NotAuthorized, NotFound
+from lib.runs.drift import drift, preflight
+from lib.runs.judge import NotSent, Settled
+from lib.runs.model import Action
+from tests.runs.fakes import NOW, customer
+
+PLANNED = customer(user_count=3, metadata={"region": "north", "tier": "1"})
+
+
+def changed(**fields):
+    return PLANNED.model_copy(update=fields)
+
+
+@pytest.mark.parametrize(
+    ("now_read", "words"),
+    [
+        (PLANNED, []),
+        (changed(updated_at=NOW), []),  # a date alone says nothing about what matters
+        (changed(user_count=4), ["users was 3, is now 4"]),
+        (changed(name="New"), ["name was “Clinic 1”, is now “New”"]),
+        (changed(is_active=False), ["status was active, is now inactive"]),
+        (changed(metadata={"region": "south", "tier": "1"}), ["metadata: region was “north”, is now “south”"]),
+        (changed(metadata={"region": "north"}), ["metadata: tier was “1”, is now not set"]),
+        (
+            changed(name="New", metadata={**PLANNED.metadata, "a": "b"}),
+            ["name was “Clinic 1”, is now “New”", "metadata: a was not set, is now “b”"],
+        ),
+    ],
+)
+def test_what_changed_in_words(now_read, words):
+    assert [str(change) for change in drift(PLANNED, now_read)] == words
+
+
+@pytest.mark.parametrize(
+    ("action", "planned", "read", "state", "words"),
+    [
+        (Action.DEACTIVATE, PLANNED, changed(is_active=False), "skipped", "Already inactive"),
+        (Action.DEACTIVATE, PLANNED, changed(is_active=False, name="New"), "skipped", "Already inactive"),
+        (Action.REACTIVATE, changed(is_active=False), PLANNED, "skipped", "Already active"),
+        (Action.DEACTIVATE, PLANNED, changed(user_count=0), "skipped", "users was 3, is now 0"),
+        (Action.DEACTIVATE, changed(is_active=False), PLANNED, "skipped", "status was inactive, is now active"),
+        (Action.DEACTIVATE, PLANNED, NotFound(), "failed", "no such customer"),
+        (Action.DEACTIVATE, PLANNED, BadAnswer("metadata is too long"), "failed", "metadata is too long"),
+        (Action.DEACTIVATE, PLANNED, customer(2), "failed", "another customer"),
+    ],
+)
+def test_what_keeps_a_call_from_being_made(action, planned, read, state, words):
+    verdict = preflight(action, planned, read)
+    assert isinstance(verdict, Settled)
+    assert verdict.state == state
+    assert words in verdict.words
+
+
+@pytest.mark.parametrize("error", [NoAnswer(), NotAuthorized()])
+def test_trouble_on_the_way_is_not_held_against_the_customer(error):
+    assert isinstance(preflight(Action.DEACTIVATE, PLANNED, error), NotSent)
+
+
+def test_nothing_stands_in_the_way_of_an_unchanged_record():
+    assert preflight(Action.DEACTIVATE, PLANNED, PLANNED) is None

@@ -1,0 +1,84 @@
+"""How a run ends for now: one table."""
+
+import pytest
+
+from lib.runs.ending import Ending, Halt, all_verified, canary_words, ending
+from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
+from tests.runs.fakes import NOW, customer, id_of
+
+LEFT, OVER = Totals(planned=3, verified=1), Totals(verified=4)
+OPEN = Totals(planned=2, in_flight=1, verified=1)
+TROUBLE, LOST = Halt("No network."), Halt("The disk is full.", hold=None)
+
+
+def run(totals):
+    facts = ("hash", "sandbox", "f" * 16, "", "Robin", "Reason", "", "")
+    return Run("run_1", RunState.RUNNING, Action.DEACTIVATE, *facts, created_at=NOW, totals=totals)
+
+
+@pytest.mark.parametrize(
+    ("totals", "requested", "halt", "stopping", "end"),
+    [
+        (OVER, None, None, False, Ending(RunState.FINISHED)),
+        (OVER, "pause", TROUBLE, True, Ending(RunState.FINISHED)),
+        (
+            LEFT,
+            "cancel",
+            None,
+            False,
+            Ending(RunState.CANCELLED, "Cancelled after 1 of 4 customers; the other 3 were not started."),
+        ),
+        (LEFT, "pause", None, False, Ending(RunState.PAUSED, "Paused by a person after 1 of 4 customers.", Hold.PERSON)),
+        (
+            LEFT,
+            None,
+            TROUBLE,
+            False,
+            Ending(RunState.PAUSED, "No network. Paused after 1 of 4 customers; resume the run to go on.", Hold.BREAKER),
+        ),
+        (
+            LEFT,
+            None,
+            LOST,
+            False,
+            Ending(RunState.INTERRUPTED, "The disk is full. Stopped after 1 of 4 customers; resume the run to go on."),
+        ),
+        (
+            LEFT,
+            None,
+            None,
+            True,
+            Ending(RunState.INTERRUPTED, "Express Ops was stopped after 1 of 4 customers; resume the run to go on."),
+        ),
+        # a call whose outcome is open keeps a run from being cancelled
+        (
+            OPEN,
+            "cancel",
+            TROUBLE,
+            False,
+            Ending(RunState.PAUSED, "No network. Paused after 1 of 4 customers; resume the run to go on.", Hold.BREAKER),
+        ),
+    ],
+)
+def test_what_becomes_of_a_run(totals, requested, halt, stopping, end):
+    assert ending(run(totals), requested, halt, stopping=stopping) == end
+
+
+def steps(*states):
+    return [
+        Step("run_1", number, id_of(number), f"Clinic {number}", state, customer(number)) for number, state in enumerate(states)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "all_well", "words"),
+    [
+        (steps(StepState.VERIFIED, StepState.VERIFIED), True, "The first 2 customers were the canary: 2 verified."),
+        (steps(StepState.VERIFIED, StepState.SKIPPED), False, "The first 2 customers were the canary: 1 verified."),
+        (steps(StepState.NOT_APPLIED), False, "The first 1 customers were the canary: 0 verified."),
+        ([], False, ""),
+    ],
+)
+def test_what_the_canary_brought(first, all_well, words):
+    assert all_verified(first) is all_well
+    assert canary_words(first).startswith(words)

@@ -1,0 +1,151 @@
+"""One step, from reading the record to writing what became of it."""
+
+import pytest
+
+from lib.errors import JournalUnavailable, NoAnswer
+from lib.runs.engine import Tools, carry_out_step, read_back_step
+from lib.runs.model import Action, StepState
+from tests.runs.fakes import NOW, FakeApi, customer, id_of, plan_of, script
+
+OWNER = "host:1:a"
+
+
+@pytest.fixture
+def tools(journal):
+    slept = []
+    made = Tools(journal, OWNER, now=lambda: NOW, sleep=slept.append, read_back_waits=(0.1, 0.2, 0.4))
+    object.__setattr__(made, "slept", slept)
+    return made
+
+
+def carried(tools, api, record=None, **fields):
+    run = tools.journal.record(plan_of([record or customer()], **fields), NOW)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    return carry_out_step(run, tools.journal.steps(run.id)[0], api, tools)
+
+
+@pytest.mark.parametrize(
+    ("orders", "state", "words", "changes"),
+    [
+        ({}, "verified", "", 1),
+        ({"deactivate": "still"}, "not_applied", "showed the customer active. Read back, the record is still active", 1),
+        ({"deactivate": "no-answer"}, "not_applied", "no usable answer came back. Read back, the record is still active", 1),
+        ({"deactivate": "no-answer-after"}, "verified", "", 1),
+        ({"deactivate": "bad-answer-after"}, "verified", "", 1),
+        ({"deactivate": "wrong-id"}, "verified", "", 1),
+        ({"deactivate": "500"}, "not_applied", "failed while answering (status 500). Read back", 1),
+        ({"deactivate": "409"}, "not_applied", "refused the call", 1),
+        ({"deactivate": "404"}, "failed", "knows no such customer", 1),
+        ({"deactivate": "no-answer-after", "get": "ok no-answer"}, "unknown", "could not be read back", 1),
+        ({"deactivate": "no-answer-after", "get": "ok 500 500 ok"}, "verified", "", 1),
+        ({"deactivate": "no-answer", "get": "ok 404"}, "failed", "no such customer any more", 1),
+        ({"deactivate": "401"}, "planned", "refused the key", 1),
+        ({"deactivate": "429"}, "planned", "slow down", 1),
+        ({"deactivate": "unreachable"}, "planned", "could not be reached", 1),
+        ({"get": "401"}, "planned", "", 0),
+        ({"get": "unreachable"}, "planned", "", 0),
+        ({"get": "500"}, "planned", "", 0),
+        ({"get": "404"}, "failed", "No call was made", 0),
+    ],
+)
+def test_where_a_step_ends(tools, orders, state, words, changes):
+    api = FakeApi([customer()], script(**orders))
+    step, _ = carried(tools, api)
+    assert step.state == state
+    assert words in step.words
+    assert (words == "") == (step.words == "")
+    assert len(api.changes()) == changes
+    assert tools.journal.step(step.run_id, step.customer_id) == step
+    assert tools.journal.verify_chain().ok
+
+
+def test_a_verified_step_keeps_both_records_and_the_facts_of_the_call(tools):
+    step, trouble = carried(tools, FakeApi([customer()]))
+    assert trouble is None
+    assert (step.before.is_active, step.after.is_active) == (True, False)
+    assert (step.attempts, step.status, step.request_id, step.seconds) == (1, 200, "req_1", 0.01)
+    assert step.started_at == step.settled_at == NOW
+
+
+def test_reactivating_is_the_same_the_other_way_round(tools):
+    record = customer(is_active=False)
+    api = FakeApi([record])
+    step, _ = carried(tools, api, record, action=Action.REACTIVATE)
+    assert step.state is StepState.VERIFIED
+    assert api.calls[-1] == ("reactivate", id_of(1))
+
+
+def test_a_record_that_changed_since_the_review_is_not_called(tools):
+    api = FakeApi([customer(user_count=4)])
+    step, _ = carried(tools, api)
+    assert step.state is StepState.SKIPPED
+    assert "users was 0, is now 4" in step.words
+    assert step.after.user_count == 4
+    assert api.changes() == []
+
+
+def test_a_record_already_as_asked_costs_no_call(tools):
+    api = FakeApi([customer(is_active=False)])
+    step, _ = carried(tools, api)
+    assert (step.state, api.changes()) == (StepState.SKIPPED, [])
+    assert "Already inactive" in step.words
+
+
+def test_readings_after_a_call_are_spaced_and_end_as_soon_as_one_shows_it(tools):
+    carried(tools, FakeApi([customer()], script(deactivate="no-answer")))
+    assert tools.slept == [0.1, 0.2, 0.4]
+    tools.slept.clear()
+    carried(tools, FakeApi([customer(2)], script(deactivate="no-answer-after", get="ok 500 ok")), customer(2))
+    assert tools.slept == [0.1, 0.2]
+
+
+def test_the_intent_is_in_the_journal_before_the_call_goes_out(tools):
+    seen = []
+
+    class Watched(FakeApi):
+        def deactivate(self, customer_id, /):
+            seen.append(tools.journal.run(tools.journal.runs()[0].id).totals)
+            return super().deactivate(customer_id)
+
+    carried(tools, Watched([customer()]))
+    assert [totals.in_flight for totals in seen] == [1]
+
+
+def test_no_call_is_made_when_the_intent_can_not_be_written(tools, monkeypatch):
+    def full(*_, **__):
+        raise JournalUnavailable
+
+    monkeypatch.setattr(tools.journal, "begin_step", full)
+    api = FakeApi([customer()])
+    with pytest.raises(JournalUnavailable):
+        carried(tools, api)
+    assert api.changes() == []
+
+
+def left_in_flight(tools, state=None):
+    run = tools.journal.record(plan_of([customer()]), NOW)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    step = tools.journal.begin_step(tools.journal.steps(run.id)[0], owner=OWNER, now=NOW, who="Robin")
+    if state is not None:
+        step = tools.journal.settle_step(step, state, now=NOW, who="Robin", words="Why.")
+    return run, step
+
+
+@pytest.mark.parametrize("state", [None, StepState.UNKNOWN])
+@pytest.mark.parametrize(
+    ("record", "get", "again", "ends"),
+    [
+        (customer(is_active=False), "ok", False, "verified"),
+        (customer(), "ok", False, "not_applied"),
+        (customer(), "ok", True, "planned"),
+        (customer(), "no-answer", True, "unknown"),
+    ],
+)
+def test_an_open_step_is_read_back_and_never_sent_again(tools, state, record, get, again, ends):
+    run, step = left_in_flight(tools, state)
+    api = FakeApi([record], script(get=get))
+    step, trouble = read_back_step(run, step, api, tools, again=again)
+    assert step.state == ends
+    assert api.changes() == []
+    assert (trouble is not None) == (get == "no-answer")
+    assert (trouble.words if trouble else "") == (NoAnswer().message if trouble else "")

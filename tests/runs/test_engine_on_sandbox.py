@@ -1,0 +1,159 @@
+"""Runs over real HTTP: each fault that touches a step, and a server that goes away."""
+
+import time
+from collections import Counter
+
+import pytest
+from pydantic import SecretStr
+
+from lib.avara.client import AvaraClient
+from lib.avara.connection import Connection
+from lib.runs.engine import READ_BACK_WAITS
+from lib.runs.model import RunState, StepState
+from lib.runs.worker import Worker
+from tests.runs.fakes import NOW, plan_of
+
+PATIENCE = 60.0
+
+
+class Bench:
+    """A sandbox, a client of it, a journal, and a worker between them."""
+
+    def __init__(self, server, journal, *, timeout=5.0, waits=(0.0, 0.02, 0.05), concurrency=3):
+        self.server, self.journal = server, journal
+        self.connection = Connection(server.base_url, SecretStr(server.api_key), "sandbox", "sandbox")
+        self.client = AvaraClient(self.connection, timeout=timeout, sleep=lambda _: None)
+        self.worker = Worker(
+            journal, {self.connection.fingerprint: self.client}.get, concurrency=concurrency, read_back_waits=waits
+        )
+
+    def record(self, count):
+        active = [record for page in self.client.iter_pages() for record in page.customers if record.is_active]
+        return self.journal.record(plan_of(active[:count], fingerprint=self.connection.fingerprint), NOW)
+
+    def carried(self, run):
+        assert self.worker.join(run.id, PATIENCE)
+        return self.journal.run(run.id)
+
+    def calls(self):
+        return [call for call in self.server.calls() if call.operation in ("deactivate", "reactivate")]
+
+    def check_against_the_sandbox(self, run):
+        """The sandbox's own record of calls says what the journal says, customer by customer."""
+        sent = Counter(call.customer_id for call in self.calls())
+        applied = {call.customer_id for call in self.calls() if call.applied}
+        steps = self.journal.steps(run.id)
+        assert set(sent) <= {step.customer_id for step in steps}
+        assert {step.customer_id: sent[step.customer_id] for step in steps} == {
+            step.customer_id: step.attempts for step in steps
+        }
+        for step in steps:
+            if step.state in (StepState.VERIFIED, StepState.NOT_APPLIED):
+                assert (step.customer_id in applied) == (step.state is StepState.VERIFIED)
+        assert run.totals.total == len(steps)
+        assert self.journal.verify_chain().ok
+
+
+@pytest.fixture
+def bench(start_sandbox, journal):
+    opened = []
+
+    def make(faults=(), server_options=None, **options):
+        server = start_sandbox(customers=60, **(server_options or {}))
+        opened.append(Bench(server, journal, **options))
+        server.set_faults(faults)
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.worker.stop(PATIENCE)
+        one.client.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "words"),
+    [
+        ("timeout-before", "not_applied", "no usable answer came back. Read back, the record is still active."),
+        ("timeout-after", "verified", ""),
+        ("reset-after", "verified", ""),
+        ("http-500", "not_applied", "status 500). Read back, the record is still active."),
+        ("http-503", "not_applied", "status 503). Read back, the record is still active."),
+        ("html-error", "not_applied", "status 502). Read back, the record is still active."),
+        ("still-active", "not_applied", "its answer showed the customer active. Read back, the record is still active."),
+        ("wrong-id", "verified", ""),
+        ("bad-json", "verified", ""),
+        ("truncated", "verified", ""),
+        ("slow@deactivate", "verified", ""),
+        ("drift", "skipped", "Changed since the review: "),
+        ("drift@deactivate", "verified", ""),
+    ],
+)
+def test_where_a_step_ends_under_a_fault(bench, fault, state, words):
+    # The slow answer comes after the client gave up: the change lands while the record is being read back.
+    waits = READ_BACK_WAITS if fault.startswith("slow") else (0.0, 0.02, 0.05)
+    job = bench([fault], timeout=0.4, waits=waits)
+    run = job.record(3)
+    run = job.carried(job.worker.submit(run.id))
+    steps = job.journal.steps(run.id)
+    assert [step.state for step in steps] == [state] * 3
+    assert all(words in step.words and bool(words) == bool(step.words) for step in steps)
+    assert run.state is RunState.FINISHED
+    assert run.totals.count(StepState(state)) == run.totals.settled == 3
+    assert all(step.after is not None and step.after.id == step.customer_id for step in steps)
+    assert all(step.after.is_active is (state != "verified") for step in steps)
+    job.check_against_the_sandbox(run)
+
+
+def test_a_key_that_is_revoked_in_mid_run_pauses_it_and_nobody_is_blamed(bench):
+    job = bench(["unauthorized-midway"], concurrency=1)
+    run = job.carried(job.worker.submit(job.record(5).id))
+    assert (run.state, run.totals.verified, run.totals.planned) == (RunState.PAUSED, 1, 4)
+    assert "refused the key" in run.words
+    assert len(job.calls()) == 2
+    job.check_against_the_sandbox(run)
+    job.server.set_faults([])
+    run = job.carried(job.worker.resume(run.id))
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
+
+
+def test_under_a_mix_of_faults_the_journal_agrees_with_the_sandbox_and_a_retry_gets_it_done(bench):
+    mix = ["timeout-after=0.1", "reset-after=0.2", "http-500=0.2", "still-active=0.2", "wrong-id=0.2", "drift=0.1"]
+    job = bench(mix, timeout=0.4)
+    run = job.carried(job.worker.submit(job.record(40).id))
+    assert run.state is RunState.FINISHED
+    assert run.totals.verified
+    assert run.totals.not_applied
+    assert run.totals.skipped
+    assert run.totals.verified + run.totals.not_applied + run.totals.skipped == run.totals.total == 40
+    job.check_against_the_sandbox(run)
+    job.server.set_faults([])
+    run = job.carried(job.worker.retry(run.id))
+    # What drifted while the first attempt was under way is skipped by the second.
+    assert (run.state, run.totals.verified + run.totals.skipped) == (RunState.FINISHED, 40)
+    job.check_against_the_sandbox(run)
+
+
+def test_a_server_that_goes_away_pauses_the_run_which_goes_on_when_it_is_back(bench, tmp_path):
+    job = bench(server_options={"state": tmp_path / "sandbox.sqlite", "latency_ms": 20})
+    run = job.worker.submit(job.record(30).id)
+    until(lambda: job.journal.totals(run.id).verified >= 5)
+    job.server.stop()
+    run = job.carried(run)
+    assert run.state is RunState.PAUSED
+    assert run.totals.planned > 0
+    assert "could not be reached" in run.words
+    job.server.start()
+    run = job.carried(job.worker.resume(run.id))
+    assert run.state is RunState.FINISHED
+    assert run.totals.planned == run.totals.in_flight == 0
+    sent = Counter(call.customer_id for call in job.calls())
+    assert all(sent[step.customer_id] <= step.attempts for step in job.journal.steps(run.id))
+    done = {step.customer_id for step in job.journal.steps(run.id, StepState.VERIFIED)}
+    assert done == {call.customer_id for call in job.calls() if call.applied}
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)

@@ -1,0 +1,260 @@
+"""The journal forbids what must not happen, keeps what did, and shows when somebody altered it."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from lib.errors import (
+    AlreadyStarted,
+    IllegalTransition,
+    JournalError,
+    OtherConnection,
+    RunNotFound,
+    RunsOverlap,
+)
+from lib.runs.model import Action, RunState, StepState
+from tests.runs.fakes import FINGERPRINT, NOW, customer, id_of, plan_of
+
+OWNER = "host:1:a"
+
+
+def started(journal, *numbers, **fields):
+    run = journal.record(plan_of([customer(number) for number in numbers], **fields), NOW)
+    return journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+
+
+def begin(journal, step, owner=OWNER):
+    return journal.begin_step(step, owner=owner, now=NOW, who="Robin")
+
+
+def settle(journal, step, state, **facts):
+    return journal.settle_step(step, state, now=NOW, who="Robin", **facts)
+
+
+def test_a_recorded_run_can_be_read_back_whole(journal):
+    plan = plan_of([customer(1, name="مستشفى 🏥"), customer(2, updated_at=None)], ticket="OPS-7", filter_text="no users")
+    run = journal.record(plan, NOW)
+    assert run.state is RunState.PLANNED
+    assert (run.operator, run.reason, run.ticket, run.filter_text) == ("Robin", "Contract ended", "OPS-7", "no users")
+    assert run.totals.planned == run.totals.total == 2
+    assert run.created_at == NOW
+    assert journal.runs() == (run,)
+    assert journal.plan(run.id) == plan
+    assert [step.before for step in journal.steps(run.id)] == [planned.record for planned in plan.customers]
+    assert journal.step(run.id, id_of(2)).position == 1
+    assert [entry.event for entry in journal.entries(run.id)] == ["planned"]
+    assert journal.verify_chain().ok
+
+
+def test_it_is_all_there_after_a_restart(journal, place):
+    run = started(journal, 1, 2)
+    settle(journal, begin(journal, journal.step(run.id, id_of(1))), StepState.VERIFIED, after=customer(1, is_active=False))
+    journal.close()
+    again = place.open()
+    assert again.run(run.id) == journal.run(run.id)
+    assert again.steps(run.id)[0].after == customer(1, is_active=False)
+    assert again.verify_chain().ok
+
+
+def test_the_same_plan_never_starts_twice(journal):
+    plan = plan_of([customer()])
+    first = journal.record(plan, NOW)
+    with pytest.raises(AlreadyStarted) as refused:
+        journal.record(plan, NOW + timedelta(hours=1))
+    assert refused.value.run_id == first.id
+    journal.cancel(first.id, words="", now=NOW, who="Robin")
+    with pytest.raises(AlreadyStarted):
+        journal.record(plan, NOW)
+    assert len(journal.runs()) == 1
+
+
+def test_a_customer_is_held_by_one_live_run_of_a_connection(journal):
+    first = journal.record(plan_of([customer(1), customer(2)]), NOW)
+    overlapping = plan_of([customer(2), customer(3)], reason="Other")
+    with pytest.raises(RunsOverlap, match=first.id) as refused:
+        journal.record(overlapping, NOW)
+    assert refused.value.run_id == first.id
+    assert len(journal.runs()) == 1
+    journal.record(plan_of([customer(2)], fingerprint="f" * 16), NOW)  # another account has its own customers
+    journal.cancel(first.id, words="", now=NOW, who="Robin")
+    assert journal.record(overlapping, NOW).state is RunState.PLANNED
+
+
+@pytest.mark.parametrize("end", [RunState.FINISHED, RunState.CANCELLED, RunState.PAUSED, RunState.INTERRUPTED])
+def test_only_an_ended_run_lets_its_customers_go(journal, end):
+    run = started(journal, 1)
+    journal.end(run.id, end, words="", now=NOW, who="Robin")
+    other = plan_of([customer(1)], reason="Other")
+    if end in (RunState.FINISHED, RunState.CANCELLED):
+        journal.record(other, NOW)
+    else:
+        with pytest.raises(RunsOverlap):
+            journal.record(other, NOW)
+
+
+def test_of_many_threads_that_record_overlapping_plans_exactly_one_wins(journal):
+    plans = [plan_of([customer(1), customer(number)], reason=f"Reason {number}") for number in range(2, 10)]
+    outcomes = []
+
+    def record(plan):
+        try:
+            outcomes.append(journal.record(plan, NOW).id)
+        except RunsOverlap as exc:
+            outcomes.append(exc)
+
+    threads = [threading.Thread(target=record, args=(plan,)) for plan in plans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winners = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    assert len(outcomes) == 8
+    assert [run.id for run in journal.runs()] == winners
+    assert len(winners) == 1
+
+
+def test_of_many_threads_that_begin_a_step_exactly_one_may_call(journal):
+    run = started(journal, 1)
+    step = journal.step(run.id, id_of(1))
+    won, refused = [], []
+
+    def take():
+        try:
+            won.append(begin(journal, step))
+        except IllegalTransition as exc:
+            refused.append(exc)
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(won), len(refused)) == (1, 7)
+    assert journal.step(run.id, id_of(1)).attempts == 1
+
+
+def test_a_worker_that_lost_its_run_sends_nothing_more(journal):
+    run = started(journal, 1)
+    step = journal.step(run.id, id_of(1))
+    with pytest.raises(IllegalTransition):
+        begin(journal, step, owner="host:2:b")
+    journal.end(run.id, RunState.PAUSED, words="", now=NOW, who="Robin")
+    with pytest.raises(IllegalTransition):
+        begin(journal, step)
+    assert journal.step(run.id, id_of(1)).state is StepState.PLANNED
+
+
+def test_a_stale_step_moves_nothing(journal):
+    run = started(journal, 1)
+    stale = begin(journal, journal.step(run.id, id_of(1)))
+    settle(journal, stale, StepState.VERIFIED, after=customer(1, is_active=False))
+    with pytest.raises(IllegalTransition):
+        settle(journal, stale, StepState.NOT_APPLIED)
+    assert journal.step(run.id, id_of(1)).state is StepState.VERIFIED
+
+
+def test_moves_of_a_run_that_the_table_forbids_are_refused(journal):
+    run = started(journal, 1)
+    with pytest.raises(IllegalTransition):
+        journal.start(run.id, owner="host:2:b", now=NOW, who="Kim")
+    with pytest.raises(IllegalTransition):
+        journal.cancel(run.id, words="", now=NOW, who="Kim")
+    journal.end(run.id, RunState.CANCELLED, words="", now=NOW, who="Robin")
+    for refused in (
+        lambda: journal.start(run.id, owner=OWNER, now=NOW, who="Kim"),
+        lambda: journal.retry(run.id, owner=OWNER, now=NOW, who="Kim"),
+        lambda: journal.request(run.id, "pause", now=NOW, who="Kim"),
+        lambda: journal.end(run.id, RunState.FINISHED, words="", now=NOW, who="Kim"),
+    ):
+        with pytest.raises(IllegalTransition):
+            refused()
+    assert journal.run(run.id).state is RunState.CANCELLED
+
+
+def test_an_unknown_run_is_named_so(journal):
+    for ask in (journal.run, journal.plan, journal.orders, journal.totals):
+        with pytest.raises(RunNotFound):
+            ask("run_x")
+    with pytest.raises(RunNotFound):
+        journal.start("run_x", owner=OWNER, now=NOW, who="Robin")
+
+
+def test_a_retry_takes_only_what_may_be_tried_again_and_holds_it(journal):
+    run = started(journal, 1, 2, 3, 4)
+    ends = [StepState.VERIFIED, StepState.NOT_APPLIED, StepState.UNKNOWN, StepState.FAILED]
+    for step, end in zip(journal.steps(run.id), ends, strict=True):
+        settle(journal, begin(journal, step), end)
+    journal.end(run.id, RunState.FINISHED, words="", now=NOW, who="Robin")
+    journal.retry(run.id, owner=OWNER, now=NOW, who="Robin")
+    states = [step.state for step in journal.steps(run.id)]
+    assert states == [StepState.VERIFIED, StepState.PLANNED, StepState.UNKNOWN, StepState.PLANNED]
+    journal.record(plan_of([customer(1)], reason="Other"), NOW)
+    with pytest.raises(RunsOverlap):
+        journal.record(plan_of([customer(2)], reason="Other"), NOW)
+
+
+def test_a_retry_is_refused_when_another_run_holds_a_customer_by_now(journal):
+    run = started(journal, 1)
+    settle(journal, begin(journal, journal.steps(run.id)[0]), StepState.NOT_APPLIED)
+    journal.end(run.id, RunState.FINISHED, words="", now=NOW, who="Robin")
+    other = journal.record(plan_of([customer(1)], reason="Other"), NOW)
+    with pytest.raises(RunsOverlap, match=other.id):
+        journal.retry(run.id, owner=OWNER, now=NOW, who="Robin")
+    assert journal.run(run.id).state is RunState.FINISHED
+    assert journal.steps(run.id)[0].state is StepState.NOT_APPLIED
+
+
+def test_an_undo_and_its_run_point_at_each_other(journal):
+    run = started(journal, 1)
+    journal.end(run.id, RunState.FINISHED, words="", now=NOW, who="Robin")
+    undo = journal.record(plan_of([customer(1, is_active=False)], action=Action.REACTIVATE, undo_of=run.id), NOW)
+    assert undo.undo_of == run.id
+    assert journal.run(run.id).undone_by == undo.id
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [({"undo_of": "run_x"}, RunNotFound), ({"undo_of": "run", "fingerprint": "f" * 16}, OtherConnection)],
+)
+def test_an_undo_of_a_run_that_is_not_here_is_refused(journal, fields, error):
+    run = journal.record(plan_of([customer(2)]), NOW)
+    fields["undo_of"] = fields["undo_of"].replace("run_x", "run_0") if error is RunNotFound else run.id
+    with pytest.raises(error):
+        journal.record(plan_of([customer(1)], **fields), NOW)
+
+
+def test_history_tells_every_run_of_a_customer_newest_first(journal):
+    first = started(journal, 1, 2)
+    journal.end(first.id, RunState.FINISHED, words="", now=NOW, who="Robin")
+    later = NOW + timedelta(days=1)
+    second = journal.record(plan_of([customer(2)], now=later), later)
+    assert [(run.id, step.customer_id) for run, step in journal.history(id_of(2))] == [
+        (second.id, id_of(2)),
+        (first.id, id_of(2)),
+    ]
+    assert journal.history(id_of(9)) == ()
+
+
+def test_steps_come_in_order_by_state_in_pages_and_all_one_by_one(journal):
+    run = started(journal, *range(1, 8))
+    for step in journal.steps(run.id)[::2]:
+        begin(journal, step)
+    assert [step.position for step in journal.steps(run.id, StepState.IN_FLIGHT)] == [0, 2, 4, 6]
+    assert [step.position for step in journal.steps(run.id, limit=2, offset=3)] == [3, 4]
+    assert [step.position for step in journal.steps(run.id, StepState.PLANNED, after=1)] == [3, 5]
+    assert [step.position for step in journal.every_step(run.id)] == list(range(7))
+
+
+def test_steps_that_no_longer_add_up_to_the_plan_are_an_error(journal, place):
+    run = started(journal, 1, 2)
+    place.run("DELETE FROM steps WHERE position = 1")
+    with pytest.raises(JournalError, match="damaged"):
+        journal.run(run.id)
+
+
+def test_a_plan_of_several_batches_is_recorded_whole(journal):
+    run = journal.record(plan_of([customer(number) for number in range(1, 2502)]), NOW)
+    assert run.totals.planned == 2501
+    assert journal.orders(run.id).state is RunState.PLANNED
+    assert run.fingerprint == FINGERPRINT

@@ -1,0 +1,171 @@
+"""The log says who, what, when, where, why and with what outcome, and shows it when somebody alters it."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from lib.runs.model import Action, Person, RunState, StepState
+from tests.runs.fakes import NOW, customer, plan_of
+
+OWNER = "host:1:a"
+ROBIN = Person("Robin", "login")
+
+
+def begin(journal, step):
+    return journal.begin_step(step, owner=OWNER, now=NOW, who=ROBIN)
+
+
+def settle(journal, step, state, **facts):
+    return journal.settle_step(step, state, now=NOW, who=ROBIN, **facts)
+
+
+def started(journal, *numbers, **fields):
+    run = journal.record(plan_of([customer(number) for number in numbers], **fields), NOW)
+    return journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+
+
+def told(entry):
+    return json.loads(entry.payload)
+
+
+def test_each_thing_that_happens_to_a_run_is_an_entry(place):
+    journal = place.open()
+    run = started(journal, *range(1, 6))
+    steps = [begin(journal, step) for step in journal.steps(run.id)[:4]]
+    after = customer(1, is_active=False)
+    settle(journal, steps[0], StepState.VERIFIED, after=after, status=200, request_id="req_1", seconds=0.1)
+    settle(journal, steps[1], StepState.VERIFIED, after=after, status=500, seconds=0.1, read_back=True)
+    settle(journal, steps[2], StepState.NOT_APPLIED, after=customer(3), words="Still active.")
+    settle(journal, steps[3], StepState.PLANNED, words="Slow down.", status=429, seconds=0.1)
+    settle(journal, journal.steps(run.id)[4], StepState.SKIPPED, words="Renamed since.")
+    journal.request(run.id, "pause", now=NOW, who=ROBIN)
+    journal.end(run.id, RunState.PAUSED, words="Paused.", now=NOW, who=ROBIN)
+    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    journal.end(run.id, RunState.FINISHED, words="", now=NOW, who=ROBIN)
+    journal.record(plan_of([after], action=Action.REACTIVATE, undo_of=run.id), NOW)
+    journal.note(run.id, "export", now=NOW, who=ROBIN, format="csv")
+    assert [entry.event for entry in journal.entries(run.id)] == [
+        *("planned", "approved", "attempt", "attempt", "attempt", "attempt"),
+        *("result", "result", "verify", "verify", "returned", "skip"),
+        *("pause asked", "pause", "resume", "finish", "undo", "export"),
+    ]
+    assert journal.verify_chain().ok
+
+
+def test_an_entry_tells_who_what_when_where_why_and_the_outcome(place):
+    journal = place.open(version="1.2.3")
+    plan = plan_of([customer(1, user_count=7)], ticket="OPS-7", base_url="https://api.example")
+    run = journal.record(plan, NOW)
+    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    step = begin(journal, journal.steps(run.id)[0])
+    after = customer(1, is_active=False, user_count=7, updated_at=NOW)
+    settle(journal, step, StepState.VERIFIED, after=after, status=200, request_id="req_9", seconds=0.25)
+    attempt, result = journal.entries(run.id)[-2:]
+    assert (result.who, result.at, result.seq, result.customer_id) == ("Robin", NOW, 4, step.customer_id)
+    assert told(attempt)["before"] == {"active": True, "users": 7, "updated": step.before.updated_at.isoformat()}
+    outcome = {"attempt": 1, "status": 200, "request_id": "req_9", "seconds": 0.25, "state": "verified"}
+    assert told(result) == outcome | {"observed": {"active": False, "users": 7, "updated": NOW.isoformat()}}
+    context = json.loads(result.context)
+    assert context.pop("host")
+    where = {"base_url": "https://api.example", "connection_label": "sandbox", "fingerprint": plan.fingerprint}
+    why = {"action": "deactivate", "plan_hash": plan.hash, "reason": "Contract ended", "ticket": "OPS-7"}
+    assert context == {"known": "login", "version": "1.2.3"} | where | why
+
+
+def test_names_and_metadata_stay_out_of_the_log(journal):
+    run = started(journal, 1)
+    step = begin(journal, journal.steps(run.id)[0])
+    settle(journal, step, StepState.VERIFIED, after=customer(1, is_active=False), status=200, seconds=0.1)
+    everything = "".join(entry.payload + entry.context for entry in journal.entries(run.id))
+    assert "Clinic" not in everything
+    assert "north" not in everything
+
+
+def test_what_entries_share_is_kept_once(journal, place):
+    run = started(journal, *range(1, 40))
+    for step in journal.steps(run.id):
+        settle(journal, begin(journal, step), StepState.VERIFIED, status=200, seconds=0.1)
+    assert place.run("SELECT count(*) FROM log") == [(80,)]
+    assert len(place.run("SELECT id FROM log_contexts")) == 2  # named by the plan; known by a login
+    lengths = place.run("SELECT max(length(payload)) FROM log WHERE event IN ('attempt', 'result')")
+    assert lengths[0][0] < 200
+
+
+def test_a_name_with_characters_that_one_engine_refuses_is_no_obstacle(journal):
+    run = journal.record(plan_of([customer(1, name="Clinic\0One")]), NOW)
+    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    step = settle(journal, begin(journal, journal.steps(run.id)[0]), StepState.FAILED, words="No\0", status=400, seconds=0.1)
+    assert journal.steps(run.id)[0].before.name == "Clinic\0One"
+    assert journal.steps(run.id)[0].state is step.state is StepState.FAILED
+    assert journal.verify_chain().ok
+
+
+SWAP = (
+    "UPDATE log SET seq = CASE seq WHEN 2 THEN -3 ELSE -2 END WHERE seq IN (2, 3)",
+    "UPDATE log SET seq = -seq WHERE seq < 0",
+)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "broken_at"),
+    [
+        (["UPDATE log SET who = 'Nobody' WHERE seq = 2"], 2),
+        (["UPDATE log SET payload = '{}' WHERE seq = 1"], 1),
+        (["UPDATE log SET at = '2026-03-01T12:00:01.000000+00:00' WHERE seq = 3"], 3),
+        (["UPDATE log_contexts SET body = replace(body, 'Contract ended', 'Fraud')"], 1),
+        (["DELETE FROM log_contexts"], 1),
+        (["UPDATE log SET context_id = NULL WHERE seq = 3"], 3),
+        (["DELETE FROM log WHERE seq = 2"], 2),
+        (["DELETE FROM log WHERE seq = 2", "UPDATE log SET seq = 2 WHERE seq = 3"], 2),
+        (["DELETE FROM log WHERE seq = 3"], 3),
+        (["DELETE FROM log"], 1),
+        (SWAP, 2),
+    ],
+    ids=[
+        "who",
+        "payload",
+        "time",
+        "why",
+        "whys gone",
+        "why hidden",
+        "removed",
+        "gap closed",
+        "tail cut",
+        "emptied",
+        "reordered",
+    ],
+)
+def test_an_altered_log_shows_where(journal, place, tamper, broken_at):
+    run = started(journal, 1)
+    begin(journal, journal.steps(run.id)[0])
+    assert journal.verify_chain().entries == 3
+    place.unguard_the_log()
+    place.run(*tamper)
+    check = journal.verify_chain()
+    assert (check.ok, check.broken_at) == (False, broken_at)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE log SET who = 'Nobody'", "DELETE FROM log", "UPDATE log_contexts SET body = '{}'", "DELETE FROM log_contexts"],
+)
+def test_the_database_itself_refuses_to_change_the_log(journal, place, statement):
+    started(journal, 1)
+    with pytest.raises(DBAPIError, match="append-only"):
+        place.run(statement)
+
+
+def test_postgresql_refuses_to_empty_the_log_as_well(postgresql):
+    place = postgresql.new_place()
+    started(place.open(), 1)
+    with pytest.raises(DBAPIError, match="append-only"):
+        place.run("TRUNCATE log")
+    place.close()
+
+
+def test_each_entry_carries_the_hash_of_the_one_before(journal):
+    run = started(journal, 1, 2)
+    entries = journal.entries(run.id)
+    assert all(one.hash == two.previous for one, two in pairwise(entries))

@@ -1,0 +1,192 @@
+"""Opening a journal: new, older, newer, unusable. Whatever it is, it is said in words."""
+
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+
+from lib.errors import JournalError, JournalUnavailable
+from lib.runs import journal_open
+from lib.runs.chain import START, Entry
+from lib.runs.journal import Journal
+from lib.runs.journal_open import open_engine, upgrade
+from lib.runs.journal_tables import HEAD, metadata
+from lib.runs.model import RunState, StepState
+from tests.runs.fakes import NOW, customer, plan_of
+from tests.runs.places import sqlite_place
+
+OWNER = "host:1:a"
+
+
+def write_version_1(place):
+    """A journal as the first version left it: a run with one step done, one in flight and one to do."""
+    engine = open_engine(place.url)
+    with engine.connect() as db, db.execution_options(writes=True).begin():
+        upgrade(db, "0001")
+        db.execute(text("DROP TABLE alembic_version"))  # the first version had none
+        plan = plan_of([customer(1), customer(2), customer(3)])
+        at = "2026-03-01T12:00:00.000000+00:00"
+        run_id = f"run_{plan.hash[:16]}"
+        db.execute(
+            text(
+                "INSERT INTO runs (id, state, action, plan_hash, size, connection_label, fingerprint, base_url, operator,"
+                " reason, ticket, filter_text, created_at, started_at, owner, words)"
+                " VALUES (:id, 'running', 'deactivate', :hash, 3, 'sandbox', :fingerprint,"
+                " '', 'Robin', 'Contract ended', '', '', :at, :at, 'host:1:gone', '')"
+            ),
+            {"id": run_id, "hash": plan.hash, "fingerprint": plan.fingerprint, "at": at},
+        )
+        db.execute(text("INSERT INTO plans (run_id, body) VALUES (:id, :body)"), {"id": run_id, "body": plan.to_json()})
+        states = ("verified", "in_flight", "planned")
+        for position, (planned, state) in enumerate(zip(plan.customers, states, strict=True)):
+            row = {"id": run_id, "at": position, "customer": planned.record.id, "name": planned.record.name, "state": state}
+            row["before"] = planned.record.model_dump_json(by_alias=True)
+            db.execute(
+                text(
+                    "INSERT INTO steps (run_id, position, customer_id, name, state, before, words, attempts)"
+                    " VALUES (:id, :at, :customer, :name, :state, :before, '', 1)"
+                ),
+                row,
+            )
+            hold = "INSERT INTO holds (fingerprint, customer_id, run_id) VALUES (:print, :customer, :id)"
+            db.execute(text(hold), {"print": plan.fingerprint, "customer": planned.record.id, "id": run_id})
+        entry = Entry(1, run_id, NOW, "plan", None, "Robin", "{}", START)
+        db.execute(
+            text(
+                "INSERT INTO log (seq, run_id, at, event, who, payload, previous, hash)"
+                " VALUES (1, :id, :at, 'plan', 'Robin', '{}', :start, :hash)"
+            ),
+            {"id": run_id, "at": at, "start": START, "hash": entry.computed()},
+        )
+        db.execute(text("UPDATE log_head SET seq = 1, hash = :hash"), {"hash": entry.computed()})
+    engine.dispose()
+    return plan
+
+
+def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place):
+    plan = write_version_1(place)
+    journal = place.open()
+    (run,) = journal.runs()
+    assert (run.state, run.operator, run.started_at, run.hold) == (RunState.RUNNING, "Robin", NOW, None)
+    assert journal.plan(run.id) == plan
+    assert [step.state for step in journal.steps(run.id)] == [StepState.VERIFIED, StepState.IN_FLIGHT, StepState.PLANNED]
+    assert journal.verify_chain().entries == 1
+    assert journal.verify_chain().ok
+    assert journal.expired_runs() == (run,)  # whoever carried it knew no leases
+    left = journal.interrupt(run, words="Gone.", now=NOW)
+    journal.start(left.id, owner=OWNER, now=NOW, who="Robin")
+    assert journal.verify_chain().ok
+    assert place.run("SELECT version_num FROM alembic_version") == [(HEAD,)]
+    with pytest.raises(Exception, match="append-only"):
+        place.run("DELETE FROM log")
+
+
+def test_an_older_file_is_copied_before_it_is_touched(tmp_path):
+    place = sqlite_place(tmp_path)
+    write_version_1(place)
+    place.open().close()
+    (copy,) = place.path.parent.glob("journal.version-0001.*.sqlite")
+    assert type(place)(f"sqlite:///{copy}").run("SELECT version FROM schema_version", "SELECT count(*) FROM steps") == [(3,)]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600 or sys.platform == "win32"
+    place.open().close()
+    assert list(place.path.parent.glob("journal.version-*")) == [copy]  # once is enough
+
+
+def test_a_migration_that_fails_leaves_the_journal_as_it_was(place, monkeypatch):
+    write_version_1(place)
+
+    def halfway(db, to):
+        upgrade(db, to)
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(journal_open, "upgrade", halfway)
+    with pytest.raises(JournalUnavailable, match="can't be opened"):
+        place.open()
+    assert place.run("SELECT version FROM schema_version") == [(1,)]
+    monkeypatch.undo()
+    assert place.open().runs()[0].totals.total == 3
+
+
+def test_a_migrated_journal_is_the_same_as_a_new_one(place):
+    write_version_1(place)
+    place.open()
+    engine = create_engine(place.url)
+    with engine.connect() as db:
+        context = MigrationContext.configure(db, opts={"compare_type": False})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_tables_name_the_last_migration():
+    script = ScriptDirectory(str(Path(journal_open.__file__).parent / "migrations"))
+    assert script.get_current_head() == HEAD
+
+
+def test_a_journal_of_a_newer_version_is_refused_in_words(place):
+    place.open().close()
+    place.run("UPDATE alembic_version SET version_num = '0099'")
+    with pytest.raises(JournalError, match="newer version of Express Ops"):
+        place.open()
+
+
+def test_several_that_open_a_new_journal_at_once_make_it_once(place):
+    opened, failed = [], []
+
+    def open_it():
+        try:
+            opened.append(place.open())
+        except JournalError as exc:
+            failed.append(exc)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(opened), failed) == (6, [])
+    assert place.run("SELECT count(*) FROM log_head") == [(1,)]
+
+
+def test_a_file_that_is_no_journal_is_refused_in_words(tmp_path):
+    (tmp_path / "journal.sqlite").write_text("this is not a database, but it is long enough to be read as one" * 20)
+    with pytest.raises(JournalUnavailable, match="can't be opened"):
+        Journal(tmp_path / "journal.sqlite")
+
+
+@pytest.mark.parametrize("url", ["mysql://robin:sesame@host/db", "nonsense://robin:sesame", "://sesame"])
+def test_a_url_of_something_else_is_refused_without_showing_it(url):
+    with pytest.raises(JournalUnavailable, match="database URL") as refused:
+        Journal(url)
+    assert "sesame" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path):
+    with pytest.raises(JournalUnavailable, match="database server") as refused:
+        Journal(f"postgresql+psycopg://robin:sesame@/journal?host={tmp_path}", patience=1)
+    assert "sesame" not in str(refused.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_only_the_owner_can_read_the_journal(tmp_path):
+    journal = Journal(tmp_path / "data" / "journal.sqlite")
+    journal.record(plan_of([customer(1)]), NOW)
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "data").iterdir()} == {0o600}
+    journal.close()
+
+
+def test_opening_a_journal_that_is_up_to_date_does_not_load_the_migrations(tmp_path):
+    path = str(tmp_path / "journal.sqlite")
+    code = f"import sys; from lib.runs.journal import Journal; Journal({path!r}); print('alembic' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    assert told.stdout.strip() == "False"

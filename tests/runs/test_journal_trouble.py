@@ -1,0 +1,102 @@
+"""A journal that is locked or has no room stops calls, not the app: pages go on reading, and nothing is half written."""
+
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import event
+
+from lib.errors import JournalUnavailable
+from lib.runs.crew import JOURNAL_WAIT
+from lib.runs.journal import Journal
+from lib.runs.model import RunState
+from tests.runs.fakes import NOW, customer, id_of, plan_of
+from tests.runs.test_worker import Bench, until
+
+OWNER = "host:1:a"
+
+
+def test_a_locked_journal_stops_calls_but_not_the_pages_and_nothing_is_half_written(place):
+    journal = place.open(patience=0.2)
+    run = journal.record(plan_of([customer(1)]), NOW)
+    journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    step = journal.steps(run.id)[0]
+    with place.locked():
+        with pytest.raises(JournalUnavailable, match="so no call is made"):
+            journal.begin_step(step, owner=OWNER, now=NOW, who="Robin")
+        with pytest.raises(JournalUnavailable):
+            journal.renew(OWNER, 15)
+        assert journal.run(run.id).totals.planned == 1
+        assert journal.verify_chain().ok
+    journal.begin_step(step, owner=OWNER, now=NOW, who="Robin")
+    assert journal.verify_chain().ok
+
+
+def test_whoever_falls_asleep_within_a_transaction_does_not_hold_up_the_others(postgresql):
+    place = postgresql.new_place()
+    asleep, awake = place.open(patience=0.3), place.open(patience=20)
+    with pytest.raises(JournalUnavailable), asleep._write():
+        awake.renew(OWNER, 15)  # waits until the server has ended the other's session
+    assert asleep.renew(OWNER, 15) == 0
+    place.close()
+
+
+def full(journal):
+    """No page more than there are now, as on a disk that is full."""
+    event.listen(journal._engine, "begin", _no_more_pages)
+
+
+def _no_more_pages(connection):
+    used = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {used}")
+
+
+def test_a_full_disk_stops_calls_but_not_the_pages_and_nothing_is_half_written(tmp_path):
+    journal = Journal(tmp_path / "journal.sqlite")
+    run = journal.record(plan_of([customer(number) for number in range(1, 200)]), NOW)
+    journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    full(journal)
+    begun = 0
+    with pytest.raises(JournalUnavailable, match="full"):  # noqa: PT012 - the disk fills up at some step
+        for step in journal.steps(run.id):
+            journal.begin_step(step, owner=OWNER, now=NOW, who="Robin")
+            begun += 1
+    assert journal.run(run.id).totals.in_flight == begun
+    assert journal.step(run.id, id_of(1)).name == "Clinic 1"
+    assert journal.verify_chain().ok
+    event.remove(journal._engine, "begin", _no_more_pages)
+    with journal._engine.connect() as db:
+        db.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    journal.begin_step(journal.steps(run.id)[begun], owner=OWNER, now=NOW, who="Robin")
+    assert journal.verify_chain().ok
+    journal.close()
+
+
+@pytest.mark.parametrize("nth", [1, 10])
+def test_a_run_whose_journal_gets_locked_is_interrupted_and_goes_on_when_asked(place, nth):
+    journal, slept = place.open(patience=0.2), []
+    bench = Bench(journal, count=30, concurrency=2, sleep=slept.append)
+    run = bench.record()
+    with ExitStack() as trouble:
+
+        def lock_at_the_nth_call(what, _id, _nth):
+            if what == "deactivate" and len(bench.api.changes()) == nth:
+                trouble.enter_context(place.locked())
+            return "ok"
+
+        bench.api.script = lock_at_the_nth_call
+        bench.worker.submit(run.id)
+        until(lambda: JOURNAL_WAIT in slept)  # the crew has stopped, and would like to say so
+        asked = len(bench.api.changes())
+        assert nth <= asked <= nth + 1  # what the other hand had begun
+        seen = journal.run(run.id)  # pages go on
+        assert (seen.totals.total, seen.totals.in_flight) == (30, asked - seen.totals.verified)
+        assert journal.verify_chain().ok
+    run = bench.carried(run)
+    assert run.state is RunState.INTERRUPTED
+    assert "can't be written" in run.words
+    assert len(bench.api.changes()) == asked
+    bench.api.script = lambda *_: "ok"
+    run = bench.carried(bench.worker.resume(run.id))
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 30)
+    assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
+    assert journal.verify_chain().ok

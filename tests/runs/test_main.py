@@ -1,0 +1,454 @@
+"""The command line as people and scripts run it: real processes, real HTTP, a real journal."""
+
+import json
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from lib.avara.client import AvaraClient
+from lib.avara.connection import Connection
+from lib.runs.cli.exits import MEANINGS, Exit
+from lib.runs.cli.main import main, parser
+from lib.runs.journal import Journal
+from lib.runs.model import RunState
+from lib.runs.plan import Plan
+from tests.runs.fakes import customer, plan_of
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0
+KEY = "a-key-that-must-not-show"
+UNKNOWN = "cus_" + "0" * 32
+
+
+class Shell:
+    """The command line with a data folder, a sandbox and ids of its own; `told` is all that it ever wrote."""
+
+    def __init__(self, server, home, monkeypatch, capfd):
+        self.server, self.home, self._capfd, self._monkeypatch = server, home, capfd, monkeypatch
+        self.told, self.err = [], ""
+        home.mkdir()
+        (home / "settings.toml").write_text("concurrency = 4\n")
+        self.set(AVARA_API_KEY=KEY, AVARA_BASE_URL=server.base_url, EXPRESS_OPS_HOME=str(home), EXPRESS_OPS_DATABASE_URL="")
+        self.client = AvaraClient(Connection(server.base_url, SecretStr(KEY), "test"))
+        records = [record for page in self.client.iter_pages() for record in page.customers]
+        # Few users, so that no cap is in the way.
+        self.active = [record.id for record in records if record.is_active and record.user_count < 20]
+        self.inactive = [record.id for record in records if not record.is_active]
+
+    def set(self, **variables):
+        for name, value in variables.items():
+            self._monkeypatch.setenv(name, value)
+
+    def __call__(self, *arguments, code=Exit.FINISHED):
+        """Run it in this process; what it wrote to the standard output. The exit code must be `code`."""
+        self._capfd.readouterr()
+        got = main([str(argument) for argument in arguments])
+        out, self.err = self._capfd.readouterr()
+        self.told += [out, self.err]
+        assert got == code, f"{arguments} ended with {got}\n{out}\n{self.err}"
+        return out
+
+    def rows(self, *arguments, code=Exit.FINISHED):
+        return [json.loads(line) for line in self(*arguments, "--json", code=code).splitlines()]
+
+    def start(self, *arguments):
+        """Run it as a process of its own."""
+        command = [sys.executable, "-m", "lib.runs", *map(str, arguments)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def ended(self, process):
+        """Its exit code, output and errors."""
+        out, err = process.communicate(timeout=PATIENCE)
+        self.told += [out, err]
+        return process.returncode, out, err
+
+    def write_ids(self, *ids):
+        path = self.home / "ids.txt"
+        path.write_text("\n".join(ids))
+        return path
+
+    def plan(self, *ids, action="deactivate", code=Exit.FINISHED, options=()):
+        path = self.home / f"plan-{len(list(self.home.glob('plan-*')))}.json"
+        words = ("--action", action, "--reason", "Contract over", "--ticket", "OPS-7", "-o", path, *options)
+        self("plan", "--ids-file", self.write_ids(*ids), *words, code=code)
+        return path
+
+    def run(self, *ids):
+        """The id of a finished run that deactivated these customers."""
+        rows = self.rows("apply", self.plan(*ids), "--confirm", len(ids))
+        return rows[-1]["id"]
+
+    def journal(self):
+        return Journal(self.home / "journal.sqlite")
+
+
+@pytest.fixture
+def shell(start_sandbox, tmp_path, monkeypatch, capfd):
+    made = Shell(start_sandbox(api_key=KEY), tmp_path / "home", monkeypatch, capfd)
+    yield made
+    made.client.close()
+    assert not any(KEY in told for told in made.told)
+    assert not any(KEY.encode() in path.read_bytes() for path in made.home.rglob("*") if path.is_file())
+
+
+def test_from_a_list_of_ids_to_a_receipt_and_back(shell):
+    """The whole way in processes of their own, as somebody types it."""
+    ids = shell.active[:3]
+    plan = shell.home / "plan.json"
+    listed = shell.write_ids(*ids)
+    planned = shell.start("plan", "--ids-file", listed, "--action", "deactivate", "--reason", "Contract over", "-o", plan)
+    code, out, err = shell.ended(planned)
+    assert (code, "Deactivate 3 customers" in out) == (0, True), err
+    assert f"apply {plan} --confirm 3" in err
+
+    code, out, err = shell.ended(shell.start("apply", plan, "--confirm", "3"))
+    assert (code, "is finished: 3 of 3 settled (3 verified)" in out) == (0, True), err
+    assert not any(shell.client.get_customer(customer_id).is_active for customer_id in ids)
+
+    run_id = out.split(" is finished")[0].split()[-1]
+    code, out, err = shell.ended(shell.start("undo", run_id, "--confirm", "3", "--json"))
+    assert (code, err) == (0, "")
+    assert json.loads(out.splitlines()[-1])["undo_of"] == run_id
+    assert all(shell.client.get_customer(customer_id).is_active for customer_id in ids)
+
+
+def test_a_plan_holds_fresh_records_and_is_for_its_owner_only(shell):
+    path = shell.plan(*shell.active[:2])
+    made = Plan.from_json(path.read_bytes())
+    assert [planned.record for planned in made.customers] == [shell.client.get_customer(id_) for id_ in shell.active[:2]]
+    assert (made.reason, made.ticket, made.customers[0].evidence) == ("Contract over", "OPS-7", ("Listed in ids.txt",))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_plan_says_what_it_leaves_out(shell):
+    wanted = shell.active[0]
+    listed = shell.write_ids(wanted, wanted.replace("cus_", "CUS_"), wanted, shell.inactive[0], UNKNOWN, "no id")
+    arguments = ("plan", "--ids-file", listed, "--action", "deactivate", "--reason", "r", "-o", shell.home / "p.json")
+    rows = shell.rows(*arguments, code=Exit.PARTLY)
+    assert {row["kind"]: row["id"] for row in rows if "id" in row} == {
+        "ill_formed": "no id",
+        "repeated": wanted,
+        "unknown": UNKNOWN,
+        "set_aside": shell.inactive[0],
+    }
+    assert Plan.from_json((shell.home / "p.json").read_bytes()).ids == (wanted,)
+
+
+@pytest.mark.parametrize(
+    ("ids", "code"), [("two active", Exit.FINISHED), ("one repeated", Exit.FINISHED), ("one unknown", Exit.PARTLY)]
+)
+def test_a_plan_of_less_than_was_asked_for_ends_partly(shell, ids, code):
+    known = shell.active[0]
+    listed = {"two active": shell.active[:2], "one repeated": [known, known], "one unknown": [known, UNKNOWN]}[ids]
+    assert shell.plan(*listed, code=code).exists()
+
+
+def test_without_the_right_count_nothing_is_written_and_nobody_called(shell):
+    plan = shell.plan(*shell.active[:3])
+    before = len(shell.server.calls())
+    for options in ((), ("--confirm", 2), ("--confirm", 0)):
+        out = shell("apply", plan, *options, code=Exit.REFUSED)
+        assert "Deactivate 3 customers" in out
+        assert "Contract over" in out
+        assert "Nothing was done" in shell.err
+    assert len(shell.server.calls()) == before
+    assert shell.rows("list") == []
+
+
+def test_a_plan_is_carried_out_once(shell):
+    plan = shell.plan(*shell.active[:2])
+    shell("apply", plan, "--confirm", 2)
+    rows = shell.rows("apply", plan, "--confirm", 2, code=Exit.REFUSED)
+    assert (rows[0]["error"], rows[0]["exit"]) == ("AlreadyStarted", 2)
+    assert rows[0]["run_id"] == shell.rows("list")[0]["id"]
+
+
+def test_a_run_with_a_customer_that_is_not_as_asked_ends_partly_and_can_be_retried(shell):
+    shell.server.set_faults(["still-active@deactivate"])
+    plan = shell.plan(*shell.active[:2])
+    shell("apply", plan, "--confirm", 2, code=Exit.PARTLY)
+    hint = shell.err
+    run_id = shell.rows("list")[0]["id"]
+    assert f"retry {run_id}" in hint
+    shell.server.set_faults([])
+    rows = shell.rows("retry", run_id)
+    assert (rows[-1]["kind"], rows[-1]["totals"]["verified"]) == ("run", 2)
+    shell("retry", run_id, code=Exit.REFUSED)
+
+
+def test_a_customer_that_is_as_asked_already_counts_as_done_and_one_that_changed_does_not(shell):
+    first, second = shell.active[:2]
+    plan = shell.plan(first, second)
+    shell.client.deactivate(first)
+    shell("apply", plan, "--confirm", 2)
+    plan = shell.plan(*shell.active[2:4])
+    shell.client.update_customer(shell.active[2], name="Renamed")
+    assert "Changed since the review: name" in shell("apply", plan, "--confirm", 2, code=Exit.PARTLY)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_stopped_run_settles_its_calls_and_goes_on_later(shell, number):
+    plan = shell.plan(*shell.active[:20])
+    shell.server.sandbox.latency = 0.4
+    process = shell.start("apply", plan, "--confirm", 20, "--json")
+    seen = []
+    for line in process.stdout:
+        seen.append(json.loads(line))
+        if seen[-1].get("settled"):
+            break
+    process.send_signal(number)
+    code, out, err = shell.ended(process)
+    assert (code, err) == (Exit.PARTLY, "")
+    run = json.loads(out.splitlines()[-1])
+    assert (run["kind"], run["state"], run["totals"]["in_flight"]) == ("run", RunState.INTERRUPTED, 0)
+    assert 0 < run["totals"]["verified"] < 20
+
+    shell.server.sandbox.latency = 0
+    assert "possible now    resume, cancel" in shell("show", run["id"])
+    shell("resume", run["id"])
+    assert shell.rows("list")[0]["totals"]["verified"] == 20
+    sent = [call.customer_id for call in shell.server.calls() if call.operation == "deactivate"]
+    assert sorted(sent) == sorted(shell.active[:20])
+
+
+def test_progress_and_log_entries_come_as_json_while_it_runs(shell):
+    rows = shell.rows("apply", shell.plan(*shell.active[:4]), "--confirm", 4)
+    kinds = [row["kind"] for row in rows]
+    assert kinds[:2] == ["plan", "recorded"]
+    assert kinds[-1] == "run"
+    progress = [row for row in rows if row["kind"] == "progress"]
+    assert all(sum(row["totals"].values()) == row["total"] == 4 for row in progress)
+    assert progress[-1]["settled"] == 4
+    assert set(progress[-1]) == {"kind", "run_id", "settled", "total", "totals", "rate", "seconds_left"}
+    with_results = {row["customer_id"] for row in rows if row["kind"] == "entry" and row["event"] == "result"}
+    assert with_results == set(shell.active[:4])
+
+
+def test_a_run_is_shown_by_the_beginning_of_its_id(shell):
+    run_id = shell.run(*shell.active[:2])
+    for name in (run_id, run_id[:8], run_id[4:10], run_id.upper()):
+        assert shell("show", name).startswith(f"{run_id}  finished: deactivate 2 customers")
+    rows = shell.rows("show", run_id)
+    assert [row["kind"] for row in rows] == ["run", "step", "step"]
+    assert rows[1]["after"]["isActive"] is False
+    assert shell.active[0] not in shell("show", run_id)
+    assert shell.active[0] in shell("show", run_id, "--steps")
+    assert shell.rows("show", run_id, "--steps", "failed")[1:] == []
+    for name in ("run_", "", "zzz", "%", "run_%"):
+        shell("show", name, code=Exit.REFUSED)
+
+
+def test_a_beginning_that_fits_several_runs_is_refused_with_their_names(shell, monkeypatch):
+    names = [shell.run(shell.active[0]), shell.run(shell.active[1])]
+    monkeypatch.setattr(Journal, "run_ids", lambda *_, **__: tuple(names))
+    shell("show", "run_", code=Exit.REFUSED)
+    assert "no run" in shell.err
+    shell("show", "run_1", code=Exit.REFUSED)
+    assert all(name in shell.err for name in names)
+
+
+def test_an_undo_leaves_alone_what_somebody_changed_since(shell):
+    run_id = shell.run(*shell.active[:3])
+    shell.client.update_customer(shell.active[0], name="Changed since")
+    saved = shell.home / "undo.json"
+    rows = shell.rows("undo", run_id, "--reason", "A mistake", "-o", saved)
+    assert [row["id"] for row in rows if row["kind"] == "left_alone"] == [shell.active[0]]
+    plan = Plan.from_json(saved.read_bytes())
+    assert (plan.ids, plan.action, plan.undo_of, plan.reason) == (tuple(shell.active[1:3]), "reactivate", run_id, "A mistake")
+    shell("undo", run_id, "--confirm", 3, code=Exit.REFUSED)
+    shell("apply", saved, "--confirm", 2)
+    assert shell.rows("show", run_id)[0]["undone_by"] == shell.rows("list")[0]["id"]
+    shell("undo", run_id, "--confirm", 2, code=Exit.REFUSED)
+    assert "nothing to take back" in shell.err
+
+
+def test_a_run_that_waits_is_cancelled_or_started(shell):
+    with_plan = [Plan.from_json(shell.plan(customer_id).read_bytes()) for customer_id in shell.active[:2]]
+    journal = shell.journal()
+    waiting, other = (journal.record(plan, plan.created_at).id for plan in with_plan)
+    journal.close()
+    shell("cancel", waiting)
+    shell("cancel", waiting, code=Exit.REFUSED)
+    shell("resume", waiting, code=Exit.REFUSED)
+    shell("resume", other)
+    assert {row["id"]: row["state"] for row in shell.rows("list")} == {waiting: "cancelled", other: "finished"}
+    assert [call.customer_id for call in shell.server.calls() if call.operation == "deactivate"] == [shell.active[1]]
+
+
+def test_overlapping_plans_are_refused_with_the_other_runs_name(shell):
+    first, second = (shell.plan(*shell.active[:2]), shell.plan(*shell.active[1:3]))
+    journal = shell.journal()
+    plan = Plan.from_json(first.read_bytes())
+    waiting = journal.record(plan, plan.created_at).id
+    journal.close()
+    rows = shell.rows("apply", second, "--confirm", 2, code=Exit.REFUSED)
+    assert (rows[-1]["error"], rows[-1]["run_id"]) == ("RunsOverlap", waiting)
+
+
+def test_the_log_is_verified_and_an_altered_one_found(shell):
+    shell.run(shell.active[0])
+    told = shell.rows("verify")[0]
+    assert (told["ok"], told["broken_at"], len(told["head"])) == (True, None, 64)
+    tamper(shell.home / "journal.sqlite")
+    assert "altered" in shell("verify", code=Exit.BROKEN_LOG)
+    assert shell.rows("verify", code=Exit.BROKEN_LOG)[0]["broken_at"] == 2
+
+
+def tamper(path):
+    with sqlite3.connect(path) as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f'DROP TRIGGER "{name}"')
+        db.execute("UPDATE log SET who = 'somebody else' WHERE seq = 2")
+    db.close()
+
+
+def test_a_receipt_is_a_new_private_file_and_its_export_is_logged(shell):
+    run_id = shell.run(shell.active[0])
+    for name, start in (("r.html", b"<!doctype html>"), ("r.csv", b"\xef\xbb\xbf"), ("r.jsonl", b"{"), ("r", b"\xef\xbb\xbf")):
+        path = shell.home / name
+        shell("export", run_id, "-o", path)
+        assert path.read_bytes().startswith(start)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    shell("export", run_id, "-o", shell.home / "r.html", code=Exit.REFUSED)
+    lines = [json.loads(line) for line in shell("export", run_id, "--format", "jsonl").splitlines()]
+    assert [line["event"] for line in lines if line["kind"] == "entry"][-1] == "export"
+    journal = shell.journal()
+    forms = [json.loads(entry.payload)["format"] for entry in journal.entries(run_id) if entry.event == "export"]
+    journal.close()
+    assert forms[:4] == ["html", "csv", "jsonl", "csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("plan", "--ids-file", "{home}/none.txt", *("--action", "deactivate", "--reason", "r", "-o", "x")), "can't be read"),
+        (("apply", "{home}/none.json", "--confirm", "1"), "can't be read"),
+        (("apply", "{home}/altered.json", "--confirm", "2"), "altered"),
+        (("apply", "{home}/other.json", "--confirm", "2"), "another connection"),
+        (("apply", "{home}/ids.txt", "--confirm", "1"), "not a plan"),
+        (("resume", "run_0"), "no run"),
+    ],
+)
+def test_bad_input_is_refused_in_words(shell, arguments, words):
+    text = shell.plan(*shell.active[:2]).read_text()
+    (shell.home / "altered.json").write_text(text.replace("Contract over", "Contract ended"))
+    (shell.home / "other.json").write_text(plan_of([customer(1), customer(2)]).to_json())
+    shell(*(argument.format(home=shell.home) for argument in arguments), code=Exit.REFUSED)
+    assert words in shell.err
+    assert shell.rows("list") == []
+
+
+@pytest.mark.parametrize(
+    ("caps", "words"),
+    [
+        ("max_customers = 2", "3 customers; one run may have at most 2 "),
+        ("max_percent = 1", "3 of the 2"),
+        ("max_users = 0", "one run may affect at most 0 "),
+    ],
+)
+def test_a_plan_over_a_cap_is_refused_with_both_numbers(shell, caps, words):
+    users = {customer_id: shell.client.get_customer(customer_id).user_count for customer_id in shell.active}
+    plan = shell.plan(*sorted(users, key=users.get)[-3:])
+    (shell.home / "settings.toml").write_text(f"[caps]\n{caps}\n")
+    shell("apply", plan, "--confirm", 3, code=Exit.REFUSED)
+    assert words in shell.err
+    assert shell.rows("list") == []
+
+
+def test_a_protected_customer_is_left_out_of_a_plan_and_stops_an_older_one(shell):
+    first, second = shell.active[:2]
+    plan = shell.plan(first, second)
+    (shell.home / "settings.toml").write_text(f'[protected]\nids = ["{first}"]\n')
+    shell("apply", plan, "--confirm", 2, code=Exit.REFUSED)
+    assert "is protected: its id is in the settings" in shell.err
+    assert Plan.from_json(shell.plan(first, second, code=Exit.PARTLY).read_bytes()).ids == (second,)
+
+
+def test_a_run_holds_after_its_canary_until_it_is_resumed(shell):
+    (shell.home / "settings.toml").write_text("[canary]\nsteps = 2\nfrom_size = 3\n")
+    out = shell("apply", shell.plan(*shell.active[:5]), "--confirm", 5, code=Exit.PARTLY)
+    assert "after the first 2 the run holds until somebody resumes it" in out
+    told = shell.rows("list")[0]
+    assert (told["state"], told["totals"]["verified"], told["totals"]["planned"]) == ("paused", 2, 3)
+    shell("resume", told["id"])
+    plan = shell.plan(*shell.active[5:10], options=("--goes-on",))
+    assert "goes on if all are verified" in shell("apply", plan, "--confirm", 5)
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_plan_without_a_reason_or_customers_is_refused(shell, reason):
+    words = ("--action", "deactivate", "--reason", reason, "-o", shell.home / "p.json")
+    shell("plan", "--ids-file", shell.write_ids(shell.active[0]), *words, code=Exit.REFUSED)
+    assert "reason" in shell.err
+    words = ("--action", "deactivate", "--reason", "r", "-o", shell.home / "p.json")
+    shell("plan", "--ids-file", shell.write_ids(shell.inactive[0]), *words, code=Exit.REFUSED)
+    assert not (shell.home / "p.json").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("nonsense",),
+        ("apply",),
+        ("apply", "p", "--confirm", "many"),
+        ("list", "--limit", "0"),
+        ("show", "r", "--steps", "x"),
+    ],
+)
+def test_arguments_that_can_not_be_used_end_as_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == Exit.REFUSED
+
+
+def test_without_a_key_what_needs_the_api_says_so_and_the_rest_works(shell):
+    plan, run_id = shell.plan(shell.active[1]), shell.run(shell.active[0])
+    shell.set(AVARA_API_KEY="")
+    words = ("--action", "deactivate", "--reason", "r", "-o", shell.home / "p.json")
+    for arguments in (("plan", "--ids-file", shell.home / "ids.txt", *words), ("apply", plan), ("undo", run_id)):
+        shell(*arguments, code=Exit.REFUSED)
+        assert "AVARA_API_KEY is not set" in shell.err
+    for arguments in (("list",), ("show", run_id), ("verify",), ("export", run_id)):
+        shell(*arguments)
+
+
+def test_an_api_that_is_not_there_ends_as_unreachable_and_nothing_is_recorded(shell):
+    plan, run_id = shell.plan(shell.active[1]), shell.run(shell.active[0])
+    shell.server.stop()
+    words = ("--action", "deactivate", "--reason", "r", "-o", shell.home / "p.json")
+    shell("plan", "--ids-file", shell.home / "ids.txt", *words, code=Exit.UNREACHABLE)
+    shell("apply", plan, "--confirm", 1, code=Exit.UNREACHABLE)
+    shell("undo", run_id, code=Exit.UNREACHABLE)
+    assert "could not be reached" in shell.err
+    assert len(shell.rows("list")) == 1
+    assert not (shell.home / "p.json").exists()
+
+
+def test_a_journal_that_can_not_be_opened_ends_as_unreachable(shell):
+    (shell.home / "journal.sqlite").write_bytes(b"this is no database, whatever else it may be" * 100)
+    shell("list", code=Exit.UNREACHABLE)
+    assert "journal" in shell.err
+
+
+def test_names_can_not_steer_the_terminal(shell):
+    name = "\x1b[2J\x9b31mEvil\r\n\u202eClinic"
+    record = shell.client.create_customer(name)
+    run_id = shell.run(record.id)
+    told = shell("show", run_id, "--steps")
+    assert "Evil Clinic" in told
+    told += "".join(shell.told)
+    assert not any(bad in told for bad in ("\x1b", "\x9b", "\u202e", "\r"))
+    assert shell.rows("show", run_id)[1]["name"] == name
+
+
+def test_the_help_says_what_the_exit_codes_mean():
+    text = parser().format_help()
+    assert all(f"{code.value}  {words}" in text for code, words in MEANINGS.items())
+    assert set(MEANINGS) == set(Exit)

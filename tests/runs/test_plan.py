@@ -1,0 +1,105 @@
+"""A plan is frozen, named by its hash, and can't be had without customers or a reason."""
+
+import json
+from datetime import timedelta, timezone
+
+import pytest
+from pydantic import ValidationError
+
+from lib.errors import EmptyPlan, PlanError, ReasonMissing
+from lib.runs.model import Action
+from lib.runs.plan import Plan, canonical_json
+from tests.runs.fakes import NOW, customer, id_of, plan_of
+
+HOSTILE = customer(2, name='=1+1 "مستشفى" 🏥 <b>', metadata={"é": "\u2028", "a": '{"x":1}'}, updated_at=None)
+
+
+def test_a_plan_survives_the_file_it_is_saved_in():
+    plan = plan_of([customer(1), HOSTILE], ticket="OPS-7", filter_text="no users", undo_of="run_1")
+    opened = Plan.from_json(plan.to_json())
+    assert opened == plan
+    assert opened.hash == plan.hash
+    assert opened.ids == (id_of(1), id_of(2))
+
+
+def test_the_same_plan_has_the_same_hash_and_a_later_one_another():
+    assert plan_of([HOSTILE]).hash == plan_of([HOSTILE]).hash
+    assert plan_of([HOSTILE]).hash != plan_of([HOSTILE], now=NOW + timedelta(microseconds=1)).hash
+
+
+def test_the_hash_does_not_depend_on_the_time_zone_of_the_clock():
+    tokyo = NOW.astimezone(timezone(timedelta(hours=9)))
+    assert plan_of([HOSTILE], now=tokyo).hash == plan_of([HOSTILE]).hash
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action": Action.REACTIVATE},
+        {"reason": "Another reason"},
+        {"ticket": "OPS-8"},
+        {"operator": "Kim"},
+        {"fingerprint": "f" * 16},
+        {"filter_text": "region = south"},
+        {"undo_of": "run_1"},
+        {"base_url": "https://other.example"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_hash_covers_every_field(change):
+    assert plan_of([HOSTILE], **change).hash != plan_of([HOSTILE]).hash
+
+
+def test_the_hash_covers_the_records_and_their_order():
+    one, two = customer(1), customer(2)
+    hashes = {plan_of(records).hash for records in ([one, two], [two, one], [one], [one, customer(2, user_count=1)])}
+    assert len(hashes) == 4
+
+
+@pytest.mark.parametrize("reason", ["", "  \n\t"])
+def test_a_reason_is_required(reason):
+    with pytest.raises(ReasonMissing):
+        plan_of([customer()], reason=reason)
+
+
+def test_a_plan_needs_a_customer():
+    with pytest.raises(EmptyPlan):
+        plan_of([])
+
+
+def test_a_customer_is_in_a_plan_once_whatever_the_case_of_its_id():
+    twin = customer(0xAB).model_copy(update={"id": "cus_" + f"{0xAB:032X}"})
+    with pytest.raises(PlanError, match="more than once"):
+        plan_of([customer(0xAB), twin])
+
+
+def test_a_plan_never_changes():
+    with pytest.raises(ValidationError):
+        plan_of([customer()]).reason = "other"
+
+
+def altered(text):
+    told = json.loads(text)
+    told["plan"]["customers"][0]["record"]["userCount"] = 99
+    return json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (altered(plan_of([customer()]).to_json()), "altered"),
+        ("", "not a plan"),
+        ("[]", "not a plan"),
+        ("null", "not a plan"),
+        ('{"hash":"x","plan":{}}', "not a plan"),
+        (plan_of([customer()]).to_json().replace('"version":1', '"version":2'), "not a plan"),
+        (plan_of([customer()]).to_json()[:-9], "not a plan"),
+    ],
+)
+def test_a_file_that_is_no_whole_plan_is_refused_in_words(text, says):
+    with pytest.raises(PlanError, match=says):
+        Plan.from_json(text)
+
+
+def test_canonical_json_sorts_keys_and_leaves_no_space():
+    assert canonical_json({"b": [1, None, True], "a": {"d": "é", "c": 1.5}}) == '{"a":{"c":1.5,"d":"é"},"b":[1,null,true]}'

@@ -1,0 +1,89 @@
+"""A receipt tells all of it: exact for machines, safe for spreadsheets."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+from lib.runs.chain import Entry
+from lib.runs.model import RunState, StepState
+from lib.runs.receipt import CSV_HEADER, entry_facts, step_facts, summary, to_csv, to_jsonl
+from lib.spreadsheet import unguard
+from tests.runs.fakes import NOW, customer, id_of, plan_of
+
+HOSTILE = '=HYPERLINK("http://evil.example","x")'
+
+
+def finished(journal):
+    records = [customer(1, name=HOSTILE, metadata={"@k": "=1"}), customer(2, updated_at=None)]
+    run = journal.record(plan_of(records, reason="+reason", ticket="@T"), NOW)
+    run = journal.start(run.id, owner="host:1:a", now=NOW, who="Robin")
+    step = journal.begin_step(journal.steps(run.id)[0], owner="host:1:a", now=NOW, who="Robin")
+    after = records[0].model_copy(update={"is_active": False, "updated_at": NOW})
+    journal.settle_step(step, StepState.VERIFIED, now=NOW, who="Robin", after=after, status=200, request_id="-req", seconds=0.5)
+    journal.settle_step(journal.steps(run.id)[1], StepState.FAILED, now=NOW, who="Robin", words="Gone.")
+    return journal.end(run.id, RunState.FINISHED, words="", now=NOW, who="Robin")
+
+
+def test_the_csv_has_a_row_a_customer_and_no_formula(journal):
+    run = finished(journal)
+    told = to_csv(run, journal.steps(run.id)).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(told, newline="")))
+    assert tuple(rows[0]) == CSV_HEADER
+    assert [row["customer id"] for row in rows] == [id_of(1), id_of(2)]
+    assert rows[0]["name"] == f"'{HOSTILE}"
+    assert (rows[0]["reason"], rows[0]["ticket"], rows[0]["request id"]) == ("'+reason", "'@T", "'-req")
+    assert (rows[0]["result"], rows[0]["active before"], rows[0]["active after"]) == ("verified", "yes", "no")
+    assert (rows[0]["HTTP status"], rows[0]["seconds"], rows[0]["attempts"]) == ("200", "0.5", "1")
+    assert (rows[1]["result"], rows[1]["what happened"], rows[1]["active after"]) == ("failed", "Gone.", "")
+    assert not any(cell[:1] in tuple("=+-@") and cell for row in rows for cell in row.values())
+
+
+def test_the_json_lines_are_exact(journal):
+    run = finished(journal)
+    lines = [json.loads(line) for line in to_jsonl(run, journal.steps(run.id), journal.entries(run.id)).splitlines()]
+    assert [line["kind"] for line in lines] == ["run", "step", "step"] + ["entry"] * 6
+    assert lines[0]["totals"]["verified"] == lines[0]["totals"]["failed"] == 1
+    assert lines[0]["totals"]["total"] == 2
+    assert lines[1]["before"]["expressCustomerName"] == HOSTILE
+    assert lines[1]["after"]["isActive"] is False
+    assert lines[1]["before"]["metadata"] == {"@k": "=1"}
+    assert lines[2]["after"] is None
+    assert [line["hash"] for line in lines[3:]] == [entry.hash for entry in journal.entries(run.id)]
+
+
+def test_the_summary_is_plain_json(journal):
+    run = finished(journal)
+    told = summary(run)
+    assert json.loads(json.dumps(told)) == told
+    assert (told["id"], told["state"], told["reason"]) == (run.id, "finished", "+reason")
+    assert told["finished_at"] == NOW.isoformat()
+
+
+def test_the_csv_read_back_has_every_field_before_and_after(journal):
+    run = finished(journal)
+    told = to_csv(run, journal.steps(run.id)).decode("utf-8-sig")
+    rows = [{name: unguard(cell) for name, cell in row.items()} for row in csv.DictReader(io.StringIO(told, newline=""))]
+    for row, step in zip(rows, journal.steps(run.id), strict=True):
+        assert (row["name"], json.loads(row["metadata before"])) == (step.before.name, step.before.metadata)
+        assert row["name after"] == (step.after.name if step.after else "")
+        assert (json.loads(row["metadata after"]) if step.after else row["metadata after"]) == (
+            step.after.metadata if step.after else ""
+        )
+        assert (row["plan hash"], row["run"], row["undo of"]) == (run.plan_hash, run.id, "")
+    assert rows[0]["updated after (UTC)"] == "2026-03-01T12:00:00Z"
+
+
+def test_an_entrys_hash_can_be_computed_from_its_facts(journal):
+    run = finished(journal)
+    for entry in journal.entries(run.id):
+        told = json.loads(json.dumps(entry_facts(entry)))
+        assert Entry(**{**told, "at": entry.at}).computed() == told["hash"]
+        assert replace(entry, who="somebody else").computed() != told["hash"]
+
+
+def test_a_steps_facts_are_plain_json(journal):
+    run = finished(journal)
+    told = step_facts(journal.steps(run.id)[0])
+    assert json.loads(json.dumps(told)) == told
+    assert told["state"] == "verified"

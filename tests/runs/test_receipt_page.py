@@ -1,0 +1,110 @@
+"""The receipt to print: complete, and no name can become markup, a formula or a script."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from lib.runs.chain import ChainCheck
+from lib.runs.model import RunState, StepState
+from lib.runs.receipt_page import to_html
+from tests.runs.fakes import NOW, customer, id_of, plan_of
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</td></table><img src=x onerror=alert(1)>",
+    "\"><svg onload='alert(1)'>",
+    "&lt;b&gt; & <!--",
+    "\u202eevil\u2066",
+    "tab\tnul\0escape\x1b[2J",
+    "עברית <b>",
+]
+TAGS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "table", "thead", "tr", "th", "td", "br"}
+
+
+class Reader(HTMLParser):
+    """The tags, the attributes and the text of a page, as a browser sees them."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.attributes, self.text = set(), set(), ""
+        self.feed(page.decode())
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def page_of(journal, names, check=None):
+    records = [customer(number, name=name, metadata={name[:90]: name}) for number, name in enumerate(names, start=1)]
+    run = journal.record(plan_of(records, reason=names[0], ticket=names[-1], operator=names[1]), NOW)
+    run = journal.start(run.id, owner="host:1:a", now=NOW, who=names[0])
+    for step, record in zip(journal.steps(run.id), records, strict=True):
+        begun = journal.begin_step(step, owner="host:1:a", now=NOW, who=names[0])
+        after = record.model_copy(update={"is_active": False, "updated_at": NOW})
+        journal.settle_step(
+            begun, StepState.VERIFIED, now=NOW, who="R", after=after, status=200, request_id=names[0], seconds=1
+        )
+    run = journal.end(run.id, RunState.FINISHED, words=names[0], now=NOW, who=names[0])
+    check = check or journal.verify_chain()
+    return run, to_html(run, journal.every_step(run.id), journal.entries(run.id), check, made_at=NOW)
+
+
+def test_hostile_names_stay_text(journal):
+    page = page_of(journal, HOSTILE)[1]
+    seen = Reader(page)
+    assert seen.tags <= TAGS | {"code", "bdi", "span"}
+    assert seen.attributes <= {"lang", "charset", "http-equiv", "content", "class"}
+    for name in HOSTILE:
+        assert "".join("\N{REPLACEMENT CHARACTER}" if char in "\t\0\x1b" else char for char in name) in seen.text
+    assert "\0" not in seen.text
+    assert "\x1b" not in seen.text
+    assert page.count(b"<bdi>") == page.count(b"</bdi>") > 0
+
+
+def test_the_page_tells_who_what_when_why_and_each_step(journal):
+    run, page = page_of(journal, ["Contract ended", "Robin", "OPS-7"])
+    seen = Reader(page).text
+    for told in (
+        run.id,
+        run.plan_hash,
+        "Robin",
+        "Contract ended",
+        "OPS-7",
+        "2026-03-01 12:00:00 UTC",
+        "Deactivate 3 customers",
+    ):
+        assert told in seen
+    assert all(id_of(number) in seen for number in (1, 2, 3))
+    assert seen.count("status: active") == seen.count("status: inactive") == 3
+    assert page.count(b'<span class="changed">status: inactive</span>') == 3
+    assert journal.verify_chain().head in seen
+    assert "all 9 entries hold together" in seen
+    assert all(event in seen for event in ("plan", "finish"))
+
+
+def test_the_counts_stand_for_every_state_and_add_up(journal):
+    run, page = page_of(journal, ["a", "b", "c"])
+    before_the_log = page.decode().split("The log")[0]
+    counts = [int(number) for number in re.findall(r'class="n">([0-9,]+)<', before_the_log)]
+    assert len(counts) == len(StepState) + 1
+    assert sum(counts[:-1]) == counts[-1] == run.totals.total == 3
+
+
+@pytest.mark.parametrize(
+    ("check", "sound"), [(ChainCheck(9, head="ab" * 32), True), (ChainCheck(4, 5, "Entry 5 <is> missing."), False)]
+)
+def test_a_log_that_does_not_hold_together_shows(journal, check, sound):
+    seen = Reader(page_of(journal, ["a", "b"], check)[1]).text
+    assert ("all 9 entries hold together" in seen) is sound
+    assert ("does not hold together. Entry 5 <is> missing." in seen) is not sound
+
+
+def test_the_page_fetches_and_runs_nothing(journal):
+    page = page_of(journal, ["a", "b"])[1].decode()
+    assert "default-src 'none'" in page
+    assert not any(word in page for word in ("<script", "<link", "<img", "src=", "href=", "url(", "@import"))

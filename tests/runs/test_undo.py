@@ -1,0 +1,69 @@
+"""An undo touches only what the run changed and what is still as the run left it, and names the rest."""
+
+from datetime import timedelta
+
+import pytest
+
+from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
+from lib.runs.undo import undo_plan
+from tests.runs.fakes import FINGERPRINT, NOW, customer, id_of
+
+LATER = NOW + timedelta(days=1)
+
+
+def run_that(action):
+    return Run(
+        id="run_1",
+        state=RunState.FINISHED,
+        action=action,
+        plan_hash="0" * 64,
+        connection_label="sandbox",
+        fingerprint=FINGERPRINT,
+        base_url="",
+        operator="Robin",
+        reason="Contract ended",
+        ticket="",
+        filter_text="",
+        created_at=NOW,
+        totals=Totals(verified=1),
+    )
+
+
+def step(state=StepState.VERIFIED, **after):
+    left = customer(is_active=False, updated_at=NOW, **after)
+    return Step("run_1", 0, id_of(1), "Clinic 1", state, before=customer(), after=left)
+
+
+@pytest.mark.parametrize(
+    ("step", "current", "why"),
+    [
+        (step(), customer(is_active=False, updated_at=NOW), None),
+        (step(), customer(is_active=False, updated_at=NOW, user_count=2), None),
+        (step(), customer(is_active=False, updated_at=LATER), "Somebody changed it after this run."),
+        (step(), customer(is_active=False, updated_at=None), "Somebody changed it after this run."),
+        (step(), customer(is_active=True, updated_at=NOW), "It is active again already."),
+        (step(), None, "It could not be read now."),
+        (step(StepState.SKIPPED), customer(is_active=False, updated_at=NOW), "did not change it for certain"),
+        (step(StepState.NOT_APPLIED), customer(is_active=False, updated_at=NOW), "did not change it for certain"),
+        (step(StepState.UNKNOWN), customer(is_active=False, updated_at=NOW), "did not change it for certain"),
+    ],
+)
+def test_who_is_put_back_and_who_is_left_alone(step, current, why):
+    undo = undo_plan(run_that(Action.DEACTIVATE), [step], {current.id: current} if current else {}, LATER)
+    assert (undo.undo_of, undo.action) == ("run_1", Action.REACTIVATE)
+    if why is None:
+        (planned,) = undo.customers
+        assert (planned.record, planned.read_at) == (current, LATER)
+        assert undo.left_alone == ()
+    else:
+        assert undo.customers == ()
+        assert why in undo.left_alone[0].why
+        assert (undo.left_alone[0].customer_id, undo.left_alone[0].name) == (id_of(1), "Clinic 1")
+
+
+def test_an_undo_can_be_undone():
+    before, after = customer(is_active=False), customer(updated_at=NOW)
+    redone = Step("run_1", 0, id_of(1), "Clinic 1", StepState.VERIFIED, before=before, after=after)
+    undo = undo_plan(run_that(Action.REACTIVATE), [redone], {after.id: after}, LATER)
+    assert undo.action is Action.DEACTIVATE
+    assert [planned.record for planned in undo.customers] == [after]

@@ -1,0 +1,119 @@
+"""The rules of the house: which way imports go, where I/O lives, how long things are."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "lib").rglob("*.py"))]
+
+#: Layer → what it may import of ours. A layer may always import itself.
+ALLOWED = {
+    "lib.errors": (),
+    "lib.spreadsheet": (),
+    "lib.sandbox": (),
+    "lib.avara": ("lib.errors",),
+    "lib.config": ("lib.errors", "lib.avara", "lib.runs.policy"),
+    "lib.customers": ("lib.errors", "lib.avara", "lib.spreadsheet"),
+    "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet"),
+    # The command line wires settings, client, journal and worker; nothing else of lib.runs may know the settings or it.
+    "lib.runs.cli": ("lib.errors", "lib.avara", "lib.runs", "lib.config"),
+    "lib.runs.__main__": ("lib.runs.cli",),
+    "lib.ui": ("lib",),
+    "pages": ("lib",),
+    "app": ("lib.ui", "lib.errors"),
+}
+
+#: (layer, what it may not import although it lies within a layer that it may).
+FORBIDDEN = {("lib.runs", "lib.runs.cli"), ("lib.runs", "lib.runs.__main__")}
+
+#: Library → the only places that may import it.
+CONFINED = {
+    "streamlit": ("app", "pages", "lib.ui"),
+    "httpx": ("lib.avara.client",),
+    "sqlalchemy": (
+        *("lib.runs.journal", "lib.runs.journal_log", "lib.runs.journal_open", "lib.runs.journal_reads"),
+        *("lib.runs.journal_steps", "lib.runs.journal_tables", "lib.runs.migrations"),
+    ),
+    "alembic": ("lib.runs.journal_open", "lib.runs.migrations"),
+    "sqlite3": ("lib.sandbox",),
+    "altair": ("lib.ui",),
+    "uvicorn": ("lib.sandbox",),
+}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def within(module: str, layers: tuple[str, ...]) -> bool:
+    return any(module == layer or module.startswith(f"{layer}.") for layer in layers)
+
+
+def layer_of(module: str) -> str:
+    return next(layer for layer in sorted(ALLOWED, key=len, reverse=True) if within(module, (layer,)))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_imports_go_one_way(path: Path) -> None:
+    module = module_of(path)
+    if module == "lib":
+        return
+    layer = layer_of(module)
+    ours = {name for name in imports_of(path) if within(name, ("lib", "pages", "app", "tests"))}
+    wrong = {name for name in ours if not within(name, (layer, *ALLOWED[layer])) or (layer, layer_of(name)) in FORBIDDEN}
+    assert not wrong, f"{module} may not import {wrong}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_libraries_stay_where_they_belong(path: Path) -> None:
+    module = module_of(path)
+    wrong = {
+        name for name in imports_of(path) if name.split(".")[0] in CONFINED and not within(module, CONFINED[name.split(".")[0]])
+    }
+    assert not wrong, f"{module} may not import {wrong}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_modules_and_functions_stay_short(path: Path) -> None:
+    source = path.read_text()
+    assert len(source.splitlines()) <= 320
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, f"{node.name} is too long"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=module_of)
+def test_a_page_is_a_short_script_without_functions(path: Path) -> None:
+    source = path.read_text()
+    assert len(source.splitlines()) <= 60
+    assert not [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_only_the_settings_read_the_environment(path: Path) -> None:
+    module = module_of(path)
+    if module == "lib.config":
+        return
+    wrong = {name for name in imports_of(path) if name in {"os.environ", "os.getenv", "pydantic_settings.BaseSettings"}}
+    assert not wrong
+    assert "os.environ" not in path.read_text()
+    assert "os.getenv" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "lib" / "ui").glob("*.py")), ids=module_of)
+def test_no_page_turns_data_into_html(path: Path) -> None:
+    assert "unsafe_allow_html" not in path.read_text()

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+import streamlit as st
+
+from lib.ui import picks
+
+
+@pytest.fixture(autouse=True)
+def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
+    """A session state of the test's own."""
+    state: dict[str, object] = {}
+    monkeypatch.setattr(st, "session_state", state)
+    return iter([state])
+
+
+def test_picks_are_kept_once_each_in_the_order_they_were_chosen() -> None:
+    picks.add(["c", "a"])
+    picks.add(["b", "a"])
+    assert picks.get() == ("c", "a", "b")
+    assert picks.contains("b")
+    assert not picks.contains("d")
+
+
+def test_removing_what_is_not_picked_changes_nothing() -> None:
+    picks.add(["a", "b"])
+    picks.remove(iter(["b", "x"]))
+    assert picks.get() == ("a",)
+    picks.clear()
+    assert picks.get() == ()
+
+
+@pytest.mark.parametrize(
+    ("picked", "shown", "chosen", "left"),
+    [
+        (["x"], ["a", "b"], ["b"], {"x", "b"}),
+        (["a", "x"], ["a", "b"], [], {"x"}),
+        (["a", "b"], ["a", "b"], ["a", "b"], {"a", "b"}),
+        ([], [], [], set()),
+        (["x", "y"], [], [], {"x", "y"}),
+    ],
+)
+def test_ticks_decide_only_about_the_rows_on_show(
+    picked: Iterable[str], shown: list[str], chosen: list[str], left: set[str]
+) -> None:
+    picks.add(picked)
+    picks.choose_among(shown, chosen)
+    assert set(picks.get()) == left
+
+
+def test_what_stays_picked_keeps_its_place() -> None:
+    picks.add(["a", "b", "c"])
+    picks.choose_among(["a", "b"], ["b", "a"])
+    assert picks.get()[:2] == ("a", "b")

@@ -1,0 +1,134 @@
+"""The tables that pages show, made of records, runs and steps without Streamlit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from lib.avara.models import Customer
+from lib.customers.frame import CustomerFrame, FrameBuilder
+from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
+from lib.runs.review import review
+from lib.ui.overview import by_age, by_year
+from lib.ui.review import review_table
+from lib.ui.run_list import runs_table
+from lib.ui.run_view import RUN_BADGES, STEP_WORDS, steps_table
+from lib.ui.tray import picks_table
+from tests.runs.fakes import NOW, customer, id_of
+
+
+def frame_of(*records: Customer) -> CustomerFrame:
+    builder = FrameBuilder()
+    builder.add(records)
+    return builder.frame()
+
+
+def a_step(number: int, state: StepState, **facts: object) -> Step:
+    record = customer(number)
+    return Step(run_id="run_1", position=number, customer_id=record.id, name=record.name, state=state, before=record, **facts)
+
+
+def test_every_state_has_words_of_its_own() -> None:
+    assert set(STEP_WORDS) == set(StepState)
+    assert len(set(STEP_WORDS.values())) == len(StepState)
+    for state, words in STEP_WORDS.items():
+        assert words.endswith({"planned": "to do"}.get(state, state.replace("_", " ")))
+    assert set(RUN_BADGES) == set(RunState)
+    assert len({label for label, _, _ in RUN_BADGES.values()}) == len(RunState)
+
+
+def test_a_step_says_before_after_and_what_happened() -> None:
+    after = customer(1, is_active=False)
+    table = steps_table(
+        [a_step(1, StepState.VERIFIED, after=after, seconds=0.25), a_step(2, StepState.UNKNOWN, words="No answer.")]
+    )
+    assert table.values.tolist() == [
+        ["Clinic 1", "✓ verified", "● Active", "○ Inactive", "", "0.25 s", id_of(1)],
+        ["Clinic 2", "? unknown", "● Active", "", "No answer.", "", id_of(2)],
+    ]
+
+
+def test_a_table_without_steps_keeps_its_columns() -> None:
+    assert list(steps_table([])) == ["Customer", "State", "Before", "After", "What happened", "Took", "Id"]
+
+
+def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
+    totals = Totals(planned=1, in_flight=2, verified=3, not_applied=4, skipped=5, failed=6, unknown=7)
+    run = Run(
+        id="run_1",
+        state=RunState.PAUSED,
+        action=Action.REACTIVATE,
+        plan_hash="",
+        connection_label="host",
+        fingerprint="",
+        base_url="",
+        operator="Robin",
+        reason="=1+1",
+        ticket="OPS-1",
+        filter_text="",
+        created_at=NOW - timedelta(hours=3),
+        totals=totals,
+    )
+    (row,) = runs_table([run], NOW).to_dict("records")
+    assert (row["State"], row["Action"], row["Started"]) == ("Paused", "Reactivate", "3 hours ago")
+    counts = {name: row[name] for name in ("Customers", "Verified", "Skipped", "Not applied", "Failed", "Unknown")}
+    assert counts == {"Customers": 28, "Verified": 3, "Skipped": 5, "Not applied": 4, "Failed": 6, "Unknown": 7}
+    assert (row["By"], row["Reason"], row["Ticket"], row["Connection"], row["Id"]) == (
+        "Robin",
+        "=1+1",
+        "OPS-1",
+        "host",
+        "run_1",
+    )
+
+
+def test_the_review_keeps_its_order_and_says_why_to_look() -> None:
+    quiet, busy = customer(1), customer(2, user_count=4, updated_at=NOW - timedelta(days=1), metadata={})
+    table = review_table(review([quiet, busy], Action.DEACTIVATE, NOW).items, NOW)
+    assert table["Id"].tolist() == [busy.id, quiet.id]
+    assert table["Look at"].tolist() == ["Has 4 users; Changed 1 day ago", ""]
+    assert table["Users"].tolist() == [4, 0]
+    assert table["Metadata"].tolist() == ["", "region: north"]
+    assert table["Updated, UTC"].dt.tz is not None
+
+
+def test_a_review_of_customers_without_any_date_has_empty_times() -> None:
+    table = review_table(review([customer(1, updated_at=None)], Action.DEACTIVATE, NOW).items, NOW)
+    assert table["Updated"].tolist() == ["unknown"]
+    assert pd.isna(table["Updated, UTC"][0])
+
+
+def test_picks_stand_in_the_order_they_were_picked_with_what_is_gone_named() -> None:
+    frame = frame_of(customer(1), customer(2, is_active=False, user_count=5))
+    table = picks_table(frame, [id_of(2), id_of(9), id_of(1)], frame.positions([id_of(1)]))
+    assert table["Id"].tolist() == [id_of(2), id_of(9), id_of(1)]
+    assert table["Status"].tolist() == ["○ Inactive", "no longer listed", "● Active"]
+    assert table["Users"].fillna(-1).tolist() == [5, -1, 0]
+    assert table["Shown"].tolist() == ["hidden by filters", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("days", "band"),
+    [(0, "< 1 month"), (29, "< 1 month"), (30, "1–3 months"), (364, "6–12 months"), (365, "1–2 years"), (730, "> 2 years")],
+)
+def test_customers_are_counted_by_the_time_since_their_update(days: int, band: str) -> None:
+    table = by_age(frame_of(customer(1, updated_at=NOW - timedelta(days=days))), NOW)
+    counted = table[table["Customers"] > 0]
+    assert counted[["Since update", "Status", "Customers"]].values.tolist() == [[band, "Active", 1]]
+
+
+def test_every_customer_is_in_exactly_one_bar_also_without_dates() -> None:
+    records = [customer(n, updated_at=None, created_at=None, is_active=n % 2 == 0) for n in range(1, 6)]
+    records += [customer(n, created_at=datetime(2020 + n % 3, 1, 1, tzinfo=UTC)) for n in range(6, 12)]
+    frame = frame_of(*records)
+    assert by_age(frame, NOW)["Customers"].sum() == len(records)
+    years = by_year(frame)
+    assert years["Customers"].sum() == len(records)
+    assert list(dict.fromkeys(years["Year"])) == ["2020", "2021", "2022", "unknown"]
+
+
+def test_charts_of_no_customers_are_empty() -> None:
+    assert by_age(frame_of(), NOW)["Customers"].sum() == 0
+    assert by_year(frame_of())["Customers"].sum() == 0

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lib.ui.text import ago, count, duration, exact, md, number
+
+NOW = datetime(2026, 11, 23, 14, 20, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ("Porto Imaging", "Porto Imaging"),
+        ("![x](http://evil/p.png)", "\\!\\[x\\]\\(h\u2060ttp\\:\\/\\/evil\\/p\\.png\\)"),
+        ("**bold**", "\\*\\*bold\\*\\*"),
+        ("<b>x</b>", "\\<b\\>x\\<\\/b\\>"),
+        ("$x^2$", "\\$x\\^2\\$"),
+        (":red[x]", "\\:red\\[x\\]"),
+        ("www.evil.example", "w\u2060ww\\.evil\\.example"),
+        ("a@b.example", "a\u2060\\@\u2060b\\.example"),
+        ("# head\nnext", "\\# head next"),
+        ("=1+1", "\\=1\\+1"),
+        ("مستشفى", "مستشفى"),
+        ("\u202egnp.x\u202c", "gnp\\.x"),
+        (":streamlit:", "\\:\u2060streamlit\\:"),
+        ("a -- b", "a \\-\u2060\\- b"),
+        ("a <-> b", "a \\<\u2060\\-\u2060\\> b"),
+    ],
+)
+def test_data_is_never_markup(data: str, shown: str) -> None:
+    assert md(data) == shown
+
+
+def test_long_data_is_cut_with_a_mark() -> None:
+    assert md("x" * 300, limit=10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (None, "unknown"),
+        (NOW, "just now"),
+        (NOW - timedelta(minutes=2), "2 minutes ago"),
+        (NOW - timedelta(days=800), "2 years ago"),
+    ],
+)
+def test_times_are_told_as_people_tell_them(at: datetime | None, words: str) -> None:
+    assert ago(at, NOW).startswith(words)
+
+
+@pytest.mark.parametrize(("at", "words"), [(None, ""), (NOW, "2026-11-23 14:20:05 UTC")])
+def test_exact_times_are_in_utc(at: datetime | None, words: str) -> None:
+    assert exact(at) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [(0, "0 customers"), (1, "1 customer"), (12480, "12,480 customers")])
+def test_counts_agree_with_their_noun(value: int, words: str) -> None:
+    assert count(value, "customer") == words
+
+
+def test_numbers_have_thousands_separators() -> None:
+    assert number(1234567.0) == "1,234,567"
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.41, "0.4 seconds"), (12, "12 seconds"), (200, "3 minutes")])
+def test_durations_are_short(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
