@@ -211,6 +211,11 @@ class Run:
         return self.state in LIVE
 
     @property
+    def working(self) -> bool:
+        """It is being carried out, or about to be; nobody has to do anything."""
+        return self.state in (RunState.PLANNED, RunState.RUNNING)
+
+    @property
     def needs_person(self) -> bool:
         return self.state in (RunState.PAUSED, RunState.INTERRUPTED)
 

@@ -1,4 +1,4 @@
-"""What a button's callback has to say: errors in words, shown at the top of the page by the run that follows."""
+"""Errors in words where no page script stands by to say them: in a button's callback, and in a part that redraws itself."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ def attempt(act: Callable[..., object], *args: object, **kwargs: object) -> None
         act(*args, **kwargs)
     except ExpressOpsError as error:
         st.session_state[_KEY] = error.message
+
+
+def fragment(draw: Callable[..., None], *args: object, every: float | None) -> None:
+    """Draws now and, with `every`, again each so many seconds. An error of ours is told in its place, and it tries on."""
+    st.fragment(_in_words, run_every=every)(draw, *args)
+
+
+def _in_words(draw: Callable[..., None], *args: object) -> None:
+    try:
+        draw(*args)
+    except ExpressOpsError as error:
+        st.error(md(error.message, limit=500), icon=":material/error:")
 
 
 def show() -> None:

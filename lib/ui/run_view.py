@@ -11,7 +11,7 @@ import streamlit as st
 
 from lib.runs.model import Hold, Run, RunState, Step, StepState
 from lib.ui import nav, receipts, record_view, timeline
-from lib.ui.notices import attempt
+from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, duration, exact, md, number
 
@@ -55,8 +55,7 @@ def show(resources: Resources, run_id: str) -> None:
     """The whole view. While the run is live, a fragment reads the journal and redraws; closing the tab changes nothing."""
     run = resources.journal.run(run_id)
     _header(resources, run)
-    working = run.state in (RunState.PLANNED, RunState.RUNNING)
-    st.fragment(_body, run_every=_POLL_SECONDS if working else None)(resources, run_id, run.state)
+    fragment(_body, resources, run_id, run.state, every=_POLL_SECONDS if run.working else None)
     timeline.show(resources, run)
 
 

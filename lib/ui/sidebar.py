@@ -7,21 +7,22 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lib.config import APP_NAME
-from lib.runs.model import LIVE, Run, RunState
-from lib.ui import loading, nav, picks
+from lib.runs.model import LIVE, Run
+from lib.ui import loading, nav, notices, picks
 from lib.ui.resources import Resources
 from lib.ui.text import md, number
+
+_POLL_SECONDS = 3.0
 
 
 def show(resources: Resources) -> None:
     with st.sidebar:
         st.markdown(f"### {APP_NAME}")
         show_connection(resources)
-        runs = resources.journal.live_runs(*LIVE)
         st.page_link(nav.page("overview"))
         st.page_link(nav.page("customers"))
         st.page_link(nav.page("deactivate"), label=_with("Deactivate", len(picks.get()), "picked"))
-        st.page_link(nav.page("runs"), label=_runs_label(runs))
+        notices.fragment(_runs_link, resources, every=_POLL_SECONDS)
         st.page_link(nav.page("connection"))
         st.divider()
         loading.show_status(resources.loads)
@@ -41,11 +42,16 @@ def show_connection(resources: Resources) -> None:
         st.badge(f"Production · {md(connection.label)}", icon=":material/public:", color="orange", help="Real customers.")
 
 
+def _runs_link(resources: Resources) -> None:
+    """Follows by itself, so that on every page a run tells when it needs a person, whoever started it."""
+    st.page_link(nav.page("runs"), label=_runs_label(resources.journal.live_runs(*LIVE)))
+
+
 def _runs_label(runs: Sequence[Run]) -> str:
     waiting = sum(run.needs_person for run in runs)
     if waiting:
         return _with("Runs", waiting, "waiting for you")
-    return _with("Runs", sum(run.state in (RunState.RUNNING, RunState.PLANNED) for run in runs), "running")
+    return _with("Runs", sum(run.working for run in runs), "running")
 
 
 def _with(label: str, value: int, what: str) -> str:

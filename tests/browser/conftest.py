@@ -72,6 +72,11 @@ class App:
         records = [store.read(position) for position in range(len(store))]
         return [record for record in records if active is None or record["isActive"] is active]
 
+    def active_ids(self, count: int) -> list[str]:
+        """Of the active customers those with the fewest users, so that a test of something else meets no cap on them."""
+        records = sorted(self.records(active=True), key=lambda record: record["userCount"])
+        return [record["expressCustomerId"] for record in records[:count]]
+
     def record(self, customer_id: str) -> dict[str, Any]:
         store = self.api.sandbox.store
         return store.read(store.position(customer_id) or 0)

@@ -11,7 +11,7 @@ from tests.browser.conftest import App
 
 
 def test_a_run_keeps_its_address_however_it_is_opened_and_left(app: App, page: Page) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:2]]
+    ids = app.active_ids(2)
     run = drive.deactivate(page, app.url, ids, typed="2")
     drive.expect_state(page, "Finished")
     title = "Deactivate 2 customers"

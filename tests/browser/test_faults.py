@@ -80,7 +80,7 @@ def test_one_customer_under_a_fault_ends_as_its_record_says(app: App, page: Page
 
 @by_fault
 def test_of_twenty_five_customers_exactly_those_struck_are_told_apart(app: App, page: Page, case: Case) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:25]]
+    ids = app.active_ids(25)
     before = len(app.api.calls())
     app.api.set_faults([f"{case.fault}={STRUCK_SHARE}"])
     drive.deactivate(page, app.url, ids, typed="25")
@@ -110,7 +110,7 @@ def test_of_twenty_five_customers_exactly_those_struck_are_told_apart(app: App, 
 
 
 def test_a_key_refused_in_mid_run_pauses_it_and_says_why(app: App, page: Page) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:25]]
+    ids = app.active_ids(25)
     app.api.set_faults(["unauthorized-midway"])
     drive.deactivate(page, app.url, ids, typed="25")
     drive.expect_state(page, "Paused")
@@ -130,7 +130,7 @@ def test_a_key_refused_in_mid_run_pauses_it_and_says_why(app: App, page: Page) -
 
 
 def test_what_was_not_applied_can_be_tried_again(app: App, page: Page) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:2]]
+    ids = app.active_ids(2)
     app.api.set_faults(["still-active"])
     drive.deactivate(page, app.url, ids, typed="2")
     drive.expect_totals(page, not_applied=2)

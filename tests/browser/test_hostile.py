@@ -154,7 +154,7 @@ def test_the_key_appears_nowhere(start_app: StartApp, open_page: OpenPage) -> No
     page = open_page()
     received: list[bytes] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda payload: received.append(_bytes(payload))))
-    drive.deactivate(page, app.url, [r["expressCustomerId"] for r in app.records(active=True)[:2]], typed="2")
+    drive.deactivate(page, app.url, app.active_ids(2), typed="2")
     drive.expect_state(page, "Finished")
     seen = [page.content()]
     app.api.set_faults(["unauthorized-midway@list", "http-500@get"])

@@ -110,7 +110,7 @@ def test_one_customer_goes_through_the_whole_job(app: App, page: Page) -> None:
 
 
 def test_the_dialog_asks_for_the_count_and_escape_and_cancel_change_nothing(app: App, page: Page) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:4]]
+    ids = app.active_ids(4)
     before, runs = app.calls("deactivate"), len(app.runs())
     drive.customers(page, app.url)
     drive.pick_ids(page, ids)
@@ -149,7 +149,7 @@ def test_the_dialog_asks_for_the_count_and_escape_and_cancel_change_nothing(app:
 
 
 def test_a_double_click_runs_once(app: App, page: Page) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:2]]
+    ids = app.active_ids(2)
     runs = len(app.runs())
     drive.customers(page, app.url)
     drive.pick_ids(page, ids)
@@ -205,7 +205,7 @@ def test_twenty_five_customers_with_live_progress_results_and_receipts(app: App,
 
 
 def test_the_run_can_be_taken_back(app: App, page: Page) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:2]]
+    ids = app.active_ids(2)
     drive.deactivate(page, app.url, ids, typed="2")
     drive.expect_state(page, "Finished")
     page.get_by_role("button", name="Undo").click()

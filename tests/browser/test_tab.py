@@ -12,6 +12,12 @@ from tests.browser import drive
 from tests.browser.conftest import App, OpenPage, until
 
 
+@pytest.fixture(scope="module")
+def customers() -> int:
+    """Enough that 60 of them stay under the cap on the share of active customers."""
+    return 500
+
+
 @pytest.fixture
 def slowly(app: App) -> Iterator[None]:
     """Each answer takes a second, so that a run of 60 customers takes half a minute unless the test lets it go."""
@@ -23,7 +29,7 @@ def slowly(app: App) -> Iterator[None]:
 def test_closing_the_tab_in_mid_run_stops_nothing_and_other_tabs_show_the_run(
     app: App, open_page: OpenPage, slowly: None
 ) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:60]]
+    ids = app.active_ids(60)
     first = open_page()
     drive.customers(first, app.url)
     drive.pick_ids(first, ids)
@@ -60,7 +66,7 @@ def test_closing_the_tab_in_mid_run_stops_nothing_and_other_tabs_show_the_run(
 
 
 def test_a_run_is_paused_in_one_tab_and_gone_on_with_in_another(app: App, open_page: OpenPage, slowly: None) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:40]]
+    ids = app.active_ids(40)
     first, second = open_page(), open_page()
     drive.customers(first, app.url)
     drive.pick_ids(first, ids)
@@ -84,7 +90,7 @@ def test_a_run_is_paused_in_one_tab_and_gone_on_with_in_another(app: App, open_p
 
 
 def test_two_tabs_cannot_run_the_same_customers_at_once(app: App, open_page: OpenPage, slowly: None) -> None:
-    ids = [record["expressCustomerId"] for record in app.records(active=True)[:20]]
+    ids = app.active_ids(20)
     first, second = open_page(), open_page()
     for page in (first, second):
         drive.customers(page, app.url)

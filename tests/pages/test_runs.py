@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from datetime import UTC, datetime
 
@@ -151,3 +152,17 @@ def test_what_a_person_wrote_is_never_markup(open_world: World) -> None:
     session = open_world.open("runs", run=run.id)
     assert hostile not in session.words
     assert session.plain.count(hostile.replace("**", "")) == 2
+
+
+def test_a_journal_that_cannot_be_read_is_told_in_words_and_the_customers_stay_on_show(open_world: World) -> None:
+    session = open_world.open()
+    journal = open_world.home / "journal.sqlite"
+    with sqlite3.connect(journal) as file:
+        file.execute("ALTER TABLE runs RENAME TO runs_elsewhere")
+    session.run()
+    assert "journal" in session.at.error[0].value
+    assert session.at.title[0].value == "Customers"
+    assert len(session.grid.value)
+    with sqlite3.connect(journal) as file:
+        file.execute("ALTER TABLE runs_elsewhere RENAME TO runs")
+    assert not session.run().at.error
