@@ -38,13 +38,15 @@ _RUN_EVENTS = {
 class Journal(JournalSteps):
     """The opened journal, for any number of threads and processes. Writing raises JournalUnavailable if it can't be written."""
 
-    def record(self, plan: Plan, now: datetime) -> Run:
+    def record(self, plan: Plan, now: datetime, *, who: str | None = None) -> Run:
         """Write the run of `plan`, all its steps and its hold on their customers; nothing is called yet.
+
+        `who` records it, by default the operator whom the plan names: a plan file may be applied by somebody else.
 
         Raises AlreadyStarted (with `run_id`) for a plan that has a run, RunsOverlap (with `run_id`) when a live run of the
         same connection holds one of its customers, RunNotFound or OtherConnection for an undo of a run that is not here.
         """
-        run_id = f"run_{plan.hash[:16]}"
+        run_id, who = f"run_{plan.hash[:16]}", who or plan.operator
         try:
             with self._write() as writing:
                 db = writing.db
@@ -56,8 +58,8 @@ class Journal(JournalSteps):
                 self._hold(db, run_id, plan.fingerprint, plan.ids)
                 if plan.undo_of is not None:
                     db.execute(update(runs).where(runs.c.id == plan.undo_of).values(undone_by=run_id))
-                    writing.log(plan.undo_of, "undo", who=plan.operator, now=now, payload={"undone_by": run_id})
-                writing.log(run_id, "planned", who=plan.operator, now=now, payload=_told_of(plan))
+                    writing.log(plan.undo_of, "undo", who=who, now=now, payload={"undone_by": run_id})
+                writing.log(run_id, "planned", who=who, now=now, payload=_told_of(plan))
         except IntegrityError as exc:
             raise self._standing_in_the_way(plan.hash, plan.fingerprint, plan.ids) from exc
         return self.run(run_id)

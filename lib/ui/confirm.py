@@ -11,7 +11,7 @@ from lib.errors import AlreadyStarted, ExpressOpsError
 from lib.runs.model import Action
 from lib.runs.plan import Plan
 from lib.ui import dialogs, nav, picks
-from lib.ui.resources import Resources
+from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
 
 _PLAN = "plan_to_confirm"
@@ -88,9 +88,10 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
 
 def _start(resources: Resources, plan: Plan) -> None:
     """Journal first, then hand over to the worker. The same plan confirmed twice shows the run that it already started."""
+    who = operator()
     try:
-        run_id = resources.journal.record(plan, datetime.now(UTC)).id
-        resources.worker.submit(run_id)
+        run_id = resources.journal.record(plan, datetime.now(UTC), who=who).id
+        resources.worker.submit(run_id, who=who)
     except AlreadyStarted as error:
         run_id = error.run_id or ""
     except ExpressOpsError as error:

@@ -122,7 +122,7 @@ class FakeApi:
                 found = self._find(customer_id)
                 self.records[customer_id] = found.model_copy(update={"is_active": active, "updated_at": NOW})
             self._end(order)
-            shown = self.records[customer_id]
+            shown = self._find(customer_id)
             return FakeAnswer(customer(0xBAD, is_active=active) if order == "wrong-id" else shown)
 
     def _order(self, what: str, customer_id: str) -> str:

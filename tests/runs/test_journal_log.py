@@ -74,6 +74,13 @@ def test_an_entry_tells_who_what_when_where_why_and_the_outcome(place):
     assert context == {"known": "login", "version": "1.2.3"} | where | why
 
 
+def test_a_plan_that_somebody_else_records_names_both(journal):
+    run = journal.record(plan_of([customer(1)], operator="Sam"), NOW, who=ROBIN)
+    planned = journal.entries(run.id)[0]
+    assert (planned.event, planned.who, json.loads(planned.context)["known"]) == ("planned", "Robin", "login")
+    assert (run.operator, told(planned)["operator"]) == ("Sam", "Sam")
+
+
 def test_names_and_metadata_stay_out_of_the_log(journal):
     run = started(journal, 1)
     step = begin(journal, journal.steps(run.id)[0])

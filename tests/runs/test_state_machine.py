@@ -11,7 +11,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from lib.errors import CapExceeded, IllegalTransition, JournalUnavailable
+from lib.errors import (
+    CapExceeded,
+    Conflict,
+    IllegalTransition,
+    JournalUnavailable,
+    NotAuthorized,
+    NotFound,
+    RateLimited,
+    Unreachable,
+)
 from lib.runs.journal import Journal
 from lib.runs.model import LIVE, RunState, StepState
 from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
@@ -31,15 +40,32 @@ POLICY = Policy(
 
 
 class Api(FakeApi):
-    """Has the machine check each call before it is answered."""
+    """Has the machine check each call before it is answered, and knows of whom a call has left the outcome open."""
 
     def __init__(self, records, machine):
         super().__init__(records)
         self.machine = machine
+        self.open = set()
+
+    def get_customer(self, customer_id, /):
+        with suppress(NotFound):
+            record = super().get_customer(customer_id)
+            self.open.discard(customer_id)
+            return record
+        self.open.discard(customer_id)
+        raise NotFound(status=404)
 
     def _change(self, what, customer_id, *, active):
         self.machine.before_call(customer_id)
-        return super()._change(what, customer_id, active=active)
+        self.open.add(customer_id)
+        try:
+            answer = super()._change(what, customer_id, active=active)
+        except (NotAuthorized, NotFound, Conflict, RateLimited, Unreachable):  # it certainly changed nothing
+            self.open.discard(customer_id)
+            raise
+        if answer.customer.id == customer_id and answer.customer.is_active is active:
+            self.open.discard(customer_id)
+        return answer
 
 
 class Engine(RuleBasedStateMachine):
@@ -103,6 +129,8 @@ class Engine(RuleBasedStateMachine):
         step = self.journal.step(self.run_id, customer_id)
         if step.state is not StepState.IN_FLIGHT:
             self.broken_promises.append(f"{customer_id} was called while {step.state}")
+        if customer_id in self.api.open:
+            self.broken_promises.append(f"{customer_id} was called again before anybody read what the last call had done")
         if customer_id in self.seen_verified:
             self.broken_promises.append(f"{customer_id} was called after it was verified")
         totals = self.journal.run(self.run_id).totals
@@ -180,6 +208,7 @@ class Engine(RuleBasedStateMachine):
                 self.api.script = lambda *_: "ok"
                 self.api.deactivate(step.customer_id)
                 self.api.script = self.order
+            self.api.open.add(step.customer_id)  # whatever it did: nobody heard of it
         self.worker = self.new_worker()
         self.worker.recover()
         assert self.run().state is RunState.INTERRUPTED

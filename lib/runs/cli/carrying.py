@@ -100,7 +100,7 @@ def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, cons
     check_caps(plan, session.policy, session.active_total if plan.action is Action.DEACTIVATE else None)
 
     def begin() -> Run:
-        run = session.journal.record(plan, session.now())
+        run = session.journal.record(plan, session.now(), who=session.operator)
         console.row("recorded", run_id=run.id, plan_hash=plan.hash)
         console.hint(f"Recorded as {run.id}")
         return session.worker.submit(run.id, who=session.operator)
