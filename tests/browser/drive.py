@@ -93,7 +93,7 @@ def headers(grid: Locator) -> list[str]:
 
 
 def _column(grid: Locator, header: str) -> str:
-    expect(grid.locator("th").filter(has_text=header).first).to_be_attached()
+    until(lambda: header in headers(grid), f"the table had a column {header}")
     return grid.locator("th").nth(headers(grid).index(header)).get_attribute("aria-colindex") or ""
 
 

@@ -148,7 +148,7 @@ def test_the_pages_without_anything_and_while_loading(start_app: StartApp, open_
     drive.pick_ids(page, ids)
     drive.review(page, 25)
     drive.say_why(page, "Contract ended, no studies since 2024")
-    app.api.sandbox.latency = 2.0
+    app.api.sandbox.latency = 5.0
     drive.confirm(page, "25", 25)
     expect(page.get_by_text(re.compile(r"^[1-9]\d* of 25 · .* left$"))).to_be_visible()
     photo.take("run-live", standing=False)

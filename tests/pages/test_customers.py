@@ -253,6 +253,25 @@ def test_ticked_rows_become_picks_by_id(page: Session) -> None:
     assert page.picks == [ids[1]]
 
 
+@pytest.mark.parametrize(("press", "sent", "picked"), [("pick_all", [], "all"), ("picks_clear", [1, 4], "none")])
+def test_a_message_sent_before_the_browser_had_our_ticks_changes_no_pick(
+    page: Session, press: str, sent: list[int], picked: str
+) -> None:
+    if picked == "none":
+        page.tick([1, 4])
+        page.press("pick_all")
+    seen = page.at.text_input(key="ticks_seen").value
+    page.press(press)
+    expected = list(page.picks)
+    assert bool(expected) is (picked == "all")
+    page.at.text_input(key="ticks_seen").set_value(seen)  # as a polling fragment or a quick second click would send it
+    page.tick(sent)
+    assert page.picks == expected
+    assert ticked(page) == ([] if picked == "none" else list(range(len(ids_on(page)))))
+    page.tick([0])  # a new one counts
+    assert ids_on(page)[0] in page.picks
+
+
 def test_picks_stay_under_sorting_filtering_and_paging(page: Session) -> None:
     first = ids_on(page)[2]
     page.tick([2])

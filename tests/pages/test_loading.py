@@ -50,6 +50,18 @@ def test_a_running_load_shows_how_far_it_has_come(world: World, page: str) -> No
     assert not session.run().at.get("progress")
 
 
+def test_a_page_that_was_open_before_the_first_customers_came_gets_its_metadata_columns(world: World) -> None:
+    sandbox = world.sandbox(latency_ms=500)
+    session = world.open(loaded=False)
+    assert len(world.resources.loads.frame()) == 0
+    sandbox.sandbox.latency = 0
+    session.until(lambda it: it.offers("reload"))
+    assert [name for name in session.run().grid.value.columns if name.startswith("metadata:")] == [
+        "metadata:region",
+        "metadata:department",
+    ]
+
+
 def test_a_stopped_load_keeps_what_came_feeds_no_plan_and_goes_on_from_there(world: World) -> None:
     sandbox = world.sandbox(latency_ms=250)
     session = world.open(loaded=False).until(lambda _: world.resources.loads.newest.progress().pages >= 1).run()
