@@ -4,7 +4,7 @@ PORT ?= 8501
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test crash screenshots lint pins clean
+.PHONY: run test crash bench bench-check screenshots lint pins clean
 
 run: .venv/app.ok
 	@echo "Express Ops: http://127.0.0.1:$(PORT)"
@@ -16,6 +16,14 @@ test: .venv/test.ok
 # Kills processes at 200 points of their runs, ten times as many as `make test` does.
 crash: .venv/test.ok
 	EXPRESS_OPS_CRASH_POINTS=200 $(BIN)/python -m pytest -q tests/runs/test_crash.py $(ARGS)
+
+# Measures every figure beside its peer (half an hour), into benchmarks/results.json and the README's table.
+bench: .venv/bench.ok
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# Fails where a figure of the last `make bench` misses its target by more than its spread.
+bench-check: .venv/bench.ok
+	$(BIN)/python -m benchmarks --check
 
 # Renews the README's pictures from what the browser tests see.
 screenshots: .venv/test.ok
@@ -38,6 +46,11 @@ lint: .venv/test.ok
 .venv/test.ok: .venv/app.ok tests/requirements.txt
 	@echo "Installing what the tests need into .venv ..."
 	@$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+	@touch $@
+
+.venv/bench.ok: .venv/test.ok benchmarks/requirements.txt
+	@echo "Installing what the benchmarks need into .venv ..."
+	@$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
 	@touch $@
 
 # Renews constraints.txt after a change of a requirements file.

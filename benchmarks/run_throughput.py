@@ -1,8 +1,8 @@
 """How fast runs are carried out, beside the vendor's own asynchronous client in the same run of this script.
 
-    python -m benchmarks.run_throughput [--customers 2000] [--latency-ms 50] [--rounds 5] [--out FILE]
+    python -m benchmarks.run_throughput [--customers 2000] [--latency-ms 50] [--rounds 5] [--json FILE]
 
-Prints JSON. Each round gives the peer and the engine a fresh sandbox each, in a process of its own, one after the other, so
+Prints a table. Each round gives the peer and the engine a fresh sandbox each, in a process of its own, one after the other, so
 that what else the machine does strikes both; `ratio` is engine by peer, and more than 1 is faster than the peer.
 
 peer        the official client, 64 calls at once, each answer read, no journal
@@ -36,6 +36,7 @@ import avara
 import httpx
 from pydantic import SecretStr
 
+from benchmarks.figures import Figure, told
 from lib.avara.client import Answer, AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter
@@ -130,7 +131,7 @@ def engine_seconds(base_url: str, records: list[Customer], *, preflight: bool) -
     return seconds
 
 
-def throughput(customers: int, latency_ms: float, rounds: int) -> dict[str, Any]:
+def throughput(customers: int, latency_ms: float, rounds: int) -> list[Figure]:
     rates: dict[str, list[float]] = {"peer": [], "engine": [], "preflight": []}
     for _ in range(rounds):
         for name, seen in rates.items():
@@ -142,26 +143,41 @@ def throughput(customers: int, latency_ms: float, rounds: int) -> dict[str, Any]
                 else:
                     seconds = engine_seconds(base_url, records, preflight=name == "preflight")
                 seen.append(len(records) / seconds)
-    told: dict[str, Any] = {f"{name}_steps_a_second": summary(seen) for name, seen in rates.items()}
-    for name in ("engine", "preflight"):
-        told[f"{name}_ratio"] = summary([ours / peer for ours, peer in zip(rates[name], rates["peer"], strict=True)])
-    return told
+    peer = f"official async client, {AT_ONCE} at once, no journal"
+    return [
+        Figure.of(
+            f"customers deactivated a second, journalled, {words}",
+            [ours / theirs for ours, theirs in zip(rates[name], rates["peer"], strict=True)],
+            peer=peer,
+            at_least=target,
+            value=statistics.median(rates[name]),
+            unit="a second",
+        )
+        for name, words, target in (
+            ("engine", "verified from the answer", 1.0),
+            ("preflight", "each read right before its call", None),
+        )
+    ]
 
 
-def rate_limited(customers: int, latency_ms: float) -> dict[str, Any]:
-    """A run under the sandbox's limit; the sandbox's own record of calls is what counts."""
+def rate_limited(customers: int, latency_ms: float, rounds: int) -> list[Figure]:
+    """Runs under the sandbox's limit; the sandbox's own record of calls is what counts."""
     with sandbox(customers, latency_ms) as base_url:
         records = active_customers(base_url)  # the listing must not use up what is measured
-    with sandbox(customers, latency_ms, "--rate-limit", str(RATE)) as base_url:
-        seconds = engine_seconds(base_url, records, preflight=False)
-        calls = httpx.get(f"{base_url}/_sandbox/calls", headers={"Authorization": f"Bearer {KEY}"}, timeout=60).json()["calls"]
-    refused = sum(call["status"] == 429 for call in calls)
-    return {
-        "limit_used": round((len(calls) - refused) / seconds / RATE, 4),
-        "answered_429": round(refused / len(calls), 4),
-        "requests": len(calls),
-        "seconds": round(seconds, 2),
-    }
+    used, refused = [], []
+    for _ in range(rounds):
+        with sandbox(customers, latency_ms, "--rate-limit", str(RATE)) as base_url:
+            seconds = engine_seconds(base_url, records, preflight=False)
+            headers = {"Authorization": f"Bearer {KEY}"}
+            calls = httpx.get(f"{base_url}/_sandbox/calls", headers=headers, timeout=60).json()["calls"]
+        too_many = sum(call["status"] == 429 for call in calls)
+        used.append((len(calls) - too_many) / seconds / RATE)
+        refused.append(too_many / len(calls))
+    limit = f"the limit of {RATE} requests a second"
+    return [
+        Figure.of("requests let through under a rate limit", used, peer=limit, at_least=0.95),
+        Figure.of("requests answered 429 under a rate limit", refused, peer="all requests", at_most=0.02),
+    ]
 
 
 class Instant:
@@ -188,9 +204,9 @@ def made_up(count: int) -> list[Customer]:
     return [Customer(id=f"cus_{number:032x}", name=f"Clinic {number}", **usual) for number in range(count)]
 
 
-def journal_cost(steps: int = 2000) -> dict[str, float]:
+def journal_cost(steps: int = 2000) -> list[Figure]:
     """Milliseconds a step for the intent and the outcome: each waited for by one thread, then shared by 64."""
-    told = {}
+    figures = []
     for threads in (1, AT_ONCE):
         with tempfile.TemporaryDirectory() as folder:
             journal = Journal(Path(folder) / "journal.sqlite")
@@ -214,12 +230,14 @@ def journal_cost(steps: int = 2000) -> dict[str, float]:
                 hand.start()
             for hand in hands:
                 hand.join()
-            told[f"{threads}_threads_ms"] = round((time.perf_counter() - began) / steps * 1000, 3)
+            cost = (time.perf_counter() - began) / steps * 1000
+            name = f"journal (SQLite, synced) a step, {threads} thread{'s' if threads > 1 else ''}"
+            figures.append(Figure(name, value=cost, unit="ms"))
             journal.close()
-    return told
+    return figures
 
 
-def memory(steps: int) -> dict[str, Any]:
+def memory(steps: int) -> list[Figure]:
     """The plan is written by one process; another, which never saw it, carries the run and watches its own memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal.sqlite"
@@ -227,16 +245,25 @@ def memory(steps: int) -> dict[str, Any]:
         run = planned_run(journal, made_up(steps), "f" * 16)
         journal.close()
         command = [sys.executable, "-m", "benchmarks.run_throughput", "--carry", str(path), run.id]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        seen = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return [
+        Figure(
+            f"memory at the end of a run of {steps:,} steps",
+            value=seen[-1],
+            unit="MB",
+            peer="after its first tenth",
+            ratio=seen[-1] / seen[0],
+            at_most=1.25,
+        )
+    ]
 
 
-def carry(path: str, run_id: str) -> dict[str, Any]:
+def carry(path: str, run_id: str) -> list[float]:
     """Carry the run with a client that answers at once; memory at each tenth of the way."""
     journal = Journal(path)
     client = Instant(made_up(1)[0])
     worker = Worker(journal, lambda _: client, policy=policy(preflight=False))
     total, seen = journal.run(run_id).totals.total, []
-    began = time.perf_counter()
     worker.submit(run_id)
     while not worker.join(run_id, 0.5):
         done = journal.run(run_id).totals.settled
@@ -244,21 +271,12 @@ def carry(path: str, run_id: str) -> dict[str, Any]:
             seen.append(resident_mb())
     assert journal.run(run_id).state is RunState.FINISHED
     seen.append(resident_mb())
-    rate = total / (time.perf_counter() - began)
-    return {"steps": total, "steps_a_second": round(rate), "mb_on_the_way": seen, "grown_mb": round(seen[-1] - seen[0], 1)}
+    return seen
 
 
 def resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
-
-
-def summary(values: list[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(values), 3),
-        "least": round(min(values), 3),
-        "most": round(max(values), 3),
-    }
 
 
 def main() -> None:
@@ -268,7 +286,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=100_000, help="of the run whose memory is watched")
     parser.add_argument("--only", choices=("throughput", "rate_limit", "journal", "memory"))
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--carry", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.carry:
@@ -276,18 +294,12 @@ def main() -> None:
         return
     parts = {
         "throughput": lambda: throughput(args.customers, args.latency_ms, args.rounds),
-        "rate_limit": lambda: rate_limited(args.customers, args.latency_ms),
+        "rate_limit": lambda: rate_limited(args.customers, args.latency_ms, max(3, args.rounds)),
         "journal": journal_cost,
         "memory": lambda: memory(args.steps),
     }
-    told: dict[str, Any] = {"customers": args.customers, "latency_ms": args.latency_ms, "cpus": os.cpu_count()}
-    for name, measure in parts.items():
-        if args.only in (None, name):
-            told[name] = measure()
-    text = json.dumps(told, indent=2)
-    print(text)
-    if args.out:
-        args.out.write_text(f"{text}\n")
+    chosen = [measure for name, measure in parts.items() if args.only in (None, name)]
+    told([figure for measure in chosen for figure in measure()], args.json)
 
 
 if __name__ == "__main__":
