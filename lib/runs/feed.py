@@ -134,5 +134,5 @@ class Telling:
             return
         try:
             self._notice(records)
-        except Exception:
+        except Exception:  # whoever shows customers is not part of the run: it goes on whatever they make of the news
             logger.exception("Nobody could be told of settled steps of %s", self._run_id)

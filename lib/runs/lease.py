@@ -69,7 +69,7 @@ class Heart:
                 self._look_around()
             except JournalError as exc:
                 logger.warning("The leases of %s could not be renewed: %s", self._owner, exc.message)
-            except Exception:
+            except Exception:  # a heart that stops beating would cost every run of this process its lease
                 logger.exception("The heart of %s missed a beat", self._owner)
 
 

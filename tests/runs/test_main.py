@@ -18,7 +18,7 @@ from lib.runs.cli.main import main, parser
 from lib.runs.journal import Journal
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
-from tests.runs.fakes import customer, plan_of
+from tests.runs.fakes import NOW, customer, plan_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
@@ -452,3 +452,15 @@ def test_the_help_says_what_the_exit_codes_mean():
     text = parser().format_help()
     assert all(f"{code.value}  {words}" in text for code, words in MEANINGS.items())
     assert set(MEANINGS) == set(Exit)
+
+
+def test_a_run_whose_process_is_gone_says_so_before_anybody_takes_it_up(shell):
+    path = shell.plan(*shell.active[:2])
+    journal = shell.journal()
+    run = journal.record(Plan.from_json(path.read_bytes()), NOW)
+    journal.start(run.id, owner="elsewhere:1:dead", now=NOW, who="Robin", lease=-1.0)
+    journal.close()
+    assert "its process is gone" in shell("list")
+    assert "its process is gone; resume goes on" in shell("show", run.id)
+    shell("resume", run.id)
+    assert "process is gone" not in shell("list")

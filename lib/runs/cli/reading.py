@@ -17,17 +17,19 @@ from lib.runs.receipt import step_facts, summary
 #: What is left out of `show` unless asked for: steps that went as asked, or did not come up yet.
 _QUIET = frozenset({StepState.VERIFIED, StepState.PLANNED})
 _SHOWN = 20
+_GONE = "its process is gone"
 
 
 def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     """The newest runs, one a line."""
-    runs = session.journal.runs(options.limit)
+    runs, gone = session.journal.runs(options.limit), _without_process(session)
     for run in runs:
         console.row("run", **summary(run))
         who = f"{plain(run.operator, 30)}, {ago(run.created_at, session.now())}"
+        needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person else ""
         console.say(
             f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
-            f"{plain(run.connection_label, 40)}  {who}{'  needs a person' if run.needs_person else ''}"
+            f"{plain(run.connection_label, 40)}  {who}{needs}"
         )
     if not runs:
         console.hint("The journal holds no run yet.")
@@ -78,6 +80,11 @@ def export_run(session: Session, options: Namespace, console: Console) -> Exit:
     return Exit.FINISHED
 
 
+def _without_process(session: Session) -> frozenset[str]:
+    """Runs that nobody carries any more, although the next start of a worker has yet to mark them interrupted."""
+    return frozenset(run.id for run in session.journal.expired_runs())
+
+
 def _form_of(output: Path | None) -> str:
     """As the file's name ends, else CSV."""
     ending = output.suffix.lower().lstrip(".") if output is not None else ""
@@ -89,7 +96,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
     console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
     facts = {
         "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
-        "stands": run.words,
+        "stands": f"{_GONE}; resume goes on" if run.id in _without_process(session) else run.words,
         "account": f"{run.connection_label} ({run.base_url})",
         "reason": run.reason,
         "ticket": run.ticket,
