@@ -137,7 +137,7 @@ class LoadIncomplete(ExpressOpsError):
 
 
 class ListTooOld(LoadIncomplete):
-    """The list on show was kept from earlier, and a plan needs fresh records. Wait until all customers have been read again."""
+    """The kept list is too old to plan from. Wait until all customers have been read again; if that stopped, press Reload."""
 
 
 class SnapshotUnusable(ExpressOpsError):

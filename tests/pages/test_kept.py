@@ -64,7 +64,7 @@ def test_the_kept_list_can_be_filtered_and_picked_from_at_once_and_says_what_to_
     review = next(button for button in session.at.button if button.key == "review")
     assert "Wait until all customers have been read again" in review.help
     session.go("deactivate")
-    assert "a plan needs fresh records" in session.at.error[0].value
+    assert "The kept list is too old to plan from" in session.at.error[0].value
     assert not session.offers("to_confirm")
     sandbox.set_faults([])
     session.go("customers").press("load_stop").press("load_resume")
@@ -98,7 +98,7 @@ def test_an_undo_is_not_planned_from_an_old_list_either(world: World) -> None:
     keep(world)
     hold(sandbox)
     session = world.open("deactivate", undo="no-run")
-    assert "a plan needs fresh records" in session.at.error[0].value
+    assert "The kept list is too old to plan from" in session.at.error[0].value
 
 
 def test_switched_off_nothing_is_kept_and_what_was_is_removed(world: World) -> None:
