@@ -65,13 +65,13 @@ class Load:
     ) -> None:
         self._pages, self._now, self._monotonic = pages, now, monotonic
         self._lock = threading.RLock()
+        self._when_complete: Callable[[], None] = lambda: None
         self._state = LoadState.LOADING
         self._finished_at: datetime | None = None
         self._running_since: float | None = None
         self._error: str | None = None
         # Which reading may still add pages: one that was cancelled finds another number here when its answer comes.
         self._reading = 0
-        self._when_complete: Callable[[], None] = lambda: None
         self._forget()
 
     def _forget(self) -> None:
