@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     def sandbox_state(self) -> Path:
         return self.home / "sandbox.sqlite"
 
+    @property
+    def snapshots(self) -> Path:
+        """The folder of the kept lists, one folder a connection in it."""
+        return self.home / "snapshots"
+
     def connection(self) -> Connection | None:
         """The connection that the environment names, or None where no key is set. Raises ConfigError."""
         if self.api_key is None:

@@ -15,6 +15,9 @@ ExpressOpsError
 │   └── BadAnswer                a 2xx whose body is not what the API promises
 │       └── CursorRepeated       a list that would never end
 ├── LoadIncomplete               only a complete load can feed a plan
+│   └── ListTooOld               a kept list is for looking at, once it is too old
+├── SnapshotUnusable             a kept list that is damaged, foreign or of another version
+├── SnapshotNotKept              a list that could not be written to the data folder
 ├── UploadUnreadable             an uploaded file that is no list of ids
 ├── ExportTooLarge               more than a file format can hold
 ├── PlanError                    a plan that can't be made or carried out
@@ -131,6 +134,18 @@ class CursorRepeated(BadAnswer):
 
 class LoadIncomplete(ExpressOpsError):
     """The list of customers is not complete. Finish loading before you plan anything from it."""
+
+
+class ListTooOld(LoadIncomplete):
+    """The kept list is too old to plan from. Wait until all customers have been read again; if that stopped, press Reload."""
+
+
+class SnapshotUnusable(ExpressOpsError):
+    """The kept list could not be used. All customers are read anew."""
+
+
+class SnapshotNotKept(ExpressOpsError):
+    """The list could not be kept for the next start. Check the data folder's disk and permissions."""
 
 
 class UploadUnreadable(ExpressOpsError):

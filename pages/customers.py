@@ -5,16 +5,17 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.customers.filters import apply, summary, unknown_times
-from lib.ui import dialogs, drawer, export, filters, loading, table, tray
+from lib.ui import dialogs, drawer, export, filters, loading, news, table, tray
 from lib.ui.resources import get_resources
-from lib.ui.text import count, number
+from lib.ui.text import ago, count, number
 
 resources = get_resources()
 now = datetime.now(UTC)
 frame = resources.loads.frame()
-complete = resources.loads.complete
+complete, kept = resources.loads.complete, resources.loads.kept
 
 loading.show_trouble(resources.loads)
+news.show(resources.loads)
 title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
 flt = filters.show(frame, now)
 positions = apply(frame, flt, now)
@@ -25,7 +26,7 @@ with title:
 
 shown = summary(frame, positions)
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):
-    so_far = "" if complete else " so far, not complete"
+    so_far = f" as of {ago(kept.finished_at, now)}" if kept else "" if complete else " so far, not complete"
     st.markdown(
         f"**{number(shown.customers)}** of {count(len(frame), 'customer')}{so_far} · {count(shown.users, 'user')}",
         width="content",
@@ -36,7 +37,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="chips"):
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)
-tray.show_bar(frame, positions, complete=complete)
+tray.show_bar(frame, positions, obstacle=resources.loads.plan_obstacle())
 
 match dialogs.opened():
     case dialogs.Opened("record", customer_id):

@@ -116,6 +116,7 @@ def test_a_whole_session_leaves_the_key_nowhere(world: World, log: Kept) -> None
     assert not [number for number, file in enumerate(files) if holds_key(file)]
     told = [file for file in world.home.rglob("*") if file.is_file()]
     assert any("journal" in file.name for file in told)
+    assert any("snapshot" in file.name for file in told)
     assert not [file for file in told if holds_key(file.read_bytes())]
     assert any(line.startswith("httpcore") for line in log.lines)
     assert not [line for line in log.lines if holds_key(line)]

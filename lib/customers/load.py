@@ -65,6 +65,7 @@ class Load:
     ) -> None:
         self._pages, self._now, self._monotonic = pages, now, monotonic
         self._lock = threading.RLock()
+        self._when_complete: Callable[[], None] = lambda: None
         self._state = LoadState.LOADING
         self._finished_at: datetime | None = None
         self._running_since: float | None = None
@@ -83,6 +84,10 @@ class Load:
         self._cursor: str | None = None
         self._cursors: set[str] = set()
         self._start_over = False
+
+    def when_complete(self, act: Callable[[], None]) -> None:
+        """Have the load's own thread call `act` once every page has come. To be said before the load starts."""
+        self._when_complete = act
 
     def start(self) -> None:
         """Begin to read; nothing happens when it was started before."""
@@ -196,7 +201,9 @@ class Load:
             _log.error("Loading stopped: %s in %s", type(error).__name__, _place(error))
             self._fail(reading, "Something unexpected went wrong inside Express Ops. Try again, then look at its log.")
         else:
-            _prepare(frame)
+            prepare(frame)
+            if self.complete:
+                self._when_complete()
 
     def _take(self, reading: int, page: CustomerPage) -> bool:
         with self._lock:
@@ -240,8 +247,8 @@ def _place(error: Exception) -> str:
     return f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "an unknown place"
 
 
-def _prepare(frame: CustomerFrame) -> None:
-    """What the first lookup, search and sort would otherwise wait for."""
+def prepare(frame: CustomerFrame) -> None:
+    """Do what the first lookup, search and sort would otherwise wait for."""
     frame.index.warm()
     frame.text.warm()
     sorting.warm(frame)

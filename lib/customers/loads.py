@@ -2,70 +2,188 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from lib.avara.models import Customer
+from lib.avara.models import Customer, RecordProblem
+from lib.customers.changes import Changes, changes
 from lib.customers.frame import CustomerFrame
-from lib.customers.load import Load, LoadState
+from lib.customers.load import Load, LoadProgress, LoadState, prepare
+from lib.customers.snapshot import Shelf, Snapshot
+from lib.errors import ListTooOld, LoadIncomplete, SnapshotNotKept, SnapshotUnusable
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Word:
+    """Something to tell everyone about the kept list, and since when."""
+
+    text: str
+    at: datetime
+
+
+class Kept:
+    """The snapshot of an earlier load, on show like a complete one until all customers have been read again."""
+
+    complete = True
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._frame = snapshot.frame
+        self._lock = threading.Lock()
+
+    @property
+    def started_at(self) -> datetime:
+        return self._snapshot.started_at
+
+    @property
+    def finished_at(self) -> datetime:
+        return self._snapshot.finished_at
+
+    @property
+    def problems(self) -> tuple[RecordProblem, ...]:
+        return self._snapshot.problems
+
+    def frame(self) -> CustomerFrame:
+        return self._frame
+
+    def update(self, records: Iterable[Customer]) -> None:
+        with self._lock:
+            self._frame = self._frame.with_records(records)
+
+    def progress(self) -> LoadProgress:
+        return LoadProgress(
+            state=LoadState.COMPLETE,
+            pages=0,
+            customers=len(self._frame),
+            problems=len(self.problems),
+            elapsed=0.0,
+            rate=0.0,
+            cursor=None,
+            error=None,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+        )
+
+
+class Comparison:
+    """What changed from the list of `since` to the one of `at` that took its place."""
+
+    def __init__(self, old: Load | Kept, new: Load) -> None:
+        self.since, self.at = old.progress().finished_at, new.progress().finished_at
+        self._frames: tuple[CustomerFrame, ...] = (old.frame(), new.frame())
+        self._changes: Changes | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def changes(self) -> Changes:
+        """Compared once, by whoever asks first; the older list is let go of then."""
+        with self._lock:
+            if self._changes is None:
+                self._changes = changes(*self._frames)
+                self._frames = ()
+            return self._changes
 
 
 class Loads:
     """Shared by everyone on the connection (design decision 4). All methods may be called from any thread.
 
-    While a reload runs, the last complete load stays on show; a reload that fails or is cancelled changes nothing of it.
+    While a load runs, the last complete list stays on show; a load that fails or is cancelled changes nothing of it. Where a
+    snapshot is kept on the `shelf`, it is that list at the start: good for looking and picking at once. A plan is made from it
+    only while it is younger than `kept_feeds_plans_for`, counted from its first page, since each record is read again right
+    before its call; from an older one never.
     """
 
-    def __init__(self, new_load: Callable[[], Load]) -> None:
-        self._new_load = new_load
+    def __init__(
+        self,
+        new_load: Callable[[], Load],
+        *,
+        shelf: Shelf | None = None,
+        kept_feeds_plans_for: timedelta = timedelta(0),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._new_load, self._shelf, self._now = new_load, shelf, now
+        self._kept_feeds_plans_for = kept_feeds_plans_for
         self._lock = threading.Lock()
-        self._complete: Load | None = None
+        self._complete: Load | Kept | None = None
         self._newest: Load | None = None
+        self._compared: Comparison | None = None
+        self._word: Word | None = None
 
     def start(self) -> None:
-        """Begin the first load; nothing happens when there is one already."""
+        """Show what is kept, and begin the first load; nothing happens when there is one already."""
         with self._lock:
             if self._newest is None:
-                self._newest = self._new_load()
-                self._newest.start()
+                self._open_kept()
+                self._begin()
 
     def reload(self) -> None:
         """Begin another load behind the one on show; nothing happens while one is running."""
         with self._lock:
             if self._newest is not None and self._newest.progress().state is LoadState.LOADING:
                 return
-            self._keep_complete()
-            self._newest = self._new_load()
-            self._newest.start()
+            self._take_over()
+            self._begin()
 
     @property
     def newest(self) -> Load | None:
         return self._newest
 
     @property
-    def shown(self) -> Load | None:
-        """The last complete load, else what has come of the first one."""
+    def shown(self) -> Load | Kept | None:
+        """The last complete load or the kept one, else what has come of the first one."""
         with self._lock:
-            self._keep_complete()
+            self._take_over()
             return self._complete or self._newest
 
     @property
+    def kept(self) -> Kept | None:
+        """The kept list, while that is the one on show."""
+        shown = self.shown
+        return shown if isinstance(shown, Kept) else None
+
+    @property
     def complete(self) -> bool:
+        """Is a whole list on show? Before planning from it, ask `plan_obstacle`."""
         shown = self.shown
         return shown is not None and shown.complete
 
+    @property
+    def compared(self) -> Comparison | None:
+        """The list on show beside the one before it; None where there was none."""
+        with self._lock:
+            self._take_over()
+            return self._compared
+
+    @property
+    def word(self) -> Word | None:
+        """What went wrong with the kept list last, if anything did. The customers themselves are not affected."""
+        return self._word
+
     def frame(self) -> CustomerFrame:
-        """The customers on show. Complete or not: ask `shown.complete` before planning from it."""
+        """The customers on show, whole or not. Ask `plan_obstacle` before planning from it."""
         shown = self.shown
         if shown is None:
             self.start()
             return self.frame()
         return shown.frame()
 
-    def active_total(self) -> int | None:
-        """How many customers are active, by the last complete load; None where there is none yet."""
+    def plan_obstacle(self) -> LoadIncomplete | None:
+        """Why no plan can be made from the list on show, in words of what to wait for; None where one can."""
         shown = self.shown
-        return int(shown.frame().rows["is_active"].sum()) if shown is not None and shown.complete else None
+        if shown is None or not shown.complete:
+            return LoadIncomplete()
+        if isinstance(shown, Kept) and not timedelta(0) <= self._now() - shown.started_at < self._kept_feeds_plans_for:
+            return ListTooOld()
+        return None
+
+    def active_total(self) -> int | None:
+        """How many customers are active, by a list that may feed a plan; None where there is none yet."""
+        return int(self.frame().rows["is_active"].sum()) if self.plan_obstacle() is None else None
 
     def update(self, records: Iterable[Customer]) -> None:
         """Put records that were just read in the place of the older ones, after a run."""
@@ -75,6 +193,43 @@ class Loads:
         for load in loads:
             load.update(fresh)
 
-    def _keep_complete(self) -> None:
-        if self._newest is not None and self._newest.complete:
-            self._complete = self._newest
+    def _begin(self) -> None:
+        load = self._new_load()
+        load.when_complete(lambda: self._finish(load))
+        self._newest = load
+        load.start()
+
+    def _take_over(self) -> None:
+        """The newest load, once complete, becomes the list on show."""
+        newest = self._newest
+        if newest is not None and newest.complete and newest is not self._complete:
+            if self._complete is not None:
+                self._compared = Comparison(self._complete, newest)
+            self._complete = newest
+
+    def _open_kept(self) -> None:
+        try:
+            snapshot = self._shelf.read() if self._shelf else None
+        except SnapshotUnusable as error:
+            self._say(error.message)
+            return
+        if snapshot is not None:
+            self._complete = Kept(snapshot)
+            threading.Thread(target=prepare, args=(snapshot.frame,), name="prepare-kept", daemon=True).start()
+
+    def _finish(self, load: Load) -> None:
+        """In the load's own thread: compare it with the list before it, and keep it for the next start."""
+        compared = self.compared
+        if compared is not None:
+            _ = compared.changes
+        progress = load.progress()
+        if self._shelf is None or progress.started_at is None or progress.finished_at is None:
+            return
+        try:
+            self._shelf.write(Snapshot(load.frame(), load.problems, progress.started_at, progress.finished_at))
+        except SnapshotNotKept as error:
+            self._say(error.message)
+
+    def _say(self, text: str) -> None:
+        _log.warning("%s", text)
+        self._word = Word(text, self._now())

@@ -26,11 +26,16 @@
     error_rate = 0.5                  # or such a share ...
     window = 40                       # ... of the last so many steps ...
     at_least = 20                     # ... once so many have been taken
+
+    [snapshot]
+    keep = true                       # keep the finished load in the data folder and show it at the next start
+    max_age_minutes = 15              # a kept list older than this feeds no plan; 0: a kept list never does
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -103,6 +108,13 @@ class Thresholds(_Frozen):
     at_least: int = Field(default=20, ge=1)
 
 
+class SnapshotRules(_Frozen):
+    """Whether a finished load is kept in the data folder, and how old it may be when a plan is made from it."""
+
+    keep: bool = True
+    max_age_minutes: float = Field(default=15, ge=0, le=24 * 60)
+
+
 class Policy(_Frozen):
     """All of it. The defaults suit an account of some thousand customers."""
 
@@ -114,6 +126,12 @@ class Policy(_Frozen):
     protected: ProtectedCustomers = ProtectedCustomers()
     canary: Canary = Canary()
     breaker: Thresholds = Thresholds()
+    snapshot: SnapshotRules = SnapshotRules()
+
+    @property
+    def snapshot_feeds_plans_for(self) -> timedelta:
+        """How old a kept list may be to plan from. Never where records are not read again before their calls."""
+        return timedelta(minutes=self.snapshot.max_age_minutes if self.preflight else 0)
 
 
 def check_caps(plan: Plan, policy: Policy, active_total: int | None) -> None:

@@ -69,8 +69,16 @@ def limits(policy: Policy) -> dict[str, str]:
         ),
         "Read again before a call": "yes" if policy.preflight else "no",
         "Changes that skip a customer": ", ".join(sorted(policy.drift)),
+        "A kept list": _kept(policy),
         "Calls at a time": f"at most {number(policy.concurrency)}",
     }
+
+
+def _kept(policy: Policy) -> str:
+    if not policy.snapshot.keep:
+        return "customers are not kept on this machine"
+    minutes = policy.snapshot_feeds_plans_for.total_seconds() / 60
+    return f"may be planned from for {minutes:g} minutes" if minutes else "is never planned from"
 
 
 def _test(resources: Resources) -> None:

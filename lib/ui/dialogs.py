@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-Name = Literal["record", "picks", "paste", "confirm"]
+Name = Literal["record", "picks", "paste", "confirm", "changes"]
 _KEY = "open_dialog"
 
 

@@ -18,7 +18,8 @@ def show_status(loads: Loads) -> None:
     """For the sidebar, where it takes the same room in every state: progress and *Stop*, or the data's age and *Reload*."""
     newest = loads.newest
     if newest is not None and newest.progress().state is LoadState.LOADING:
-        st.fragment(_progress, run_every=_POLL_SECONDS)(newest, newest is not loads.shown)
+        kept = loads.kept
+        st.fragment(_progress, run_every=_POLL_SECONDS)(newest, newest is not loads.shown, kept.finished_at if kept else None)
         return
     st.session_state.pop(_SEEN, None)
     shown = loads.shown
@@ -72,14 +73,17 @@ def _age(progress: LoadProgress) -> str:
     return f"{customers} so far,  \nnot complete"
 
 
-def _progress(load: Load, behind: bool) -> None:  # noqa: FBT001  # Streamlit calls it again with what it was given
+def _progress(load: Load, behind: bool, kept_at: datetime | None) -> None:  # noqa: FBT001  # Streamlit calls it again so
     progress = load.progress()
     if progress.state is not LoadState.LOADING:
         st.rerun()
     text = f"{'Reloading' if behind else 'Loading'}: {count(progress.customers, 'customer')}"
     st.progress(_share(progress), text=text)
     rate = f"{number(progress.rate)} a second · " if progress.rate else ""
-    st.caption(f"{count(progress.pages, 'page')} · {rate}{duration(progress.elapsed)}")
+    if kept_at is None:
+        st.caption(f"{count(progress.pages, 'page')} · {rate}{duration(progress.elapsed)}")
+    else:
+        st.caption(f"On show: read {ago(kept_at, datetime.now(UTC))}, reading again…", help=f"Read {exact(kept_at)}")
     st.button(
         "Stop", icon=":material/stop:", width="stretch", on_click=load.cancel, key="load_stop", help="Keeps what has come."
     )

@@ -15,6 +15,7 @@ from lib.avara.limiter import Limiter
 from lib.config import SANDBOX_KEY, VERSION, Settings, load_policy, load_settings, sandbox_connection
 from lib.customers.load import Load
 from lib.customers.loads import Loads
+from lib.customers.snapshot import Shelf
 from lib.errors import ConfigError, ExpressOpsError
 from lib.runs.journal import Journal
 from lib.runs.model import Person
@@ -89,7 +90,11 @@ def _made(key: str, home: Path, _settings: Settings) -> Resources:
         connection = sandbox_connection(sandbox.base_url, _settings.sandbox_state)
     policy = load_policy(_settings.home)
     client = AvaraClient(connection, limiter=Limiter(ceiling=policy.concurrency))
-    loads = Loads(lambda: Load(client.iter_pages))
+    loads = Loads(
+        lambda: Load(client.iter_pages),
+        shelf=_shelf(_settings, connection, policy),
+        kept_feeds_plans_for=policy.snapshot_feeds_plans_for,
+    )
     journal = Journal(_settings.journal_url, version=VERSION)
     worker = Worker(
         journal,
@@ -100,6 +105,15 @@ def _made(key: str, home: Path, _settings: Settings) -> Resources:
     )
     worker.start()
     return Resources(_settings, connection, policy, client, loads, journal, worker, sandbox)
+
+
+def _shelf(settings: Settings, connection: Connection, policy: Policy) -> Shelf | None:
+    """Where the finished load is kept; None where the settings switch that off, and then what was kept is removed."""
+    shelf = Shelf(settings.snapshots, connection.fingerprint)
+    if policy.snapshot.keep:
+        return shelf
+    shelf.remove()
+    return None
 
 
 def _started_sandbox(settings: Settings) -> SandboxServer:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from lib.customers.filters import describe
 from lib.customers.frame import CustomerFrame
-from lib.errors import CapExceeded, LoadIncomplete, PlanError
+from lib.errors import CapExceeded, PlanError
 from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_amount
@@ -31,8 +31,9 @@ def show_picks(resources: Resources) -> None:
     if not picked:
         _nothing_picked()
         return
-    if not resources.loads.complete:
-        raise LoadIncomplete
+    obstacle = resources.loads.plan_obstacle()
+    if obstacle is not None:
+        raise obstacle
     read_at = _read_at(resources)
     records = frame.records([customer_id for customer_id in picked if frame.contains(customer_id)])
     planned = {record.id: PlannedCustomer(record=record, read_at=read_at) for record in records}
@@ -43,8 +44,9 @@ def show_picks(resources: Resources) -> None:
 def show_undo(resources: Resources, run_id: str) -> None:
     """The review of taking a run back: the same path, with the opposite action."""
     frame = resources.loads.frame()
-    if not resources.loads.complete:
-        raise LoadIncomplete
+    obstacle = resources.loads.plan_obstacle()
+    if obstacle is not None:
+        raise obstacle
     run = resources.journal.run(run_id)
     steps = list(resources.journal.every_step(run_id))
     current = {record.id: record for record in frame.records([s.customer_id for s in steps if frame.contains(s.customer_id)])}

@@ -11,15 +11,15 @@ import streamlit as st
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
-from lib.errors import UploadUnreadable
+from lib.errors import LoadIncomplete, UploadUnreadable
 from lib.ui import dialogs, nav, picks
 from lib.ui.text import count, md, number
 
 _LISTED = 200
 
 
-def show_bar(frame: CustomerFrame, matching: Positions, *, complete: bool) -> None:
-    """`matching` are the positions that the filters let through, of all pages."""
+def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncomplete | None) -> None:
+    """`matching` are the positions that the filters let through, of all pages; `obstacle` says why no plan can be made now."""
     picked = picks.get()
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", border=True, key="picks_bar"):
         st.markdown(_summary(frame, picked, matching), width="stretch")
@@ -44,8 +44,8 @@ def show_bar(frame: CustomerFrame, matching: Positions, *, complete: bool) -> No
             f"Review {count(len(picked), 'customer')}" if picked else "Review",
             type="primary",
             icon=":material/arrow_forward:",
-            disabled=not picked or not complete,
-            help=None if complete else "The list is not complete yet; finish loading first.",
+            disabled=not picked or obstacle is not None,
+            help=None if obstacle is None else md(obstacle.message, limit=300),
             key="review",
         ):
             nav.go_to("deactivate")

@@ -3,13 +3,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from lib.avara.models import Customer, CustomerPage
+from lib.customers.frame import build
 from lib.customers.load import Load, LoadState
 from lib.customers.loads import Loads
-from lib.errors import Unreachable
+from lib.customers.snapshot import Shelf, Snapshot
+from lib.errors import ListTooOld, LoadIncomplete, Unreachable
 from tests.customers.records import an_id, customer
 
 Script = Callable[[], Iterator[CustomerPage]]
@@ -213,3 +217,153 @@ def test_a_list_that_was_on_show_when_it_ended_is_kept_even_if_nobody_looked_bet
     loads.reload()
     until(lambda: state_of(loads) is LoadState.FAILED)
     assert loads.shown is load
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path, "0123456789abcdef")
+
+
+def keep(shelf: Shelf, *numbers: int, age: timedelta = timedelta(hours=3)) -> None:
+    frame = build(customer(number) for number in numbers)
+    shelf.write(Snapshot(frame, (), NOW - age, NOW - age + timedelta(seconds=50)))
+
+
+def opened(shelf: Shelf, *scripts: Script, minutes: float = 15) -> Loads:
+    return Loads(Api(*scripts).new_load, shelf=shelf, kept_feeds_plans_for=timedelta(minutes=minutes), now=lambda: NOW)
+
+
+def test_a_kept_list_is_on_show_at_once_and_gives_way_to_the_load_behind_it(shelf: Shelf, gate: threading.Event) -> None:
+    keep(shelf, 1, 9)
+    loads = opened(shelf, waiting(gate))
+    loads.start()
+    assert loads.complete
+    assert loads.kept is not None
+    assert loads.kept.finished_at == NOW - timedelta(hours=3) + timedelta(seconds=50)
+    assert names(loads) == [an_id(1), an_id(9)]
+    assert state_of(loads) is LoadState.LOADING
+    assert loads.compared is None
+    gate.set()
+    until(lambda: loads.kept is None)
+    assert names(loads) == [an_id(9), an_id(10)]
+    assert loads.compared is not None
+    assert loads.compared.since == NOW - timedelta(hours=3) + timedelta(seconds=50)
+    assert loads.compared.changes.words == "1 new, 1 gone"
+    assert loads.plan_obstacle() is None
+    assert loads.word is None
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("age", "minutes", "feeds"),
+    [
+        (14 * MINUTE, 15, True),
+        (15 * MINUTE, 15, False),
+        (180 * MINUTE, 15, False),
+        (180 * MINUTE, 181, True),
+        (timedelta(0), 15, True),
+        (timedelta(0), 0, False),
+        (-MINUTE, 15, False),  # the clock was turned back: nobody knows how old it is
+    ],
+)
+def test_only_a_young_kept_list_feeds_a_plan(
+    shelf: Shelf, gate: threading.Event, age: timedelta, minutes: float, *, feeds: bool
+) -> None:
+    keep(shelf, 1, 2, age=age)
+    loads = opened(shelf, waiting(gate), minutes=minutes)
+    loads.start()
+    obstacle = loads.plan_obstacle()
+    assert (obstacle is None) == feeds
+    assert feeds or isinstance(obstacle, ListTooOld)
+    assert loads.active_total() == (2 if feeds else None)
+    gate.set()
+    until(lambda: loads.plan_obstacle() is None and loads.kept is None)
+
+
+def test_what_is_not_complete_feeds_no_plan(gate: threading.Event) -> None:
+    loads = Loads(Api(waiting(gate)).new_load)
+    assert type(loads.plan_obstacle()) is LoadIncomplete
+    loads.start()
+    until(lambda: len(loads.frame()) == 1)
+    assert type(loads.plan_obstacle()) is LoadIncomplete
+
+
+def test_a_load_that_fails_behind_a_kept_list_leaves_it_on_show_too_old_to_plan_from_and_kept(shelf: Shelf) -> None:
+    keep(shelf, 1, 2, 3)
+    loads = opened(shelf, broken)
+    loads.start()
+    until(lambda: state_of(loads) is LoadState.FAILED)
+    assert len(loads.frame()) == 3
+    assert loads.kept is not None
+    assert isinstance(loads.plan_obstacle(), ListTooOld)
+    kept = shelf.read()
+    assert kept is not None
+    assert len(kept.frame) == 3
+
+
+def test_each_complete_load_is_kept_with_its_times(shelf: Shelf) -> None:
+    loads = opened(shelf, two, three)
+    loads.start()
+    until(shelf.file.exists)
+    first = shelf.read()
+    assert first is not None
+    assert len(first.frame) == 2
+    loads.reload()
+    until(lambda: len((shelf.read() or first).frame) == 3)
+    kept, load = shelf.read(), loads.newest
+    assert kept is not None
+    assert load is not None
+    assert (kept.started_at, kept.finished_at) == (load.progress().started_at, load.progress().finished_at)
+    assert loads.compared is not None
+    assert loads.compared.changes.words == "1 new"
+
+
+def test_what_was_read_since_is_in_the_kept_list_on_show(shelf: Shelf, gate: threading.Event) -> None:
+    keep(shelf, 1, 2)
+    loads = opened(shelf, waiting(gate))
+    loads.start()
+    loads.update([changed(2)])
+    assert loads.frame().record(an_id(2)) == changed(2)
+
+
+def test_a_kept_list_that_is_no_use_is_told_and_the_load_goes_on_without_it(shelf: Shelf) -> None:
+    keep(shelf, 7, 8)
+    shelf.file.write_bytes(shelf.file.read_bytes()[:-9])
+    loads = opened(shelf, two)
+    loads.start()
+    assert loads.kept is None
+    assert loads.word is not None
+    assert "could not be used" in loads.word.text
+    assert loads.word.at == NOW
+    until(lambda: loads.complete)
+    assert names(loads) == [an_id(1), an_id(2)]
+    assert loads.compared is None
+
+
+def test_a_list_that_can_not_be_kept_is_told_and_is_complete_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    loads = opened(Shelf(tmp_path / "file", "0123456789abcdef"), two)
+    loads.start()
+    until(lambda: loads.word is not None and "could not be kept" in loads.word.text)
+    assert loads.complete
+    assert loads.plan_obstacle() is None
+
+
+def test_a_run_between_two_loads_is_no_change_since(shelf: Shelf) -> None:
+    def second() -> Iterator[CustomerPage]:
+        yield CustomerPage((customer(1), changed(2)), (), None)
+
+    loads = opened(shelf, two, second)
+    loads.start()
+    until(lambda: loads.complete)
+    loads.update([changed(2)])
+    before = loads.shown
+    loads.reload()
+    until(lambda: loads.shown is not before)
+    assert loads.compared is not None
+    assert not loads.compared.changes

@@ -161,6 +161,10 @@ class World:
         session.run()
         return session if page == "customers" else session.go(page, **query)
 
+    def restart(self) -> None:
+        """Stop the app; the next session starts it again, with what its data folder holds."""
+        _close()
+
     @property
     def resources(self) -> wiring.Resources:
         return wiring.get_resources()

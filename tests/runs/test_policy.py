@@ -1,5 +1,7 @@
 """What a run may do: caps, protected customers, canary; and how the settings file is read."""
 
+from datetime import timedelta
+
 import pytest
 
 from lib.config import load_policy
@@ -95,6 +97,11 @@ def test_the_file_says_what_runs_may_do(tmp_path):
         ("drift = ['colour']\n", "drift"),
         ("[protected]\nids = ['cus_1']\n", "protected.ids"),
         ("canaries = 3\n", "canaries"),
+        ("[snapshot]\nmax_age_minutes = -1\n", "snapshot.max_age_minutes"),
+        ("[snapshot]\nmax_age_minutes = 'old'\n", "snapshot.max_age_minutes"),
+        ("[snapshot]\nmax_age_minutes = 1441\n", "snapshot.max_age_minutes"),
+        ("[snapshot]\nkeep = 'perhaps'\n", "snapshot.keep"),
+        ("[snapshot]\nkept = true\n", "snapshot.kept"),
         ("[caps\n", "not TOML"),
     ],
 )
@@ -103,3 +110,19 @@ def test_a_setting_that_can_not_be_is_named(tmp_path, text, named):
     with pytest.raises(ConfigError, match=r"settings\.toml") as caught:
         load_policy(tmp_path)
     assert named in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "keep", "minutes"),
+    [
+        ("", True, 15),
+        ("[snapshot]\nmax_age_minutes = 0\n", True, 0),
+        ("[snapshot]\nkeep = false\nmax_age_minutes = 90\n", False, 90),
+        # Where records are not read again before their calls, only a list that was just read will do.
+        ("preflight = false\n[snapshot]\nmax_age_minutes = 90\n", True, 0),
+    ],
+)
+def test_the_file_says_whether_lists_are_kept_and_how_long_they_feed_plans(tmp_path, text, keep, minutes):
+    (tmp_path / "settings.toml").write_text(text)
+    policy = load_policy(tmp_path)
+    assert (policy.snapshot.keep, policy.snapshot_feeds_plans_for) == (keep, timedelta(minutes=minutes))
