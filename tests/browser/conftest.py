@@ -129,9 +129,10 @@ def until(holds: Callable[[], object], what: str, seconds: float = 30.0) -> None
 
 
 @contextmanager
-def running_app(home: Path, sandbox: SandboxServer | None) -> Iterator[App]:
-    """`streamlit run app.py` in a process of its own, ended as an operator would end it."""
+def running_app(home: Path, sandbox: SandboxServer | None, settings: str = "") -> Iterator[App]:
+    """`streamlit run app.py` in a process of its own, with this settings.toml, ended as an operator would end it."""
     home.mkdir(parents=True, exist_ok=True)
+    (home / "settings.toml").write_text(settings)
     log, port = home.parent / f"{home.name}.log", _free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AVARA_", "EXPRESS_OPS_", "STREAMLIT_"))}
     env["EXPRESS_OPS_HOME"] = str(home)
@@ -198,11 +199,17 @@ def customers() -> int:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, customers: int) -> Iterator[App]:
+def settings() -> str:
+    """The settings.toml of the module's app; a module that needs another says so."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, customers: int, settings: str) -> Iterator[App]:
     """One app for the module. Tests leave it without faults, without live runs, and with most customers active."""
     with (
         SandboxServer(customers=customers, api_key=API_KEY) as sandbox,
-        running_app(tmp_path_factory.mktemp("app") / "home", sandbox) as running,
+        running_app(tmp_path_factory.mktemp("app") / "home", sandbox, settings) as running,
     ):
         yield running
 
@@ -212,11 +219,12 @@ def start_app(tmp_path: Path) -> Iterator[StartApp]:
     """Starts apps of one test; takes the arguments of SandboxServer, or `embedded=True` for an app without a key."""
     with ExitStack() as stack:
 
-        def start(*, embedded: bool = False, **options: object) -> App:
+        def start(*, embedded: bool = False, settings: str = "", **options: object) -> App:
             sandbox = None
             if not embedded:
                 sandbox = stack.enter_context(SandboxServer(**{"customers": 250, "api_key": API_KEY, **options}))
-            return stack.enter_context(running_app(tmp_path / f"home-{len(list(tmp_path.iterdir()))}", sandbox))
+            home = tmp_path / f"home-{len(list(tmp_path.iterdir()))}"
+            return stack.enter_context(running_app(home, sandbox, settings))
 
         yield start
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from lib.sandbox import faults
 from tests.browser import drive
@@ -52,6 +52,14 @@ by_fault = pytest.mark.parametrize("case", CASES, ids=lambda case: case.fault)
 @pytest.fixture(scope="module")
 def customers() -> int:
     return 600
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_read(app: App, looks: Callable[[int, int, str], BrowserContext]) -> None:
+    """The faults are for runs: all customers have been read before the first one strikes."""
+    page = looks(1280, 900, "light").new_page()
+    drive.customers(page, app.url)
+    page.close()
 
 
 @pytest.fixture(autouse=True)

@@ -119,7 +119,7 @@ def test_the_pages_of_the_main_job(app: App, open_page: OpenPage, scheme: str, w
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_without_anything_and_while_loading(start_app: StartApp, open_page: OpenPage, scheme: str) -> None:
-    app = start_app(customers=1000, latency_ms=4000)
+    app = start_app(customers=1000, latency_ms=4000, settings="concurrency = 2\n")
     page = open_page(width=1280, height=900, scheme=scheme)
     photo = Photographer(page, scheme, 1280)
     drive.visit_unfinished(page, app.url, "Customers")
@@ -148,7 +148,7 @@ def test_the_pages_without_anything_and_while_loading(start_app: StartApp, open_
     drive.pick_ids(page, ids)
     drive.review(page, 25)
     drive.say_why(page, "Contract ended, no studies since 2024")
-    app.api.sandbox.latency = 5.0
+    app.api.sandbox.latency = 2.0
     drive.confirm(page, "25", 25)
     expect(page.get_by_text(re.compile(r"^[1-9]\d* of 25 · .* left$"))).to_be_visible()
     photo.take("run-live", standing=False)

@@ -18,9 +18,15 @@ def customers() -> int:
     return 500
 
 
+@pytest.fixture(scope="module")
+def settings() -> str:
+    """Few calls at a time, so that a run outlasts all that a test does beside it."""
+    return "concurrency = 2\n"
+
+
 @pytest.fixture
 def slowly(app: App) -> Iterator[None]:
-    """Lets a test make each answer take seconds, so that a run outlasts all that the test does beside it."""
+    """Lets a test make each answer take seconds, until it lets the run go."""
     app.api.sandbox.latency = 0
     yield
     app.api.sandbox.latency = 0
@@ -35,7 +41,7 @@ def test_closing_the_tab_in_mid_run_stops_nothing_and_other_tabs_show_the_run(
     drive.pick_ids(first, ids)
     drive.review(first, 60)
     drive.say_why(first, "Contract ended")
-    app.api.sandbox.latency = 4.0
+    app.api.sandbox.latency = 2.0
     drive.confirm(first, "60", 60)
     address = first.evaluate("location.href")
     expect(first.get_by_text(re.compile(r"^[1-9]\d* of 60 · [\d.]+ a second"))).to_be_visible()
@@ -72,7 +78,7 @@ def test_a_run_is_paused_in_one_tab_and_gone_on_with_in_another(app: App, open_p
     drive.pick_ids(first, ids)
     drive.review(first, 40)
     drive.say_why(first, "Contract ended")
-    app.api.sandbox.latency = 4.0
+    app.api.sandbox.latency = 2.0
     drive.confirm(first, "40", 40)
     first.get_by_role("button", name="Pause").click()
     drive.expect_state(first, "Paused")
@@ -97,7 +103,7 @@ def test_two_tabs_cannot_run_the_same_customers_at_once(app: App, open_page: Ope
         drive.pick_ids(page, ids)
         drive.review(page, 20)
         drive.say_why(page, "Contract ended")
-    app.api.sandbox.latency = 4.0
+    app.api.sandbox.latency = 2.0
     drive.confirm(first, "20", 20)
     dialog = drive.ask(second, 20)
     drive.type_confirmation(dialog, "20")
