@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.customers.filters import apply, summary, unknown_times
-from lib.ui import dialogs, drawer, export, filters, loading, news, table, tray
+from lib.ui import dialogs, drawer, export, filters, loading, table, tray
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
 
@@ -15,7 +15,6 @@ frame = resources.loads.frame()
 complete, kept = resources.loads.complete, resources.loads.kept
 
 loading.show_trouble(resources.loads)
-news.show(resources.loads)
 title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
 flt = filters.show(frame, now)
 positions = apply(frame, flt, now)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import nav, news, review, run_view
+from lib.ui import nav, review, run_view
 from lib.ui.resources import get_resources
 
 resources = get_resources()
@@ -15,5 +15,4 @@ if run_id:
 elif undo_of:
     review.show_undo(resources, undo_of)
 else:
-    news.show(resources.loads)
     review.show_picks(resources)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import loading, news, overview, run_list
+from lib.ui import loading, overview, run_list
 from lib.ui.resources import get_resources
 
 resources = get_resources()
@@ -10,7 +10,6 @@ frame = resources.loads.frame()
 
 st.title("Overview", anchor=False)
 loading.show_trouble(resources.loads)
-news.show(resources.loads)
 overview.show_totals(frame, complete=resources.loads.complete)
 overview.show_charts(frame)
 st.subheader("Latest runs", anchor=False)

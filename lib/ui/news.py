@@ -12,6 +12,7 @@ import streamlit as st
 from lib.customers.changes import Changes
 from lib.customers.loads import Comparison, Loads
 from lib.ui import dialogs, picks
+from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import ago, count, md, number
 
 _HEARD = "news_heard"
@@ -21,16 +22,23 @@ _LISTED = 500
 
 
 def show(loads: Loads) -> None:
-    """For the top of a page; takes no room where there is nothing to say."""
+    """For the sidebar, below all else: on every page, and nothing moves when there is something to say."""
     now = datetime.now(UTC)
     word = loads.word
     if word is not None and _is_news(f"word {word.at}", word.at, now):
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key="news_word"):
-            st.markdown(f":material/info: {md(word.text, limit=300)}", width="stretch")
+        with st.container(border=True, key="news_word"):
+            st.markdown(f":material/info: {md(word.text, limit=300)}")
             _dismiss_button(f"word {word.at}", "word_dismiss")
     compared = loads.compared
     if compared is not None and compared.at is not None and _is_news(f"changes {compared.at}", compared.at, now):
         _show_changes(compared, f"changes {compared.at}", now)
+
+
+def show_dialog(loads: Loads) -> None:
+    """Each change of the last comparison, while somebody looks at them. A dialog belongs to no part of the page."""
+    opened, compared = dialogs.opened(), loads.compared
+    if opened is not None and opened.name == "changes" and compared is not None:
+        _show_table(compared.changes, picks.get())
 
 
 def _is_news(key: str, at: datetime, now: datetime) -> bool:
@@ -53,19 +61,13 @@ def _show_changes(compared: Comparison, key: str, now: datetime) -> None:
         st.toast(f"Nothing changed since the list read {ago(compared.since, now)}.", icon=":material/update:")
         _dismiss(key)
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="news_changes"):
-        st.markdown(
-            f":material/update: **Since the list read {ago(compared.since, now)}:** {md(changes.words, limit=200)}."
-            + ("  \n" + _about_picks(changes, picked) if picked else ""),
-            width="stretch",
-        )
-        st.button(
-            "Show changes", on_click=dialogs.open_dialog, args=("changes",), key="news_look", icon=":material/difference:"
-        )
-        _dismiss_button(key, "news_dismiss")
-    opened = dialogs.opened()
-    if opened is not None and opened.name == "changes":
-        _show_table(changes, picked)
+    with st.container(border=True, key="news_changes"):
+        st.markdown(f"**Since the list read {ago(compared.since, now)}:** {md(changes.words, limit=200)}.")
+        if picked:
+            st.markdown(_about_picks(changes, picked))
+        with st.container(horizontal=True, gap="small"):
+            st.button("Show", on_click=dialogs.open_dialog, args=("changes",), key="news_look", icon=":material/difference:")
+            _dismiss_button(key, "news_dismiss")
 
 
 def _about_picks(changes: Changes, picked: Sequence[str]) -> str:
@@ -99,8 +101,8 @@ def _show_table(changes: Changes, picked: Sequence[str]) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=460,
-        row_height=32,
+        height=grid_height(len(table), 13),
+        row_height=ROW_HEIGHT,
         column_config={
             "Customer": st.column_config.TextColumn(width=240),
             "Picked": st.column_config.TextColumn(width=70),

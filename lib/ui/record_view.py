@@ -11,9 +11,9 @@ import pandas as pd
 import streamlit as st
 
 from lib.avara.models import Customer
+from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import ago, exact, md
 
-_ROW = 32
 _MOST_ROWS = 12
 
 
@@ -113,8 +113,8 @@ def _table(table: pd.DataFrame, alt: str) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        row_height=_ROW,
-        height=min(len(table), _MOST_ROWS) * _ROW + 38,
+        row_height=ROW_HEIGHT,
+        height=grid_height(len(table), _MOST_ROWS),
         column_config={
             # Pinned columns stay in sight beside the field's name, however long the values are.
             "Field": st.column_config.TextColumn(width=120, pinned=True),

@@ -17,6 +17,7 @@ from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
 from lib.runs.undo import undo_plan
 from lib.ui import confirm, dialogs, filters, nav, picks
+from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources, operator
 from lib.ui.review_notes import Subject, show_metrics, show_notes
 from lib.ui.text import ago, count, md, number
@@ -109,8 +110,8 @@ def _items(reviewed: Review, subject: Subject, now: datetime) -> None:
         review_table(items, now),
         key=f"{_GRID}-{hash(tuple(ids))}",
         hide_index=True,
-        height=min(len(items), 9) * 32 + 40,
-        row_height=32,
+        height=grid_height(len(items), 9),
+        row_height=ROW_HEIGHT,
         on_select="rerun",
         selection_mode="multi-row",
         column_config={

@@ -10,6 +10,7 @@ import streamlit as st
 
 from lib.runs.model import Run
 from lib.ui import nav
+from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
 from lib.ui.run_view import RUN_BADGES
 from lib.ui.text import ago, count, md
@@ -40,8 +41,8 @@ def show(resources: Resources) -> None:
         table,
         key=f"runs-{hash(tuple(run.id for run in runs))}",
         hide_index=True,
-        height=min(len(runs), 15) * 32 + 40,
-        row_height=32,
+        height=grid_height(len(runs), 15),
+        row_height=ROW_HEIGHT,
         column_config={
             "Open": st.column_config.ButtonColumn(
                 "Run", type="tertiary", width=70, key=_OPEN, on_click=_remember, args=([run.id for run in runs],), pinned=True

@@ -11,13 +11,14 @@ import streamlit as st
 
 from lib.runs.model import Hold, Run, RunState, Step, StepState
 from lib.ui import nav, receipts, record_view, timeline
+from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, duration, exact, md, number
 
 _POLL_SECONDS = 0.6
 _STEPS_ON_A_PAGE = 100
-_ROW, _ROWS_SEEN = 32, 8
+_ROWS_SEEN = 8
 
 #: Words, mark and badge colour of each state; the mark tells states apart without colour.
 STEP_WORDS = {
@@ -177,8 +178,8 @@ def _many(resources: Resources, run: Run) -> None:
         steps_table(steps),
         key=f"steps-{hash(ids)}",
         hide_index=True,
-        height=min(len(steps), _ROWS_SEEN) * _ROW + 38,
-        row_height=_ROW,
+        height=grid_height(len(steps), _ROWS_SEEN),
+        row_height=ROW_HEIGHT,
         on_select="rerun",
         selection_mode="single-row",
         column_config={

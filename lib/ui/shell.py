@@ -9,7 +9,7 @@ import streamlit as st
 
 from lib.config import APP_NAME
 from lib.errors import ExpressOpsError
-from lib.ui import nav, notices, sidebar
+from lib.ui import nav, news, notices, sidebar
 from lib.ui.resources import get_resources
 from lib.ui.text import md
 
@@ -26,6 +26,7 @@ try:
     resources.loads.start()
     sidebar.show(resources)
     notices.show()
+    news.show_dialog(resources.loads)
     page.run()
 except ExpressOpsError as error:
     st.error(md(error.message, limit=500), icon=":material/error:")

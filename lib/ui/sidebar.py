@@ -1,4 +1,4 @@
-"""The sidebar: which connection, where to go and what waits there, how old the data is."""
+"""The sidebar: which connection, where to go and what waits there, how old the data is and what is new in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import streamlit as st
 
 from lib.config import APP_NAME
 from lib.runs.model import LIVE, Run
-from lib.ui import loading, nav, notices, picks
+from lib.ui import loading, nav, news, notices, picks
 from lib.ui.resources import Resources
 from lib.ui.text import md, number
 
@@ -26,6 +26,7 @@ def show(resources: Resources) -> None:
         st.page_link(nav.page("connection"))
         st.divider()
         loading.show_status(resources.loads)
+        news.show(resources.loads)
 
 
 def show_connection(resources: Resources) -> None:

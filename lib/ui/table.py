@@ -21,9 +21,10 @@ from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.customers.sorting import page_count, page_slice, sort_positions
 from lib.ui import dialogs, picks
+from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import number
 
-TABLE_HEIGHT = 520
+TABLE_HEIGHT = grid_height(15, 15)
 _PAGE_SIZES = (50, 100, 250)
 #: Grids whose ids are remembered, so that a click that was under way while the table changed still finds its customers.
 _REMEMBERED = 8
@@ -134,7 +135,7 @@ def _grid(frame: CustomerFrame, on_page: Positions, sort: Sort) -> None:
         key=key,
         hide_index=True,
         height=TABLE_HEIGHT,
-        row_height=32,
+        row_height=ROW_HEIGHT,
         placeholder="",
         on_select=partial(_take_selection, key),
         selection_mode=["multi-row", "single-column"],
@@ -247,4 +248,6 @@ def _pager(key: str, page: int, total: int, size: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="pager"):
         first = (page - 1) * size + 1 if total else 0
         st.caption(f"Rows {number(first)} to {number(min(page * size, total))} of {number(total)}", width="content")
-        st.pagination(page_count(total, size), key=key, width="content")
+        pages = page_count(total, size)
+        # As wide as its buttons: by itself it leaves out pages that there is room for.
+        st.pagination(pages, key=key, width=max(240, 38 * (min(pages, 7) + 2)))

@@ -10,6 +10,7 @@ import streamlit as st
 
 from lib.runs.chain import Entry
 from lib.runs.model import Run
+from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
 from lib.ui.text import exact, md, number
 
@@ -26,8 +27,8 @@ def show(resources: Resources, run: Run) -> None:
         st.dataframe(
             entries_table(entries),
             hide_index=True,
-            height=min(len(entries), 10) * 32 + 38,
-            row_height=32,
+            height=grid_height(len(entries), 10),
+            row_height=ROW_HEIGHT,
             column_config={"What": st.column_config.TextColumn(width=420)},
             placeholder="",
             alt="The log's entries of this run, oldest first",

@@ -13,6 +13,7 @@ from lib.customers.idindex import Positions
 from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
 from lib.errors import LoadIncomplete, UploadUnreadable
 from lib.ui import dialogs, nav, picks
+from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import count, md, number
 
 _LISTED = 200
@@ -82,8 +83,8 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
         table,
         key=f"tray-{hash(picked)}",
         hide_index=True,
-        height=460,
-        row_height=32,
+        height=grid_height(len(picked), 13),
+        row_height=ROW_HEIGHT,
         on_select="rerun",
         selection_mode="multi-row",
         column_config={"Id": st.column_config.TextColumn(width="medium")},
