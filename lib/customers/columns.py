@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
-from collections.abc import Sequence
+from collections import defaultdict
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lib.avara.models import Customer
+from lib.avara.batch import CustomerBatch
 
 CREATED_BY: Final = ("user", "api_key", "unknown")
 
@@ -40,36 +41,25 @@ class Columns:
         self._count = 0
         # One entry a pair: the customer's position, and the places of key and value in the dictionaries below.
         self._pair_rows, self._pair_keys, self._pair_values = array("i"), array("i"), array("i")
-        self._keys: dict[str, int] = {}
-        self._values: dict[str, int] = {}
+        # A text that is new gets the next number.
+        self._keys: dict[str, int] = defaultdict(itertools.count().__next__)
+        self._values: dict[str, int] = defaultdict(itertools.count().__next__)
 
     def __len__(self) -> int:
         return self._count
 
-    def append(self, records: Sequence[Customer]) -> None:
+    def append(self, records: CustomerBatch) -> None:
         """Add records behind those that are there. Ids are not compared (FrameBuilder does that)."""
-        fields = [
-            (
-                record.id,
-                record.name,
-                record.is_active,
-                record.user_count,
-                record.created_at,
-                record.updated_at,
-                record.created_by_user_id,
-                None if record.created_by_api_key_id is None else str(record.created_by_api_key_id),
-            )
-            for record in records
-        ]
-        if not fields:
+        if not records:
             return
-        arrays = [pa.array(column, kind.type) for column, kind in zip(zip(*fields, strict=True), _SCHEMA, strict=True)]
+        columns = {name: getattr(records, name) for name in _SCHEMA.names}
+        arrays = [pa.array(column, _SCHEMA.field(name).type) for name, column in columns.items()]
         self._batches.append(pa.record_batch(arrays, schema=_SCHEMA))
-        for position, record in enumerate(records, start=self._count):
-            for key, value in record.metadata.items():
-                self._pair_rows.append(position)
-                self._pair_keys.append(self._keys.setdefault(key, len(self._keys)))
-                self._pair_values.append(self._values.setdefault(value, len(self._values)))
+        metadata = records.metadata
+        rows = np.arange(self._count, self._count + len(records), dtype=np.int32)
+        self._pair_rows.frombytes(rows.repeat([len(pairs) for pairs in metadata]).tobytes())
+        self._pair_keys.extend(map(self._keys.__getitem__, itertools.chain.from_iterable(metadata)))
+        self._pair_values.extend(map(self._values.__getitem__, itertools.chain.from_iterable(map(dict.values, metadata))))
         self._count += len(records)
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
