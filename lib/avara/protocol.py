@@ -66,11 +66,11 @@ def parse_study_page(body: bytes) -> StudyPage:
     return StudyPage(*_record_by_record(Study, "studies", body))
 
 
-def read_customer_page(request: Request, reply: Reply) -> CustomerPage:
-    """Raises ApiError where the reply is no page of customers."""
+def read_customer_page(request: Request, reply: Reply, goes_on: Callable[[str], object] = str) -> CustomerPage:
+    """Raises ApiError where the reply is no page of customers. `goes_on` is as for parse_customer_page."""
     raise_unless_ok(request, reply)
     try:
-        return parse_customer_page(reply.body)
+        return parse_customer_page(reply.body, goes_on)
     except BadAnswer as exc:
         raise bad_answer(request, reply, exc.message) from None
 
