@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
@@ -26,6 +27,9 @@ Sent = Reply | ApiError
 Send = Callable[[Request, Callable[[], bool]], Sent]
 #: Reads a page, and tells the cursor of the next one as soon as it is known; see protocol.parse_customer_page.
 ReadPage = Callable[[Request, Reply, Callable[[str], object]], P]
+#: Seconds that an answer takes before it is worth waiting for in another thread; any network takes longer. Where answers come
+#: at once, from this machine, two threads only take the interpreter from each other, and the load takes longer.
+WORTH_AHEAD = 0.005
 #: Makes attempts with the last argument until one can be read.
 Ask = Callable[[Request, Callable[[Request, Reply], P], Callable[[Request], Sent]], P]
 
@@ -34,7 +38,8 @@ class Pages(Generic[P]):
     """An iterator over the pages of a list.
 
     The first request is made when the first page is asked for. Who asks for a second page will want them all: from then on each
-    page is requested as soon as its cursor is known, one ahead. Raises ApiError; CursorRepeated where a list would never end.
+    page is requested as soon as its cursor is known, before the last one is checked (see WORTH_AHEAD). Raises ApiError;
+    CursorRepeated where a list would never end.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class _Line:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._stopped = threading.Event()
+        self._took = 0.0
         self._ahead: tuple[Request, SimpleQueue[Sent | BaseException]] | None = None
         self._orders: SimpleQueue[tuple[Request, SimpleQueue[Sent | BaseException]] | None] | None = None
 
@@ -109,15 +115,15 @@ class _Line:
         """One attempt: the one that was made ahead, if it was this."""
         ahead, self._ahead = self._ahead, None
         if ahead is None or ahead[0] != request:
-            return self._send(request, self.open)
+            return self._timed(request)
         answer = ahead[1].get()
         if isinstance(answer, Reply | ApiError):
             return answer
         raise answer
 
     def send_ahead(self, request: Request) -> None:
-        """Make the attempt now, for `send` to give; nothing happens where it is under way."""
-        if self._ahead is not None and self._ahead[0] == request:
+        """Make the attempt now, for `send` to give; nothing happens where it is under way, or not worth it."""
+        if self._took < WORTH_AHEAD or (self._ahead is not None and self._ahead[0] == request):
             return
         if self._orders is None:
             self._orders = SimpleQueue()
@@ -129,6 +135,13 @@ class _Line:
         while order := orders.get():
             request, answer = order
             try:
-                answer.put(self._send(request, self.open))
+                answer.put(self._timed(request))
             except BaseException as error:  # noqa: BLE001 - whoever waits for the answer hears of it
                 answer.put(error)
+
+    def _timed(self, request: Request) -> Sent:
+        began = time.monotonic()
+        try:
+            return self._send(request, self.open)
+        finally:
+            self._took = time.monotonic() - began

@@ -35,15 +35,15 @@ class _StudyList(_List):
 def parse_customer_page(body: bytes, goes_on: Callable[[str], object] = str) -> CustomerPage:
     """One page of the list of customers. Ill-typed records become problems; a page that is none raises BadAnswer.
 
-    `goes_on` is told the cursor of the next page, where there is one, as soon as it is known: before the records are read,
+    `goes_on` is told the cursor of the next page, where there is one, as soon as it is known: before the records are checked,
     or never, where the page is an odd one. Only `next_cursor` of the page is final.
     """
-    outline = quick.outline(body)
-    if outline is not None:
-        cursor = _next_cursor(outline)
+    page = quick.decoded(body)
+    if page is not None:
+        cursor = _next_cursor(page)
         if cursor is not None:
             goes_on(cursor)
-        batch = quick.records(body, outline)
+        batch = quick.checked(page)
         if batch is not None:
             return CustomerPage(batch, (), cursor)
     return read_by_the_model(body)
@@ -112,7 +112,7 @@ def read_user_change(request: Request, reply: Reply) -> UserChange:
     raise bad_answer(request, reply, "The API's answer does not say whether it changed the users.")
 
 
-def _next_cursor(page: _List | quick.Outline) -> str | None:
+def _next_cursor(page: _List | quick.QuickPage) -> str | None:
     """`hasMore: false` ends a list even where a cursor is given, and an absent, null or empty cursor ends it too."""
     return page.cursor if page.has_more and page.cursor else None
 

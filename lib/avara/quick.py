@@ -25,14 +25,6 @@ _Key = Annotated[str, Meta(max_length=LONGEST_KEY)]
 _Value = Annotated[str, Meta(max_length=LONGEST_VALUE)]
 
 
-class Outline(msgspec.Struct, gc=False, rename="camel"):
-    """A page whose records were not looked at yet."""
-
-    express_customers: msgspec.Raw
-    has_more: bool
-    cursor: str | None = None
-
-
 class _Row(msgspec.Struct, gc=False, rename="camel"):
     """The types and sizes of a record; what is text by a pattern (ids, times, UUIDs) is checked by columns."""
 
@@ -47,8 +39,15 @@ class _Row(msgspec.Struct, gc=False, rename="camel"):
     metadata: Annotated[dict[_Key, _Value], Meta(max_length=MOST_PAIRS)] | None = None
 
 
-_OUTLINE: Final = msgspec.json.Decoder(Outline)
-_ROWS: Final = msgspec.json.Decoder(list[_Row])
+class QuickPage(msgspec.Struct, gc=False, rename="camel"):
+    """A page of which nothing but types and sizes was checked."""
+
+    express_customers: list[_Row]
+    has_more: bool
+    cursor: str | None = None
+
+
+_PAGE: Final = msgspec.json.Decoder(QuickPage)
 #: pydantic reads no number of more than 4300 digits, wherever it stands. So many in a row hold such a block of nothing else.
 _DIGITS_EVERY, _DIGITS = 4096, 128
 _ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -67,41 +66,36 @@ _UUIDS: Final = _each(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 _TIMES: Final = _each(r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 
 
-def outline(body: bytes) -> Outline | None:
-    """Where the list goes on, before the records are read. None where the body is no page, or an odd one."""
+def decoded(body: bytes) -> QuickPage | None:
+    """Where the list goes on, and the records as they came. None where the body is no page, or an odd one."""
     with suppress(*_ERRORS):
-        return _OUTLINE.decode(body)
-    return None
-
-
-def records(body: bytes, page: Outline) -> CustomerBatch | None:
-    """All records of the page, if every one is sound and written the usual way; else None. `body` is what `page` is of."""
-    with suppress(*_ERRORS):
+        page = _PAGE.decode(body)
         # msgspec passes over what it has no field for: it would not notice there what no model ever sees, either.
         if not body.isascii():
             body.decode()
-        if any(body[at : at + _DIGITS].isdigit() for at in range(0, len(body) - _DIGITS, _DIGITS_EVERY)):
-            return None
-        return _batch(_ROWS.decode(page.express_customers))
+        if not any(body[at : at + _DIGITS].isdigit() for at in range(0, len(body) - _DIGITS, _DIGITS_EVERY)):
+            return page
     return None
 
 
-def _batch(rows: list[_Row]) -> CustomerBatch | None:
+def checked(page: QuickPage) -> CustomerBatch | None:
+    """All records of the page, if every one is sound and written the usual way; else None."""
+    rows = page.express_customers
     ids = [row.express_customer_id for row in rows]
     users = [row.created_by_user_id for row in rows]
     keys = [row.created_by_api_key_id for row in rows]
     if not (_all(_CUSTOMER_IDS, ids) and _all(_USER_IDS, _given(users)) and _all(_UUIDS, _given(keys))):
         return None
-    created, updated = _moments([row.created_at for row in rows]), _moments([row.updated_at for row in rows])
-    if created is None or updated is None:
+    times = _moments([row.created_at for row in rows] + [row.updated_at for row in rows])
+    if times is None:
         return None
     return CustomerBatch(
         id=ids,
         name=[row.express_customer_name for row in rows],
         is_active=[row.is_active for row in rows],
         user_count=[row.user_count for row in rows],
-        created_at=created,
-        updated_at=updated,
+        created_at=times[: len(rows)],
+        updated_at=times[len(rows) :],
         created_by_api_key_id=keys,
         created_by_user_id=users,
         metadata=[row.metadata or {} for row in rows],
