@@ -163,7 +163,9 @@ VALUES: dict[str, list[tuple[str, bool]]] = {
         *left(*quoted(UUID_TEXT.upper(), UUID_TEXT.replace("-", ""), f"{{{UUID_TEXT}}}", f"urn:uuid:{UUID_TEXT}")),
         *left(*quoted("", "x", UUID_TEXT[1:], UUID_TEXT + "0", UUID_TEXT + "\\n", " " + UUID_TEXT, "cus_" + HEX)),
         *left(*quoted(f"{UUID_TEXT},{UUID_TEXT}", UUID_TEXT + ",", "g" + UUID_TEXT[1:], "\\ud800", "１" + UUID_TEXT[1:])),
-        (f'"{UUID_TEXT[:8]}{UUID_TEXT[9:]}"', LEFT),
+        *left(
+            *quoted(*(UUID_TEXT[:at] + "A" + UUID_TEXT[at + 1 :] for at in (0, 9, 14, 19, 24)), UUID_TEXT[:8] + UUID_TEXT[9:])
+        ),
         *((text, LEFT) for text in NOT_TEXT),
     ],
     "metadata": [
@@ -210,6 +212,7 @@ ANYTHING = [
     *("9" * 4300, "9" * 4301, "-" + "1" * 4301, "9" * 4301 + ".5", "0." + "9" * 5000, "9" * 4301 + "e1", "0" * 5000),
     *("1e" + "9" * 5000,),
     *('{"a":1,}', "[1 2]", "{1:2}", "[1}", "'x'", "/* x */ 1", "", '"', "undefined", "[" * 500 + "]" * 500, '{"\ud800":1}'),
+    "[" * 100_000 + "]" * 100_000,
 ]
 
 
