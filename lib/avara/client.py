@@ -10,11 +10,11 @@ from __future__ import annotations
 import copy
 import random as random_numbers
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Self, TypeVar
 
 import httpx
 
@@ -22,11 +22,12 @@ from lib.avara import protocol, requests
 from lib.avara.connection import Connection, is_loopback
 from lib.avara.limiter import Limiter, RetryBudget, sign_of
 from lib.avara.models import Customer, CustomerPage, StudyPage, UserChange
+from lib.avara.paging import Pages, ReadPage
 from lib.avara.reply import Reply, no_answer, too_large, unreachable
 from lib.avara.requests import LARGEST_PAGE, UNSET, Request, Severity, Unset
 from lib.avara.retry import GiveUp, RetryPolicy, decide
 from lib.avara.text import one_line
-from lib.errors import ApiError, ConfigError, CursorRepeated
+from lib.errors import ApiError, ConfigError
 
 USER_AGENT = "express-ops/0.1.0"
 #: A page of 100 customers with 50 full pairs of metadata each is 6 MB; nothing the API promises comes near this.
@@ -35,14 +36,7 @@ LARGEST_ANSWER = 32 * 1024 * 1024
 _KEEP_IDLE = 4.0
 
 T = TypeVar("T")
-
-
-class _Page(Protocol):
-    @property
-    def next_cursor(self) -> str | None: ...
-
-
-P = TypeVar("P", bound=_Page)
+P = TypeVar("P", CustomerPage, StudyPage)
 
 
 @dataclass(frozen=True)
@@ -106,8 +100,11 @@ class AvaraClient:
             trust_env=not is_loopback(base_url.host),
         )
 
-    def iter_pages(self, cursor: str | None = None, *, limit: int = LARGEST_PAGE) -> Iterator[CustomerPage]:
-        """All customers from `cursor` on, one request a page, when it is asked for. CursorRepeated where it would never end."""
+    def iter_pages(self, cursor: str | None = None, *, limit: int = LARGEST_PAGE) -> Pages[CustomerPage]:
+        """All customers from `cursor` on, one request a page. CursorRepeated where it would never end.
+
+        The first page is requested when it is asked for; once a second is, each one as soon as its cursor is known.
+        """
         return self._pages(lambda at: requests.list_customers(at, limit), protocol.read_customer_page, cursor)
 
     def get_customer(self, customer_id: str) -> Customer:
@@ -149,7 +146,7 @@ class AvaraClient:
         status: str | None = None,
         cursor: str | None = None,
         limit: int = LARGEST_PAGE,
-    ) -> Iterator[StudyPage]:
+    ) -> Pages[StudyPage]:
         """Viewer studies, as iter_pages does; `status` is `incomplete` or `complete`. Their order is not documented."""
 
         def build(at: str | None) -> Request:
@@ -157,7 +154,7 @@ class AvaraClient:
                 at, limit, customer_id=customer_id, is_cancelled=is_cancelled, severity=severity, status=status
             )
 
-        return self._pages(build, protocol.read_study_page, cursor)
+        return self._pages(build, lambda request, reply, _: protocol.read_study_page(request, reply), cursor)
 
     def iter_autoscribe_studies(
         self,
@@ -168,7 +165,7 @@ class AvaraClient:
         status: str | Sequence[str] | None = None,
         cursor: str | None = None,
         limit: int = LARGEST_PAGE,
-    ) -> Iterator[StudyPage]:
+    ) -> Pages[StudyPage]:
         """AutoScribe studies, ids and times only; `status` is one or several of the report states."""
 
         def build(at: str | None) -> Request:
@@ -176,7 +173,7 @@ class AvaraClient:
                 at, limit, customer_id=customer_id, is_cancelled=is_cancelled, severity=severity, status=status
             )
 
-        return self._pages(build, protocol.read_study_page, cursor)
+        return self._pages(build, lambda request, reply, _: protocol.read_study_page(request, reply), cursor)
 
     def spending(self, budget: RetryBudget) -> Self:
         """This client, with connections and limiter shared, taking each repeat of a request from `budget`."""
@@ -194,24 +191,8 @@ class AvaraClient:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
-    def _pages(
-        self, build: Callable[[str | None], Request], read: Callable[[Request, Reply], P], cursor: str | None
-    ) -> Iterator[P]:
-        first = build(cursor)  # built before the first page is asked for: a bad argument shows where it was given
-
-        def pages() -> Iterator[P]:
-            request, seen = first, {cursor}
-            while True:
-                page = self._read(request, read)
-                yield page
-                if page.next_cursor is None:
-                    return
-                if page.next_cursor in seen:
-                    raise CursorRepeated(method=request.method, path=request.path)
-                seen.add(page.next_cursor)
-                request = build(page.next_cursor)
-
-        return pages()
+    def _pages(self, build: Callable[[str | None], Request], read: ReadPage[P], cursor: str | None) -> Pages[P]:
+        return Pages(self._send_in_turn, lambda request, read, send: self._ask(request, read, send)[0], build, read, cursor)
 
     def _read(self, request: Request, read: Callable[[Request, Reply], T]) -> T:
         value, _ = self._ask(request, read)
@@ -221,13 +202,18 @@ class AvaraClient:
         customer, outcome = self._ask(request, protocol.read_customer)
         return Answer(customer, outcome.reply.status, outcome.reply.request_id, outcome.attempts, outcome.seconds)
 
-    def _ask(self, request: Request, read: Callable[[Request, Reply], T]) -> tuple[T, _Outcome]:
-        """Sends until there is a usable answer or `decide` gives up; then the last error is raised."""
+    def _ask(
+        self,
+        request: Request,
+        read: Callable[[Request, Reply], T],
+        send: Callable[[Request], Reply | ApiError] | None = None,
+    ) -> tuple[T, _Outcome]:
+        """Sends until there is a usable answer or `decide` gives up; then the last error is raised. `send` is an attempt."""
         started = time.monotonic()
         attempt = 0
         while True:
             attempt += 1
-            sent = self._send_in_turn(request)
+            sent = (send or self._send_in_turn)(request)
             if isinstance(sent, Reply):
                 try:
                     value = read(request, sent)
@@ -251,14 +237,15 @@ class AvaraClient:
                 raise error
             self._sleep(decision.seconds)
 
-    def _send_in_turn(self, request: Request) -> Reply | ApiError:
-        """One attempt, when the limiter lets it go; the limiter hears what came of it."""
+    def _send_in_turn(self, request: Request, wanted: Callable[[], bool] = lambda: True) -> Reply | ApiError:
+        """One attempt, when the limiter lets it go, if it is wanted then; the limiter hears what came of it."""
         if self._limiter is None:
-            return self._send(request)
+            return self._send(request) if wanted() else ApiError()
         slot = self._limiter.acquire(f"{request.method} {'one' if request.customer_id else 'many'}")
-        sent: Reply | ApiError = ApiError()  # what stays if something of our own goes wrong
+        sent: Reply | ApiError = ApiError()  # what stays if nothing is sent, or something of our own goes wrong
         try:
-            sent = self._send(request)
+            if wanted():
+                sent = self._send(request)
         finally:
             self._limiter.release(slot, *sign_of(sent))
         return sent

@@ -1,5 +1,7 @@
 """The API's records as typed, frozen values: the one statement of their rules.
 
+quick.py reads ordinary pages of customers without these models; what it takes, and as what, is tested to be what they take.
+
 Source: the API document of the deactivate endpoint, and for nullable dates the vendor's official client, which types
 `createdAt` and `updatedAt` as nullable. Unknown fields are ignored (they may appear at any time); a known field of another
 type is an error, never converted.
@@ -11,6 +13,7 @@ must not stand in for a missing `expressCustomerName`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -20,12 +23,15 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic.alias_generators import to_camel
 
 CUSTOMER_ID_PATTERN = r"^cus_[0-9a-fA-F]{32}$"
+USER_ID_PATTERN = r"^usr_[0-9a-fA-F]{32}$"
+#: Metadata: pairs a customer, characters of a key and of a value.
+MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 50, 100, 1000
 
 CustomerId = Annotated[str, StringConstraints(pattern=CUSTOMER_ID_PATTERN)]
-UserId = Annotated[str, StringConstraints(pattern=r"^usr_[0-9a-fA-F]{32}$")]
+UserId = Annotated[str, StringConstraints(pattern=USER_ID_PATTERN)]
 StudyId = Annotated[str, StringConstraints(pattern=r"^stu_[0-9a-fA-F]{32}$")]
-MetadataKey = Annotated[str, StringConstraints(max_length=100)]
-MetadataValue = Annotated[str, StringConstraints(max_length=1000)]
+MetadataKey = Annotated[str, StringConstraints(max_length=LONGEST_KEY)]
+MetadataValue = Annotated[str, StringConstraints(max_length=LONGEST_VALUE)]
 #: Beyond this a JSON number is not exact in most languages (RFC 8259, section 6), and no 64-bit column could hold much more.
 LARGEST_COUNT = 2**53 - 1
 
@@ -76,7 +82,9 @@ class Customer(_Record):
     created_by_api_key_id: UUID | None = None
     created_by_user_id: UserId | None = None
     metadata: Annotated[
-        dict[MetadataKey, MetadataValue], Field(max_length=50), BeforeValidator(lambda value: {} if value is None else value)
+        dict[MetadataKey, MetadataValue],
+        Field(max_length=MOST_PAIRS),
+        BeforeValidator(lambda value: {} if value is None else value),
     ] = Field(default_factory=dict)
 
 
@@ -133,9 +141,12 @@ class RecordProblem:
 
 @dataclass(frozen=True)
 class CustomerPage:
-    """One page of the list: the sound records in the API's order, the problems, and the cursor of the next page, if any."""
+    """One page of the list: the sound records in the API's order, the problems, and the cursor of the next page, if any.
 
-    customers: tuple[Customer, ...]
+    `customers` is a tuple, or a CustomerBatch (batch.py), which can be taken apart by columns.
+    """
+
+    customers: Sequence[Customer]
     problems: tuple[RecordProblem, ...]
     next_cursor: str | None
 

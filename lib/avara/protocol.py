@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lib.avara import quick
 from lib.avara.models import Customer, CustomerPage, RecordProblem, Study, StudyPage, UserChange
 from lib.avara.problems import R, read_record
 from lib.avara.reply import Reply, bad_answer, raise_unless_ok
@@ -30,8 +32,25 @@ class _StudyList(_List):
     records: tuple[Study, ...] = Field(alias="studies")
 
 
-def parse_customer_page(body: bytes) -> CustomerPage:
-    """One page of the list of customers. Ill-typed records become problems; a page that is none raises BadAnswer."""
+def parse_customer_page(body: bytes, goes_on: Callable[[str], object] = str) -> CustomerPage:
+    """One page of the list of customers. Ill-typed records become problems; a page that is none raises BadAnswer.
+
+    `goes_on` is told the cursor of the next page, where there is one, as soon as it is known: before the records are checked,
+    or never, where the page is an odd one. Only `next_cursor` of the page is final.
+    """
+    page = quick.decoded(body)
+    if page is not None:
+        cursor = _next_cursor(page)
+        if cursor is not None:
+            goes_on(cursor)
+        batch = quick.checked(page)
+        if batch is not None:
+            return CustomerPage(batch, (), cursor)
+    return read_by_the_model(body)
+
+
+def read_by_the_model(body: bytes) -> CustomerPage:
+    """As parse_customer_page, by pydantic alone: what decides about every page that is not ordinary."""
     with suppress(ValidationError):
         page = _CustomerList.model_validate_json(body, by_alias=True, by_name=False)
         return CustomerPage(page.records, (), _next_cursor(page))
@@ -47,11 +66,11 @@ def parse_study_page(body: bytes) -> StudyPage:
     return StudyPage(*_record_by_record(Study, "studies", body))
 
 
-def read_customer_page(request: Request, reply: Reply) -> CustomerPage:
-    """Raises ApiError where the reply is no page of customers."""
+def read_customer_page(request: Request, reply: Reply, goes_on: Callable[[str], object] = str) -> CustomerPage:
+    """Raises ApiError where the reply is no page of customers. `goes_on` is as for parse_customer_page."""
     raise_unless_ok(request, reply)
     try:
-        return parse_customer_page(reply.body)
+        return parse_customer_page(reply.body, goes_on)
     except BadAnswer as exc:
         raise bad_answer(request, reply, exc.message) from None
 
@@ -93,7 +112,7 @@ def read_user_change(request: Request, reply: Reply) -> UserChange:
     raise bad_answer(request, reply, "The API's answer does not say whether it changed the users.")
 
 
-def _next_cursor(page: _List) -> str | None:
+def _next_cursor(page: _List | quick.QuickPage) -> str | None:
     """`hasMore: false` ends a list even where a cursor is given, and an absent, null or empty cursor ends it too."""
     return page.cursor if page.has_more and page.cursor else None
 

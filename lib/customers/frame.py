@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lib.avara.batch import CustomerBatch
 from lib.avara.models import Customer
 from lib.customers.columns import Columns
 from lib.customers.idindex import IdIndex, Positions
@@ -156,15 +157,23 @@ class FrameBuilder:
         return len(self._ids)
 
     def add(self, records: Iterable[Customer]) -> None:
-        """Add records. One whose id came before is compared with it when a frame is asked for."""
-        fresh = []
-        for record in records:
-            if record.id in self._ids:
+        """Add records; a CustomerBatch goes into the columns as it is. One whose id came before waits for `frame`."""
+        batch = records if isinstance(records, CustomerBatch) else CustomerBatch.of(records)
+        ids = set(batch.id)
+        if len(ids) < len(batch) or not self._ids.isdisjoint(ids):
+            batch = self._without_known(batch)
+        self._ids |= ids
+        self._columns.append(batch)
+
+    def _without_known(self, batch: CustomerBatch) -> CustomerBatch:
+        """The records whose ids are new; the others are put aside."""
+        fresh: dict[str, Customer] = {}
+        for record in batch:
+            if record.id in self._ids or record.id in fresh:
                 self._again.append(record)
             else:
-                self._ids.add(record.id)
-                fresh.append(record)
-        self._columns.append(fresh)
+                fresh[record.id] = record
+        return CustomerBatch.of(fresh.values())
 
     def frame(self) -> CustomerFrame:
         """The customers so far, one row an id at the place where it came first.

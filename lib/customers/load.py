@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from lib.avara.models import Customer, CustomerPage, RecordProblem
 from lib.customers import sorting
@@ -28,6 +29,13 @@ _log = logging.getLogger(__name__)
 
 #: Reads pages from a cursor on (None: from the start), until one has no next cursor.
 Pages = Callable[[str | None], Iterator[CustomerPage]]
+
+
+@runtime_checkable
+class _Stoppable(Protocol):
+    """Pages that are requested ahead: when nobody wants them any more, they must hear of it."""
+
+    def stop(self) -> None: ...
 
 
 class LoadState(StrEnum):
@@ -72,6 +80,7 @@ class Load:
         self._error: str | None = None
         # Which reading may still add pages: one that was cancelled finds another number here when its answer comes.
         self._reading = 0
+        self._under_way: Iterator[CustomerPage] | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -187,10 +196,21 @@ class Load:
         self._running_since = None
         self._state, self._error, self._finished_at = state, error, self._now()
         self._reading += 1
+        if isinstance(self._under_way, _Stoppable):
+            self._under_way.stop()
+        self._under_way = None
+
+    def _begin(self, reading: int, cursor: str | None) -> Iterator[CustomerPage]:
+        pages = self._pages(cursor)
+        with self._lock:
+            if reading != self._reading:
+                return iter(())
+            self._under_way = pages
+        return pages
 
     def _read(self, reading: int, cursor: str | None) -> None:
         try:
-            for page in self._pages(cursor):
+            for page in self._begin(reading, cursor):
                 if not self._take(reading, page):
                     return
             frame = self._end(reading)
@@ -201,8 +221,8 @@ class Load:
             _log.error("Loading stopped: %s in %s", type(error).__name__, _place(error))
             self._fail(reading, "Something unexpected went wrong inside Express Ops. Try again, then look at its log.")
         else:
-            prepare(frame)
-            if self.complete:
+            if frame is not None:
+                prepare(frame)
                 self._when_complete()
 
     def _take(self, reading: int, page: CustomerPage) -> bool:
@@ -220,14 +240,15 @@ class Load:
             self._frame = None
             return True
 
-    def _end(self, reading: int) -> CustomerFrame:
+    def _end(self, reading: int) -> CustomerFrame | None:
         with self._lock:
+            if reading != self._reading:
+                return None
+            if self._page_count == 0 or self._cursor is not None:
+                raise BadAnswer("The list of customers ended before its last page.")
             frame = self.frame()
-            if reading == self._reading:
-                if self._page_count == 0 or self._cursor is not None:
-                    raise BadAnswer("The list of customers ended before its last page.")
-                self._settle(LoadState.COMPLETE)
-                self._builder = FrameBuilder()
+            self._settle(LoadState.COMPLETE)
+            self._builder = FrameBuilder()
             return frame
 
     def _fail(self, reading: int, error: str, *, start_over: bool = False) -> None:

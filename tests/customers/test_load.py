@@ -183,6 +183,32 @@ def test_a_cancel_keeps_what_came_drops_the_page_under_way_and_can_be_resumed():
     assert pages.asked == [None, "2"]
 
 
+def test_a_cancel_tells_pages_that_are_requested_ahead_and_an_end_too():
+    class Ahead:
+        def __init__(self, pages):
+            self.pages, self.stopped = pages, 0
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return next(self.pages)
+
+        def stop(self):
+            self.stopped += 1
+
+    held, made = Pages(2, held=True), []
+    load = Load(lambda cursor: made.append(Ahead(held(cursor))) or made[-1])
+    load.start()
+    wait_for(lambda: held.asked)
+    load.cancel()
+    assert [ahead.stopped for ahead in made] == [1]
+    held.gate.release(4)
+    load.resume()
+    until(load, LoadState.COMPLETE)
+    assert [ahead.stopped for ahead in made] == [1, 1]
+
+
 def test_cancel_and_resume_change_nothing_about_a_complete_load():
     pages = Pages(1)
     load = finished(pages)
