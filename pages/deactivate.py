@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import nav, review, run_view
+from lib.ui import nav, picks, plan_file, review, run_view
 from lib.ui.resources import get_resources
 
 resources = get_resources()
@@ -10,9 +10,14 @@ run_id = st.query_params.get("run")
 undo_of = st.query_params.get("undo")
 
 if run_id:
+    plan_file.close_started(run_id)
     st.page_link(nav.page("customers"), label="Pick more customers", icon=":material/arrow_back:")
     run_view.show(resources, run_id)
 elif undo_of:
     review.show_undo(resources, undo_of)
+elif plan := plan_file.opened():
+    plan_file.show(resources, plan)
 else:
     review.show_picks(resources)
+    if not picks.get():
+        plan_file.offer()

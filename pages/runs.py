@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import nav, run_list, run_view
+from lib.ui import nav, plan_file, run_list, run_view
 from lib.ui.resources import get_resources
 
 resources = get_resources()
@@ -12,5 +12,7 @@ if run_id:
     st.page_link(nav.page("runs"), label="All runs", icon=":material/arrow_back:")
     run_view.show(resources, run_id)
 else:
-    st.title("Runs", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Runs", anchor=False, width="stretch")
+        plan_file.offer()
     run_list.show(resources)

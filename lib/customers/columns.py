@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from array import array
-from collections import defaultdict
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +26,8 @@ _SCHEMA = pa.schema(
         "created_by_api_key_id": pa.large_string(),
     }
 )
+_WORD = pa.dictionary(pa.int32(), pa.large_string())
+_PAIRS = pa.schema({"row": pa.int32(), "key": _WORD, "value": _WORD})
 _STR: Final = pd.StringDtype("pyarrow", na_value=np.nan)
 _CREATED_BY: Final = pd.CategoricalDtype(list(CREATED_BY))
 #: Customers that wait until they become columns together: page by page Arrow takes twice as long.
@@ -42,11 +42,9 @@ class Columns:
         self._batches: list[pa.RecordBatch] = []
         self._waiting: list[CustomerBatch] = []
         self._count = 0
-        # One entry a pair: the customer's position, and the places of key and value in the dictionaries below.
-        self._pair_rows, self._pair_keys, self._pair_values = array("i"), array("i"), array("i")
-        # A text that is new gets the next number.
-        self._keys: dict[str, int] = defaultdict(itertools.count().__next__)
-        self._values: dict[str, int] = defaultdict(itertools.count().__next__)
+        # One entry a pair: the customer's position, the key, the value. Each batch has its own dictionaries until `tables`.
+        self._pairs = _PAIRS.empty_table()
+        self._pair_batches: list[pa.RecordBatch] = []
 
     def __len__(self) -> int:
         return self._count
@@ -55,11 +53,6 @@ class Columns:
         """Add records behind those that are there. Ids are not compared (FrameBuilder does that)."""
         if not records:
             return
-        metadata = records.metadata
-        rows = np.arange(self._count, self._count + len(records), dtype=np.int32)
-        self._pair_rows.frombytes(rows.repeat([len(pairs) for pairs in metadata]).tobytes())
-        self._pair_keys.extend(map(self._keys.__getitem__, itertools.chain.from_iterable(metadata)))
-        self._pair_values.extend(map(self._values.__getitem__, itertools.chain.from_iterable(map(dict.values, metadata))))
         self._waiting.append(records)
         self._count += len(records)
         if sum(map(len, self._waiting)) >= _TOGETHER:
@@ -70,29 +63,28 @@ class Columns:
         self._convert()
         # Joining the batches once and keeping the result makes repeated calls during a load cheap.
         self._rows = pa.concat_tables([self._rows, pa.Table.from_batches(self._batches, _SCHEMA)]).combine_chunks()
-        self._batches = []
-        return _rows(self._rows), self._metadata()
+        self._pairs = pa.concat_tables([self._pairs, pa.Table.from_batches(self._pair_batches, _PAIRS)])
+        self._pairs = self._pairs.unify_dictionaries().combine_chunks()
+        self._batches, self._pair_batches = [], []
+        return _rows(self._rows), _metadata(self._pairs)
 
     def _convert(self) -> None:
         if not self._waiting:
             return
         arrays = [pa.array(self._column(field.name), field.type) for field in _SCHEMA]
         self._batches.append(pa.record_batch(arrays, schema=_SCHEMA))
+        metadata = list(itertools.chain.from_iterable(batch.metadata for batch in self._waiting))
+        first = self._count - len(metadata)
+        positions = np.arange(first, self._count, dtype=np.int32).repeat([len(pairs) for pairs in metadata])
+        keys = pa.array(list(itertools.chain.from_iterable(metadata)), pa.large_string())
+        values = pa.array(list(itertools.chain.from_iterable(map(dict.values, metadata))), pa.large_string())
+        pairs = [pa.array(positions), keys.dictionary_encode(), values.dictionary_encode()]
+        self._pair_batches.append(pa.record_batch(pairs, schema=_PAIRS))
         self._waiting = []
 
     def _column(self, name: str) -> list[Any] | np.ndarray[Any, Any]:
         parts = [getattr(batch, name) for batch in self._waiting]
         return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else list(itertools.chain.from_iterable(parts))
-
-    def _metadata(self) -> pd.DataFrame:
-        return pd.DataFrame(
-            {
-                "row": np.array(self._pair_rows, dtype=np.int32),
-                "key": _category(np.array(self._pair_keys, dtype=np.int32), list(self._keys)),
-                "value": _category(np.array(self._pair_values, dtype=np.int32), list(self._values)),
-            },
-            copy=False,
-        )
 
 
 def _rows(table: pa.Table) -> pd.DataFrame:
@@ -104,5 +96,13 @@ def _rows(table: pa.Table) -> pd.DataFrame:
     return rows
 
 
-def _category(codes: np.ndarray[tuple[int], np.dtype[np.int32]], categories: list[str]) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, categories=pd.Index(categories, dtype=_STR))
+def _metadata(pairs: pa.Table) -> pd.DataFrame:
+    keys, values = _category(pairs["key"]), _category(pairs["value"])
+    return pd.DataFrame({"row": pairs["row"].to_numpy(), "key": keys, "value": values}, copy=False)
+
+
+def _category(column: pa.ChunkedArray) -> pd.Categorical:
+    """Categories in the order in which they came first."""
+    words = column.chunk(0) if column.num_chunks else pa.array([], column.type)
+    known = pd.Index(words.dictionary.to_pandas(types_mapper={pa.large_string(): _STR}.get))
+    return pd.Categorical.from_codes(words.indices.to_numpy(), categories=known)

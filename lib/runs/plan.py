@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.avara.models import Customer, UtcDatetime
-from lib.errors import EmptyPlan, PlanError, ReasonMissing
+from lib.errors import EmptyPlan, OtherConnection, PlanError, ReasonMissing
 from lib.runs.model import Action
 
 
@@ -77,6 +77,14 @@ class Plan(_Frozen):
         if said != plan.hash:
             raise PlanError("This plan was altered after it was saved: its contents do not match its hash. Make a new plan.")
         return plan
+
+    def check_connection(self, fingerprint: str, label: str) -> None:
+        """Raise OtherConnection unless the plan was made for the connection with this fingerprint."""
+        if self.fingerprint != fingerprint:
+            raise OtherConnection(
+                f"This plan was made for another connection ({self.connection_label}) and never runs against "
+                f"{label} with this key. Make a new plan here."
+            )
 
     @property
     def ids(self) -> tuple[str, ...]:

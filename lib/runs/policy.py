@@ -35,16 +35,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from lib.avara.models import CUSTOMER_ID_PATTERN, Customer
-from lib.errors import CapExceeded, ProtectedCustomer
+from lib.errors import CapExceeded, PlanError, ProtectedCustomer
 from lib.runs.model import Action
 from lib.runs.plan import Plan
+
+#: How old the records of a plan may be that nobody reads again before their calls.
+UNCHECKED_FOR = timedelta(hours=1)
 
 DriftField = Literal["active", "users", "name", "metadata"]
 
@@ -132,6 +135,16 @@ class Policy(_Frozen):
     def snapshot_feeds_plans_for(self) -> timedelta:
         """How old a kept list may be to plan from. Never where records are not read again before their calls."""
         return timedelta(minutes=self.snapshot.max_age_minutes if self.preflight else 0)
+
+
+def check_age(plan: Plan, policy: Policy, now: datetime) -> None:
+    """Raise PlanError for a saved plan with old records where the settings say not to read them again before their calls."""
+    oldest = min(planned.read_at for planned in plan.customers)
+    if not policy.preflight and now - oldest > UNCHECKED_FOR:
+        raise PlanError(
+            f"The records of this plan were read on {oldest:%Y-%m-%d at %H:%M} UTC, and the settings say not to read them "
+            "again (preflight = false). Make a new plan."
+        )
 
 
 def check_caps(plan: Plan, policy: Policy, active_total: int | None) -> None:

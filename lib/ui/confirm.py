@@ -79,11 +79,25 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
     if typed and not right:
         st.caption(":material/error: That is not the same yet.")
     with st.container(horizontal=True, horizontal_alignment="right"):
+        _save(plan)
         if st.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
             dialogs.close()
             st.rerun()
         if st.button(act, key="confirm_go", type="primary", disabled=not right) and right:
             _start(resources, plan)
+
+
+def _save(plan: Plan) -> None:
+    st.download_button(
+        "Save the plan",
+        plan.to_json,
+        file_name=f"plan-{plan.hash[:16]}.json",
+        mime="application/json",
+        icon=":material/save:",
+        on_click="ignore",
+        key="plan_save",
+        help="To confirm it later, here or with python -m lib.runs apply. It names customers: keep it safe.",
+    )
 
 
 def _start(resources: Resources, plan: Plan) -> None:

@@ -88,7 +88,7 @@ def _about_picks(changes: Changes, picked: Sequence[str]) -> str:
 
 def _named(names: Sequence[str]) -> str:
     more = [f"{number(len(names) - _NAMED)} more"] if len(names) > _NAMED else []
-    return ", ".join([*(f"**{md(name, limit=60)}**" for name in names[:_NAMED]), *more])
+    return ", ".join([*(f"“{md(name, limit=60)}”" for name in names[:_NAMED]), *more])
 
 
 @st.dialog("What changed", width="large", icon=":material/difference:", on_dismiss=dialogs.close)

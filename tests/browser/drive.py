@@ -51,7 +51,7 @@ def customers(page: Page, app_url: str, query: str = "") -> Locator:
 
 
 def loaded(page: Page) -> None:
-    expect(page.get_by_test_id("stSidebar").get_by_text(re.compile(r"\bread .*(ago|now)"))).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_text(re.compile(r"customers?,\s+read .*(ago|now)"))).to_be_visible()
     expect(page.get_by_test_id("stSidebar").get_by_role("button", name="Stop")).to_have_count(0)
     idle(page)
 
@@ -167,11 +167,16 @@ def pick_ids(page: Page, ids: Iterable[str]) -> None:
     expect(dialog).to_have_count(0)
 
 
-def picked_ids(page: Page) -> list[str]:
-    """The picks in the order picked, as the list of picks shows them."""
+def show_picks(page: Page) -> Locator:
+    """Opens the list of picks; returns the dialog."""
     idle(page)  # a bar that is just being drawn moves its buttons away from under the click
     bar(page).get_by_role("button", name="Show picks").click()
-    dialog = page.get_by_role("dialog")
+    return page.get_by_role("dialog")
+
+
+def picked_ids(page: Page) -> list[str]:
+    """The picks in the order picked, as the list of picks shows them."""
+    dialog = show_picks(page)
     dialog.get_by_text("Ids to copy").click()
     code = dialog.get_by_test_id("stCode").last
     expect(code).to_contain_text("cus_")

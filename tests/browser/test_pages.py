@@ -54,7 +54,7 @@ def test_the_pages_of_the_main_job(app: App, open_page: OpenPage, scheme: str, w
     expect(page.get_by_role("dialog").get_by_test_id("stCode").first).to_have_text(re.compile("^cus_"))
     photo.take("drawer")
     drive.close(page)
-    drive.bar(page).get_by_role("button", name="Show picks").click()
+    drive.show_picks(page)
     expect(page.get_by_role("dialog").locator("th").first).to_be_attached()
     photo.take("picks")
     drive.close(page)

@@ -156,7 +156,7 @@ def test_the_list_of_picks_shows_what_filters_hide_and_takes_picks_out(app: App,
     ids = drive.picked_ids(page)
     drive.search(page, ids[0])
     drive.expect_shown(page, "1")
-    drive.bar(page).get_by_role("button", name="Show picks").click()
+    drive.show_picks(page)
     dialog = page.get_by_role("dialog")
     listed = dialog.get_by_test_id("stDataFrame").first
     expect(drive.cell(listed, "Shown", 0)).to_have_text("")

@@ -167,7 +167,7 @@ def test_what_changed_since_the_kept_list_is_said_once_and_picks_are_checked(wor
     reloaded(world, session)
     assert "Since the list read 3 hours ago: 2 changed (status 1, name 1, metadata 1)." in session.plain
     assert "Of your 3 picks: 1 inactive now (" in session.plain
-    assert "1 changed (Bold [link](https://example.org))" in session.plain
+    assert "1 changed (“Bold [link](https://example.org)”)" in session.plain
     assert session.picks == ids[:3]
     session.press("news_look")
     table = session.at.dataframe[-1].value
@@ -216,7 +216,7 @@ def test_customers_that_are_gone_are_named_and_left_out_of_the_plan(world: World
     session = world.open(loaded=False).pick([extra.id, still])
     reloaded(world, session)
     assert "1 gone" in session.plain
-    assert f"Of your 2 picks: 1 gone (Gone {name})." in session.plain
+    assert f"Of your 2 picks: 1 gone (“Gone {name}”)." in session.plain
     assert "1 no longer listed" in session.plain
     assert "1 pick no longer in the list, left out" in session.go("deactivate").words
 

@@ -38,6 +38,7 @@ OURS = {
     ("confirm", "plan.action.value.capitalize()"),
     ("confirm", "_CONSEQUENCE[plan.action].format(**words)"),
     ("confirm", "number(len(plan.customers)).replace(',', '')"),
+    ("plan_file", "plan.action.value.capitalize()"),
     ("review", "subject.action.value.capitalize()"),
     ("review", "share"),  # a percentage of the settings
     ("review_notes", "', '.join(found)"),  # of _KINDS

@@ -14,7 +14,7 @@ from lib.runs.cli.records import read_records
 from lib.runs.cli.session import Session
 from lib.runs.model import Action, Run, RunState
 from lib.runs.plan import Plan, make_plan
-from lib.runs.policy import check_caps
+from lib.runs.policy import check_age, check_caps
 from lib.runs.undo import LeftAlone, undo_plan
 
 _SHOWN = 20
@@ -83,13 +83,10 @@ def _taken_up(session: Session, named: str) -> Run:
 
 def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, console: Console) -> Exit:
     """Nothing is written before the account, the count and the way to the API are known to be right."""
-    if plan.fingerprint != session.connection.fingerprint:
-        raise OtherConnection(
-            f"This plan was made for another connection ({plan.connection_label}) and never runs against "
-            f"{session.connection.label} with this key. Make a new plan here."
-        )
+    plan.check_connection(session.connection.fingerprint, session.connection.label)
     _check_new(session, plan)
     planning.tell_plan(plan, session, console)
+    check_age(plan, session.policy, session.now())
     check_caps(plan, session.policy, None)  # what can be said without counting the account's customers
     wanted = len(plan.customers)
     if confirmed is None:

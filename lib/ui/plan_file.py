@@ -1,0 +1,118 @@
+"""A plan that was saved as a file, opened again by anybody on the same connection: reviewed as any other, never changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib.errors import AlreadyStarted, CapExceeded, OtherConnection, PlanError, ProtectedCustomer, RunNotFound
+from lib.runs.plan import Plan
+from lib.runs.policy import check_age, check_caps
+from lib.runs.review import review
+from lib.ui import confirm, dialogs, nav
+from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui.resources import Resources
+from lib.ui.review import review_table
+from lib.ui.review_notes import Subject, show_metrics, show_notes
+from lib.ui.text import ago, count, exact, md
+
+_OPENED, _FILE = "opened_plan", "plan_file"
+_LARGEST_MB = 200
+
+
+def opened() -> Plan | None:
+    """The plan that this session has opened from a file, until it is closed or started."""
+    plan: Plan | None = st.session_state.get(_OPENED)
+    return plan
+
+
+def offer() -> None:
+    """A popover that opens a plan file and leads to its review."""
+    with st.popover("Open a plan file", icon=":material/folder_open:", width="content"):
+        upload = st.file_uploader(
+            "A plan saved here or by the command line (JSON)", type=["json"], key=_FILE, max_upload_size=_LARGEST_MB
+        )
+        if upload is None:
+            return
+        try:
+            st.session_state[_OPENED] = Plan.from_json(upload.getvalue())
+        except PlanError as error:
+            st.error(md(error.message), icon=":material/error:")
+            return
+        nav.go_to("deactivate")
+
+
+def show(resources: Resources, plan: Plan) -> None:
+    """The review of an opened plan: as any other, but nothing in it can be changed."""
+    now = datetime.now(UTC)
+    verb = plan.action.value.capitalize()
+    planned = {customer.record.id: customer for customer in plan.customers}
+    records = [customer.record for customer in plan.customers]
+    reviewed = review(records, plan.action, now, recent_days=resources.policy.recent_days)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(f"{verb} {count(len(records), 'customer')}", anchor=False, width="stretch")
+        st.button("Close the file", icon=":material/close:", on_click=close, key="plan_close")
+    st.markdown(
+        f"Planned {ago(plan.created_at, now)} by {md(plan.operator)} for {md(plan.connection_label)}. Each record is read "
+        "again right before its call; what has changed since is skipped.",
+        help=exact(plan.created_at),
+    )
+    st.caption(" · ".join(part for part in (f"Reason: {md(plan.reason, limit=500)}", md(plan.ticket)) if part))
+    show_metrics(reviewed)
+    show_notes(Subject(plan.action, planned, plan.filter_text), reviewed, missing=())
+    st.dataframe(
+        review_table(reviewed.items, now),
+        hide_index=True,
+        height=grid_height(len(reviewed.items), 9),
+        row_height=ROW_HEIGHT,
+        placeholder="",
+        alt="Customers of the plan, those that need a look first",
+    )
+    if st.button(
+        f"{verb} {count(len(records), 'customer')}…",
+        type="primary",
+        key="to_confirm",
+        icon=":material/arrow_forward:",
+        disabled=not _may_run(resources, plan),
+    ):
+        confirm.ask(plan)
+    found = dialogs.opened()
+    if found is not None and found.name == "confirm":
+        confirm.show(resources)
+
+
+def close() -> None:
+    st.session_state.pop(_OPENED, None)
+
+
+def close_started(run_id: str) -> None:
+    """Close the file whose plan has become this run."""
+    plan = opened()
+    if plan is not None and run_id == f"run_{plan.hash[:16]}":
+        close()
+
+
+def _may_run(resources: Resources, plan: Plan) -> bool:
+    """Whether the plan may be started here and now; if not, says why."""
+    try:
+        plan.check_connection(resources.connection.fingerprint, resources.connection.label)
+        _check_new(resources, plan)
+        check_age(plan, resources.policy, datetime.now(UTC))
+        check_caps(plan, resources.policy, resources.loads.active_total())
+    except AlreadyStarted as error:
+        st.error(md(error.message, limit=400), icon=":material/error:")
+        st.page_link(nav.page("runs"), label="See that run", query_params={"run": error.run_id or ""})
+    except (OtherConnection, PlanError, CapExceeded, ProtectedCustomer) as error:
+        st.error(md(error.message, limit=400), icon=":material/block:")
+    else:
+        return True
+    return False
+
+
+def _check_new(resources: Resources, plan: Plan) -> None:
+    try:
+        run = resources.journal.run(f"run_{plan.hash[:16]}")
+    except RunNotFound:
+        return
+    raise AlreadyStarted(f"This plan was already started as {run.id}, which is {run.state}.", run_id=run.id)

@@ -1,0 +1,105 @@
+"""A plan as a file: saved from the confirmation, opened on a page, reviewed unchanged, run once, on its own connection only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lib.runs.model import Action
+from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.sandbox.server import SandboxServer
+from tests.pages.test_deactivate import confirm, ended, ids_of, record_of, review_of, to_dialog
+from tests.pages.world import Session, World
+
+
+@pytest.fixture
+def sandbox(world: World) -> SandboxServer:
+    return world.sandbox(customers=130)
+
+
+def a_plan(world: World, ids: list[str], **changed: object) -> Plan:
+    connection, now = world.resources.connection, datetime.now(UTC)
+    usual = {
+        "action": Action.DEACTIVATE,
+        "reason": "Contract *ended*",
+        "operator": "Sam",
+        "fingerprint": connection.fingerprint,
+        "connection_label": connection.label,
+        "base_url": connection.base_url,
+        "now": now,
+    }
+    records = world.resources.loads.frame().records(ids)
+    return make_plan([PlannedCustomer(record=record, read_at=now) for record in records], **(usual | changed))
+
+
+def open_file(world: World, content: str, page: str = "deactivate") -> Session:
+    session = world.open(page)
+    session.at.get("file_uploader")[0].set_value(("plan.json", content.encode(), "application/json"))
+    return session.run()
+
+
+@pytest.mark.parametrize("page", ["deactivate", "runs"])
+def test_an_opened_plan_is_reviewed_unchanged_and_run_once(world: World, sandbox: SandboxServer, page: str) -> None:
+    world.open()
+    picked = ids_of(sandbox, active=True, count=3, users=False)
+    content = a_plan(world, picked).to_json()
+    session = open_file(world, content, page)
+    assert session.at.title[0].value == "Deactivate 3 customers"
+    assert "Contract *ended*" in session.plain
+    assert "by Sam" in session.plain
+    assert not session.offers("review_remove")
+    confirm(session.go("deactivate").press("to_confirm"), "3").until(ended)
+    assert not any(record_of(sandbox, customer_id)["isActive"] for customer_id in picked)
+    assert session.at.query_params["run"]
+    assert "Nothing is picked yet" in session.go("deactivate").words  # the file is closed
+    again = open_file(world, content, page)
+    assert "was already started as run_" in again.at.error[0].value.replace("\\", "")
+    assert not again.offers("to_confirm")
+
+
+def test_what_the_dialog_saves_is_the_plan_that_it_confirms(world: World, sandbox: SandboxServer) -> None:
+    session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=2)))
+    saved = Plan.from_json(session.at.session_state["plan_to_confirm"].to_json())
+    assert "Save the plan" in session.words
+    confirm(session, "2").until(ended)
+    assert session.at.query_params["run"] == f"run_{saved.hash[:16]}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "settings", "words"),
+    [
+        ({"fingerprint": "0" * 16, "connection_label": "elsewhere"}, "", "made for another connection"),
+        ({}, "[caps]\nmax_customers = 2\n", "one run may have at most 2"),
+        ({}, '[protected]\nmetadata = { region = "*" }\n', "is protected"),
+        ({"old": True}, "preflight = false\n", "Make a new plan"),
+    ],
+    ids=["another connection", "over a cap", "protected", "old and never read again"],
+)
+def test_a_plan_that_may_not_run_here_says_why(
+    world: World, sandbox: SandboxServer, changed: dict[str, object], settings: str, words: str
+) -> None:
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text(settings)
+    world.open()
+    plan = a_plan(world, ids_of(sandbox, active=True, count=3), **{k: v for k, v in changed.items() if k != "old"})
+    if "old" in changed:
+        then = datetime.now(UTC) - timedelta(hours=2)
+        plan = plan.model_copy(update={"customers": tuple(c.model_copy(update={"read_at": then}) for c in plan.customers)})
+        plan = Plan.model_validate(plan.model_dump())  # with a hash of its own
+    session = open_file(world, plan.to_json())
+    assert words in session.at.error[0].value.replace("\\", "")
+    assert not session.offers("to_confirm")
+    session.press("plan_close")
+    assert "Nothing is picked yet" in session.words
+
+
+@pytest.mark.parametrize("content", ["", "{}", "nonsense", "altered"])
+def test_a_file_that_is_no_plan_is_refused_in_words(world: World, sandbox: SandboxServer, content: str) -> None:
+    world.open()
+    if content == "altered":
+        content = a_plan(world, ids_of(sandbox, active=True, count=1)).to_json().replace("Sam", "Tom")
+    session = open_file(world, content)
+    assert "plan" in session.at.error[0].value
+    assert not session.at.exception
+    assert "Nothing is picked yet" in session.words
