@@ -18,6 +18,8 @@ from lib.runs.journal_tables import HEAD, log_head, metadata
 _VERSION = table("alembic_version", column("version_num"))
 #: Any number that means this journal to PostgreSQL: two app servers that start at once must not both make the tables.
 _SCHEMA_LOCK = 7_263_547_001
+#: Milliseconds for which a transaction may stand still at least: on a busy machine a live process can be slow too.
+_ASLEEP_MS = 2_000
 
 
 def open_engine(where: str | Path, *, patience: float = 10.0) -> Engine:
@@ -118,11 +120,12 @@ def _sqlite(url: URL, patience: float) -> Engine:
 
 def _postgresql(url: URL, patience: float) -> Engine:
     wait = int(patience * 1000)
+    asleep = max(wait, _ASLEEP_MS)
     settings = {
         "application_name": "express-ops",
         "connect_timeout": str(max(int(patience), 2)),
         # The second: an app server that was put to sleep within a transaction must not hold up all the others.
-        "options": f"-c lock_timeout={wait} -c idle_in_transaction_session_timeout={wait} -c timezone=UTC",
+        "options": f"-c lock_timeout={wait} -c idle_in_transaction_session_timeout={asleep} -c timezone=UTC",
         # A database server that went away without a word must not hold up the pages.
         "tcp_user_timeout": str(wait),
     }
