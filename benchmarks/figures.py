@@ -57,7 +57,7 @@ class Figure:
     def row(self) -> tuple[str, str, str, str, str]:
         """As a line of the table: name, value, peer, ratio with its spread, target."""
         value = "" if self.value is None else f"{self.value:,.3g} {self.unit}".strip()
-        ratio = "" if self.ratio is None else f"{self.ratio:.2f} ± {self.spread:.2f}"
+        ratio = "" if self.ratio is None else f"{self.ratio:.3g} ± {self.spread:.2g}"
         target = ""
         if self.at_most is not None:
             target = f"at most {self.at_most:g}"

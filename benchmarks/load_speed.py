@@ -4,7 +4,7 @@
 
 Every measurement is a process of its own that has read one page before, against one server process whose pages are ready-made.
 The kinds take turns, so that what else the machine does strikes all of them; `ratio` is ours by the peer in the same round,
-its median over the rounds, and `spread` the least and the most of it.
+its median over the rounds.
 
 bare        httpx, one connection, page after page, the bodies not looked at
 official    the vendor's client, all customers into a DataFrame
@@ -23,7 +23,6 @@ import argparse
 import ctypes
 import gc
 import json
-import os
 import signal
 import socket
 import statistics
@@ -33,9 +32,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+from benchmarks.figures import Figure
+from benchmarks.figures import told as tell
 
 KEY = "sandbox-key"
 PAGE = 100
@@ -241,33 +242,6 @@ def seen(kind: str, base_url: str, customers: int) -> dict[str, float]:
     return told
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table. `ratio` is value by peer; `target` says what the ratio, or else the value, must keep."""
-
-    name: str
-    value: float
-    peer: float | None
-    ratio: float | None
-    spread: tuple[float, float]
-    target: str
-    unit: str
-
-
-def beside_peer(name: str, ours: list[float], peers: list[float], target: str, unit: str) -> Figure:
-    ratios = [mine / peer for mine, peer in zip(ours, peers, strict=True)]
-    value, peer, ratio = (_short(statistics.median(values)) for values in (ours, peers, ratios))
-    return Figure(name, value, peer, ratio, (_short(min(ratios)), _short(max(ratios))), target, unit)
-
-
-def alone(name: str, values: list[float], target: str, unit: str) -> Figure:
-    return Figure(name, _short(statistics.median(values)), None, None, (_short(min(values)), _short(max(values))), target, unit)
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
-
-
 def rounds_of(kinds: tuple[str, ...], base_url: str, customers: int, rounds: int) -> dict[str, list[dict[str, float]]]:
     told: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
     for number in range(rounds):
@@ -280,21 +254,57 @@ def column(told: list[dict[str, float]], name: str, per: float = 1.0) -> list[fl
     return [one[name] / per for one in told]
 
 
+def ratios(ours: list[float], peers: list[float]) -> list[float]:
+    return [mine / theirs for mine, theirs in zip(ours, peers, strict=True)]
+
+
 def whole_load(customers: int, rounds: int) -> list[Figure]:
     with server(customers) as base_url:
         told = rounds_of(("bare", "ours", "official"), base_url, customers, rounds)
         beside = [seen("beside", base_url, customers) for _ in range(rounds)]
     ours, bare, official = told["ours"], told["bare"], told["official"]
-    mb = 2.0**20
-    faster = beside_peer("times_faster", column(official, "seconds"), column(ours, "seconds"), ">= 5", "s (official / ours)")
+    seconds, mb = column(ours, "seconds"), 2.0**20
+    peak, process = column(ours, "peak", mb), column(ours, "process", mb)
+    kept, pause = column(ours, "kept", customers), column(beside, "pause", 1e-3)
     return [
-        beside_peer("load_beside_bare", column(ours, "seconds"), column(bare, "seconds"), "<= 2.0", "s"),
-        faster,
-        beside_peer("peak_memory", column(ours, "peak", mb), column(official, "peak", mb), "<= 0.6", "MB above before"),
-        beside_peer("peak_of_process", column(ours, "process", mb), column(official, "process", mb), "", "MB"),
-        alone("kept", column(ours, "kept", customers), "<= 250", "bytes a customer"),
-        alone("kept_resident", column(ours, "resident", customers), "", "bytes a customer"),
-        alone("pause", column(beside, "pause", 1e-3), "", "ms"),
+        Figure.of(
+            f"load {customers:,} customers, every rule checked",
+            ratios(seconds, column(bare, "seconds")),
+            peer="bare reading (httpx, bodies not looked at)",
+            at_most=2.0,
+            value=statistics.median(seconds),
+            unit="s",
+        ),
+        Figure.of(
+            "how many times quicker that is",
+            ratios(column(official, "seconds"), seconds),
+            peer="official client into a DataFrame",
+            at_least=5.0,
+        ),
+        Figure.of(
+            "peak memory of the load",
+            ratios(peak, column(official, "peak", mb)),
+            peer="official client into a DataFrame",
+            at_most=0.6,
+            value=statistics.median(peak),
+            unit="MB",
+        ),
+        Figure.of(
+            "peak memory of the whole process",
+            ratios(process, column(official, "process", mb)),
+            peer="official client into a DataFrame",
+            value=statistics.median(process),
+            unit="MB",
+        ),
+        Figure.of(
+            "memory kept of a customer",
+            ratios(kept, [250.0] * rounds),
+            peer="250 bytes",
+            at_most=1.0,
+            value=statistics.median(kept),
+            unit="bytes",
+        ),
+        Figure("longest pause of another thread meanwhile", value=statistics.median(pause), unit="ms"),
     ]
 
 
@@ -304,8 +314,17 @@ def flat(sizes: list[int], rounds: int) -> list[Figure]:
         for number in range(rounds):
             for size in sizes if number % 2 == 0 else reversed(sizes):
                 told[size].append(seen("unseen", base_urls[size], size)["seconds"] / size * 1e6)
-    largest = told[sizes[-1]]
-    return [beside_peer(f"cost_at_{size}", told[size], largest, "0.75 to 1.25", "us a customer") for size in sizes[:-1]]
+    return [
+        Figure.of(
+            f"cost of a customer among {size:,}",
+            ratios(told[size], told[sizes[-1]]),
+            peer=f"among {sizes[-1]:,}",
+            at_most=1.25,
+            value=statistics.median(told[size]),
+            unit="µs",
+        )
+        for size in sizes[:-1]
+    ]
 
 
 class ServerOfSizes:
@@ -327,18 +346,22 @@ def with_latency(customers: int, latency_ms: float, rounds: int) -> list[Figure]
         told = rounds_of(("bare", "ours"), base_url, customers, rounds)
     ours, bare = told["ours"], told["bare"]
     return [
-        beside_peer("load_with_latency", column(ours, "seconds"), column(bare, "seconds"), "<= 1.05", "s"),
-        beside_peer("first_rows", column(ours, "first", 1e-3), column(bare, "first", 1e-3), "", "ms"),
+        Figure.of(
+            f"load {customers:,} customers over {latency_ms:g} ms",
+            ratios(column(ours, "seconds"), column(bare, "seconds")),
+            peer="bare reading",
+            at_most=1.05,
+            value=statistics.median(column(ours, "seconds")),
+            unit="s",
+        ),
+        Figure.of(
+            f"first rows over {latency_ms:g} ms",
+            ratios(column(ours, "first"), column(bare, "first")),
+            peer="first answer",
+            value=statistics.median(column(ours, "first", 1e-3)),
+            unit="ms",
+        ),
     ]
-
-
-def table(figures: list[Figure]) -> str:
-    lines = [f"{'':20}{'ours':>10}{'peer':>10}{'ratio':>8}  {'spread':<16}{'target':<14}unit"]
-    for one in figures:
-        peer, ratio = ("" if value is None else f"{value:g}" for value in (one.peer, one.ratio))
-        spread = f"{one.spread[0]:g} to {one.spread[1]:g}"
-        lines.append(f"{one.name:20}{one.value:>10g}{peer:>10}{ratio:>8}  {spread:<16}{one.target:<14}{one.unit}")
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -366,10 +389,7 @@ def main() -> None:
         "latency": lambda: with_latency(args.latency_customers, args.latency_ms, args.rounds),
     }
     figures = [figure for name, measure in parts.items() if args.only in (None, name) for figure in measure()]
-    print(f"{os.cpu_count()} processors, median of {args.rounds} rounds\n{table(figures)}")
-    if args.json:
-        told: list[dict[str, Any]] = [asdict(figure) for figure in figures]
-        args.json.write_text(f"{json.dumps(told, indent=2)}\n")
+    tell(figures, args.json)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,7 @@
 
     python -m benchmarks.snapshot_open [--customers 100000] [--latency-ms 50] [--rounds 5] [--json FILE]
 
-Prints what `--json` writes: a list of {"name", "value", "peer", "ratio", "spread", "target", "unit"}. `value` and `peer` are
-seconds, `ratio` is value by peer, `spread` the least and the most of the rounds. Each measurement is made in a fresh process,
+Each measurement is made in a fresh process,
 imports left out. The table is usable when the first page is sorted, the facets are counted, a search and a lookup by id have
 been answered. The load runs once: it is mostly waiting, a page after a page.
 """
@@ -11,7 +10,6 @@ been answered. The load runs once: it is mostly waiting, a page after a page.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -20,10 +18,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import Figure, told
 from benchmarks.run_throughput import client_of, sandbox
 from lib.avara.models import CustomerPage
 from lib.customers.facets import facet_keys
@@ -82,23 +80,21 @@ def in_fresh_process(*arguments: str) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def measure(customers: int, latency_ms: float, rounds: int) -> list[dict[str, Any]]:
+def measure(customers: int, latency_ms: float, rounds: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         with sandbox(customers, latency_ms) as base_url:
             loaded = in_fresh_process("--load", base_url, folder)
         opened = [in_fresh_process("--open", folder) for _ in range(rounds)]
         megabytes = Shelf(Path(folder), FINGERPRINT).file.stat().st_size / 1e6
-    value = statistics.median(opened)
     return [
-        {
-            "name": f"usable table of {customers:,} customers: kept list ({megabytes:.0f} MB) by load at {latency_ms:g} ms",
-            "value": round(value, 3),
-            "peer": round(loaded, 3),
-            "ratio": round(value / loaded, 4),
-            "spread": [round(min(opened), 3), round(max(opened), 3)],
-            "target": TARGET,
-            "unit": "s",
-        }
+        Figure.of(
+            f"usable table of {customers:,} customers from the kept list ({megabytes:.0f} MB)",
+            [seconds / loaded for seconds in opened],
+            peer=f"loading them over {latency_ms:g} ms ({loaded:.0f} s)",
+            at_most=TARGET,
+            value=statistics.median(opened),
+            unit="s",
+        )
     ]
 
 
@@ -116,10 +112,7 @@ def main() -> None:
     elif args.load:
         print(load_all(args.load[0], Path(args.load[1])))
     else:
-        text = json.dumps(measure(args.customers, args.latency_ms, args.rounds), indent=2)
-        print(text)
-        if args.json:
-            args.json.write_text(f"{text}\n")
+        told(measure(args.customers, args.latency_ms, args.rounds), args.json)
 
 
 if __name__ == "__main__":

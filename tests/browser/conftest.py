@@ -169,6 +169,11 @@ def _free_port() -> int:
         return port
 
 
+#: Switched off by Playwright as well, which a second such option would undo; then a renderer that every new tab keeps ready for
+#: Chromium's own pages, which nobody sees here.
+_WITHOUT = "HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,PaintHolding,OptimizationHints,PreloadTopChromeWebUI"
+
+
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as started:
@@ -179,7 +184,7 @@ def playwright() -> Iterator[Playwright]:
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     path = os.environ.get("EXPRESS_OPS_TEST_CHROMIUM") or shutil.which("chromium")
     assert path, "No Chromium. Install it, or set EXPRESS_OPS_TEST_CHROMIUM to its path."
-    browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+    browser = playwright.chromium.launch(executable_path=path, args=[*CHROMIUM_OPTIONS, f"--disable-features={_WITHOUT}"])
     yield browser
     browser.close()
 
