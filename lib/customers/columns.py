@@ -63,8 +63,7 @@ class Columns:
         self._convert()
         # Joining the batches once and keeping the result makes repeated calls during a load cheap.
         self._rows = pa.concat_tables([self._rows, pa.Table.from_batches(self._batches, _SCHEMA)]).combine_chunks()
-        self._pairs = pa.concat_tables([self._pairs, pa.Table.from_batches(self._pair_batches, _PAIRS)])
-        self._pairs = self._pairs.unify_dictionaries().combine_chunks()
+        self._pairs = pa.concat_tables([self._pairs, pa.Table.from_batches(self._pair_batches, _PAIRS)]).combine_chunks()
         self._batches, self._pair_batches = [], []
         return _rows(self._rows), _metadata(self._pairs)
 

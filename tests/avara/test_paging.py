@@ -66,9 +66,10 @@ class Api:
             raise fault
         if isinstance(fault, ApiError):
             return fault
-        return Reply(200, {}, b"", datetime(2026, 1, 1, tzinfo=UTC))
+        return Reply(200, {}, str(asked(request)).encode(), datetime(2026, 1, 1, tzinfo=UTC))
 
-    def read(self, request: Request, _: Reply, goes_on: Callable[[str], object]) -> CustomerPage:
+    def read(self, request: Request, sent: Reply, goes_on: Callable[[str], object]) -> CustomerPage:
+        assert sent.body == str(asked(request)).encode(), "the answer to another request"
         number = int(asked(request) or 0)
         following = str(number + 1) if number + 1 < self.count else None
         if following:
@@ -82,6 +83,7 @@ class Api:
             sent = send(request)
             if isinstance(sent, Reply):
                 return read(request, sent)
+            assert isinstance(sent, ApiError), "anything else is raised by `send`"
             if not isinstance(sent, NoAnswer):
                 raise sent
 
@@ -89,11 +91,18 @@ class Api:
         return Pages(self.send, self.ask, build, self.read, cursor)
 
 
+def helpers() -> int:
+    """Threads that ask ahead."""
+    return sum(thread.name == "next-page" for thread in threading.enumerate())
+
+
 def test_the_first_page_is_asked_for_alone():
+    wait_for(lambda: helpers() == 0)
     api = Api()
     pages = api.pages()
     assert api.requests == []
     next(pages)
+    assert helpers() == 0
     del pages
     assert api.requests == [None]
     assert api.threads == {threading.current_thread().name}
@@ -162,7 +171,8 @@ def test_a_stop_while_the_reader_is_elsewhere_ends_the_pages():
 def test_a_cursor_that_turns_out_otherwise_is_followed_and_the_answer_to_the_other_is_dropped():
     api = Api(count=4)
 
-    def read(request, _, goes_on):
+    def read(request, sent, goes_on):
+        assert sent.body == str(asked(request)).encode()
         number = int(asked(request) or 0)
         goes_on("99")
         return CustomerPage((), (), str(number + 1) if number < 3 else None)
@@ -173,9 +183,6 @@ def test_a_cursor_that_turns_out_otherwise_is_followed_and_the_answer_to_the_oth
 
 
 def test_the_thread_ends_with_the_pages():
-    def helpers() -> int:
-        return sum(thread.name == "next-page" for thread in threading.enumerate())
-
     wait_for(lambda: helpers() == 0)
     pages = Api(count=9).pages()
     next(pages), next(pages)
@@ -203,3 +210,24 @@ def test_a_circle_of_cursors_is_not_gone_round_ahead_either():
         with connected(server.base_url) as client, pytest.raises(CursorRepeated):
             list(client.iter_pages())
         assert len(server.requests) == 4
+
+
+def test_of_a_circle_no_page_is_asked_for_twice():
+    built: list[str | None] = []
+    following = {None: "a", "a": "b", "b": "c", "c": "b"}
+
+    def building(cursor: str | None) -> Request:
+        built.append(cursor)
+        return build(cursor)
+
+    def read(request, _, goes_on):
+        goes_on(following[asked(request)])
+        return CustomerPage((), (), following[asked(request)])
+
+    api = Api()
+    with pytest.raises(CursorRepeated):
+        list(Pages(api.send, api.ask, building, read, None))
+    assert set(built) == set(following)
+    assert (
+        built.count("b") == 3
+    )  # as soon as it was known, when the page was given, and to be asked for: never once it was seen
