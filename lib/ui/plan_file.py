@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.errors import AlreadyStarted, CapExceeded, OtherConnection, PlanError, ProtectedCustomer, RunNotFound
+from lib.errors import AlreadyStarted, ExpressOpsError, PlanError, RunNotFound
 from lib.runs.plan import Plan
 from lib.runs.policy import check_age, check_caps
 from lib.runs.review import review
@@ -99,11 +99,14 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
         plan.check_connection(resources.connection.fingerprint, resources.connection.label)
         _check_new(resources, plan)
         check_age(plan, resources.policy, datetime.now(UTC))
+        obstacle = resources.loads.plan_obstacle()
+        if obstacle is not None:  # the share of the active customers could not be told
+            raise obstacle
         check_caps(plan, resources.policy, resources.loads.active_total())
     except AlreadyStarted as error:
         st.error(md(error.message, limit=400), icon=":material/error:")
         st.page_link(nav.page("runs"), label="See that run", query_params={"run": error.run_id or ""})
-    except (OtherConnection, PlanError, CapExceeded, ProtectedCustomer) as error:
+    except ExpressOpsError as error:
         st.error(md(error.message, limit=400), icon=":material/block:")
     else:
         return True

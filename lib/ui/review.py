@@ -32,9 +32,7 @@ def show_picks(resources: Resources) -> None:
     if not picked:
         _nothing_picked()
         return
-    obstacle = resources.loads.plan_obstacle()
-    if obstacle is not None:
-        raise obstacle
+    _plannable(resources, "Deactivate")
     read_at = _read_at(resources)
     records = frame.records([customer_id for customer_id in picked if frame.contains(customer_id)])
     planned = {record.id: PlannedCustomer(record=record, read_at=read_at) for record in records}
@@ -45,9 +43,7 @@ def show_picks(resources: Resources) -> None:
 def show_undo(resources: Resources, run_id: str) -> None:
     """The review of taking a run back: the same path, with the opposite action."""
     frame = resources.loads.frame()
-    obstacle = resources.loads.plan_obstacle()
-    if obstacle is not None:
-        raise obstacle
+    _plannable(resources, "Undo")
     run = resources.journal.run(run_id)
     steps = list(resources.journal.every_step(run_id))
     current = {record.id: record for record in frame.records([s.customer_id for s in steps if frame.contains(s.customer_id)])}
@@ -55,6 +51,14 @@ def show_undo(resources: Resources, run_id: str) -> None:
     planned = {customer.record.id: customer for customer in undo.customers}
     subject = _unprotected(resources, Subject(undo.action, planned, f"undo of run {run_id}", undo=undo))
     _show(resources, subject, missing=())
+
+
+def _plannable(resources: Resources, title: str) -> None:
+    """Raises what is in the way of a plan, under a title, so that the page says which one it is."""
+    obstacle = resources.loads.plan_obstacle()
+    if obstacle is not None:
+        st.title(title, anchor=False)
+        raise obstacle
 
 
 def _unprotected(resources: Resources, subject: Subject) -> Subject:

@@ -75,6 +75,7 @@ def test_a_stopped_load_keeps_what_came_feeds_no_plan_and_goes_on_from_there(wor
     assert len(session.picks) == came
     assert not session.offers("review")
     assert session.go("deactivate").at.error[0].value.startswith("The list of customers is not complete")
+    assert session.at.title[0].value == "Deactivate"
     assert not session.offers("to_confirm")
     sandbox.sandbox.latency = 0
     session.go("customers").press("load_resume").until(lambda _: world.resources.loads.complete).run()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lib.avara.models import Customer
 from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.sandbox.server import SandboxServer
@@ -19,6 +21,10 @@ def sandbox(world: World) -> SandboxServer:
 
 
 def a_plan(world: World, ids: list[str], **changed: object) -> Plan:
+    return plan_of(world, world.resources.loads.frame().records(ids), **changed)
+
+
+def plan_of(world: World, records: list[Customer], **changed: object) -> Plan:
     connection, now = world.resources.connection, datetime.now(UTC)
     usual = {
         "action": Action.DEACTIVATE,
@@ -29,12 +35,14 @@ def a_plan(world: World, ids: list[str], **changed: object) -> Plan:
         "base_url": connection.base_url,
         "now": now,
     }
-    records = world.resources.loads.frame().records(ids)
     return make_plan([PlannedCustomer(record=record, read_at=now) for record in records], **(usual | changed))
 
 
 def open_file(world: World, content: str, page: str = "deactivate") -> Session:
-    session = world.open(page)
+    return open_file_on(world.open(page), content)
+
+
+def open_file_on(session: Session, content: str) -> Session:
     session.at.get("file_uploader")[0].set_value(("plan.json", content.encode(), "application/json"))
     return session.run()
 
@@ -92,6 +100,18 @@ def test_a_plan_that_may_not_run_here_says_why(
     assert not session.offers("to_confirm")
     session.press("plan_close")
     assert "Nothing is picked yet" in session.words
+
+
+def test_no_opened_plan_runs_before_the_active_customers_are_counted(world: World) -> None:
+    sandbox = world.sandbox(customers=130, faults=["http-500@list"])
+    picked = ids_of(sandbox, active=True, count=1)
+    records = [Customer.model_validate_json(json.dumps(record_of(sandbox, picked[0])))]
+    session = open_file_on(world.open("deactivate", loaded=False), plan_of(world, records).to_json())
+    assert "customers" in session.at.error[0].value
+    assert not session.offers("to_confirm")
+    sandbox.set_faults([])
+    world.resources.loads.reload()
+    session.until(lambda it: it.offers("to_confirm"))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "nonsense", "altered"])
