@@ -17,8 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from lib import errors
-from lib.avara import client as client_module
-from lib.avara.client import USER_AGENT, AvaraClient
+from lib.avara import http
+from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter, RetryBudget
 from lib.avara.retry import RetryPolicy
@@ -289,13 +289,13 @@ def test_a_connection_is_used_again_and_the_headers_are_ours(connect):
     assert server.requests[0].line == "GET /v1/express?limit=7 HTTP/1.1"
     headers = server.requests[0].headers
     assert headers["authorization"] == f"Bearer {KEY}"
-    assert headers["user-agent"] == USER_AGENT
+    assert headers["user-agent"] == http.USER_AGENT
     assert "cookie" not in headers
 
 
 def test_the_user_agent_tells_the_version_of_the_project():
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    assert f"{project['name']}/{project['version']}" == USER_AGENT
+    assert f"{project['name']}/{project['version']}" == http.USER_AGENT
 
 
 def test_a_base_url_may_have_a_path_and_a_cursor_any_characters(connect):
@@ -411,7 +411,7 @@ def test_the_answer_tells_how_many_attempts_it_took(connect):
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(connect, monkeypatch):
-    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(http, "LARGEST_ANSWER", 1000)
     with (
         wire((b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 2000, CUT)) as server,
         pytest.raises(errors.BadAnswer, match="was not read"),
