@@ -15,16 +15,20 @@ from typing import Self, TypeVar
 from lib.avara import protocol, requests
 from lib.avara.connection import Connection
 from lib.avara.http import Http
-from lib.avara.limiter import Limiter, RetryBudget, sign_of
+from lib.avara.limiter import Limiter, RetryBudget, always, sign_of
 from lib.avara.models import Customer, CustomerPage, StudyPage, UserChange
 from lib.avara.paging import Pages, ReadPage
 from lib.avara.reply import Reply
 from lib.avara.requests import LARGEST_PAGE, UNSET, Request, Severity, Unset
 from lib.avara.retry import GiveUp, RetryPolicy, decide
-from lib.errors import ApiError
+from lib.errors import ApiError, Withdrawn
 
 T = TypeVar("T")
 P = TypeVar("P", CustomerPage, StudyPage)
+
+Wanted = Callable[[], bool]
+#: Seconds: a wait before another attempt is slept through in naps, with a look at whether it is still wanted.
+_NAP = 0.25
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,9 @@ class AvaraClient:
 
     Times are in seconds: `timeout` bounds each wait for bytes and an answer as a whole, `connect_timeout` the dialling.
     Every method raises only ApiError (and BadId or ValueError before anything is sent), the constructor ConfigError.
-    `limiter` is asked before each request is sent; without one, requests go as they come.
+    `limiter` is asked before each request is sent; without one, requests go as they come. Where a method takes `wanted`, it
+    is asked while the request waits for its turn and right before each attempt: once it says no, nothing is sent any more
+    (Withdrawn, or the error of the last attempt).
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class AvaraClient:
         self._random = random
         self._limiter = limiter
         self._budget: RetryBudget | None = None
+        self._most_at_once = max_connections
         self._http = Http(
             connection, timeout=timeout, connect_timeout=connect_timeout, max_connections=max_connections, now=now
         )
@@ -83,17 +90,22 @@ class AvaraClient:
         """
         return self._pages(lambda at: requests.list_customers(at, limit), protocol.read_customer_page, cursor)
 
-    def get_customer(self, customer_id: str) -> Customer:
+    @property
+    def at_once(self) -> int:
+        """How many requests at a time the API seems to put up with now."""
+        return int(self._limiter.pace.limit) if self._limiter is not None else self._most_at_once
+
+    def get_customer(self, customer_id: str, wanted: Wanted = always) -> Customer:
         """The record as it is now. Raises NotFound, or BadAnswer where the answer is about another customer."""
-        return self._read(requests.get_customer(customer_id), protocol.read_same_customer)
+        return self._read(requests.get_customer(customer_id), protocol.read_same_customer, wanted)
 
-    def deactivate(self, customer_id: str) -> Answer:
+    def deactivate(self, customer_id: str, wanted: Wanted = always) -> Answer:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
-        return self._change(requests.deactivate(customer_id))
+        return self._change(requests.deactivate(customer_id), wanted)
 
-    def reactivate(self, customer_id: str) -> Answer:
+    def reactivate(self, customer_id: str, wanted: Wanted = always) -> Answer:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
-        return self._change(requests.reactivate(customer_id))
+        return self._change(requests.reactivate(customer_id), wanted)
 
     def create_customer(self, name: str, metadata: Mapping[str, str] | None = None) -> Customer:
         """The new record. The API allows 50 pairs of metadata, keys of 100 and values of 1,000 characters."""
@@ -170,12 +182,12 @@ class AvaraClient:
     def _pages(self, build: Callable[[str | None], Request], read: ReadPage[P], cursor: str | None) -> Pages[P]:
         return Pages(self._send_in_turn, lambda request, read, send: self._ask(request, read, send)[0], build, read, cursor)
 
-    def _read(self, request: Request, read: Callable[[Request, Reply], T]) -> T:
-        value, _ = self._ask(request, read)
+    def _read(self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted = always) -> T:
+        value, _ = self._ask(request, read, wanted=wanted)
         return value
 
-    def _change(self, request: Request) -> Answer:
-        customer, outcome = self._ask(request, protocol.read_customer)
+    def _change(self, request: Request, wanted: Wanted) -> Answer:
+        customer, outcome = self._ask(request, protocol.read_customer, wanted=wanted)
         return Answer(customer, outcome.reply.status, outcome.reply.request_id, outcome.attempts, outcome.seconds)
 
     def _ask(
@@ -183,13 +195,14 @@ class AvaraClient:
         request: Request,
         read: Callable[[Request, Reply], T],
         send: Callable[[Request], Reply | ApiError] | None = None,
+        wanted: Wanted = always,
     ) -> tuple[T, _Outcome]:
         """Sends until there is a usable answer or `decide` gives up; then the last error is raised. `send` is an attempt."""
         started = time.monotonic()
         attempt = 0
         while True:
             attempt += 1
-            sent = (send or self._send_in_turn)(request)
+            sent = send(request) if send else self._send_in_turn(request, wanted)
             if isinstance(sent, Reply):
                 try:
                     value = read(request, sent)
@@ -211,17 +224,33 @@ class AvaraClient:
             )
             if isinstance(decision, GiveUp) or not (self._budget is None or self._budget.take()):
                 raise error
-            self._sleep(decision.seconds)
+            if not self._slept(decision.seconds, wanted):
+                raise error
 
-    def _send_in_turn(self, request: Request, wanted: Callable[[], bool] = lambda: True) -> Reply | ApiError:
+    def _slept(self, seconds: float, wanted: Wanted) -> bool:
+        """Wait before another attempt; False as soon as it is not wanted any more."""
+        while wanted is not always and seconds > _NAP:
+            self._sleep(_NAP)
+            seconds -= _NAP
+            if not wanted():
+                return False
+        self._sleep(seconds)
+        return wanted()
+
+    def _send_in_turn(self, request: Request, wanted: Wanted = always) -> Reply | ApiError:
         """One attempt, when the limiter lets it go, if it is wanted then; the limiter hears what came of it."""
         if self._limiter is None:
-            return self._http.send(request) if wanted() else ApiError()
-        slot = self._limiter.acquire(f"{request.method} {'one' if request.customer_id else 'many'}")
-        sent: Reply | ApiError = ApiError()  # what stays if nothing is sent, or something of our own goes wrong
+            return self._http.send(request) if wanted() else _withdrawn(request)
+        slot = self._limiter.acquire(f"{request.method} {'one' if request.customer_id else 'many'}", wanted)
+        if slot is None:
+            return _withdrawn(request)
+        sent: Reply | ApiError = ApiError()  # what stays if something of our own goes wrong
         try:
-            if wanted():
-                sent = self._http.send(request)
+            sent = self._http.send(request)
         finally:
             self._limiter.release(slot, *sign_of(sent))
         return sent
+
+
+def _withdrawn(request: Request) -> Withdrawn:
+    return Withdrawn(method=request.method, path=request.path)

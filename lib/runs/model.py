@@ -79,8 +79,9 @@ class Hold(StrEnum):
 
 #: Which step state may follow which. `verified` and `skipped` are final: no customer is called again after them.
 STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
-    # the call is about to be made; or the record, read right before, makes it needless or impossible
-    StepState.PLANNED: frozenset({StepState.IN_FLIGHT, StepState.SKIPPED, StepState.FAILED}),
+    # the call is about to be made; or the record, read right before, makes it needless or impossible; or shows that an
+    # earlier call, which was found not applied, took effect later
+    StepState.PLANNED: frozenset({StepState.IN_FLIGHT, StepState.SKIPPED, StepState.FAILED, StepState.VERIFIED}),
     # back to planned only when the request certainly changed nothing (not sent, or refused for everyone)
     StepState.IN_FLIGHT: frozenset(
         {StepState.VERIFIED, StepState.NOT_APPLIED, StepState.FAILED, StepState.UNKNOWN, StepState.PLANNED}
@@ -176,6 +177,11 @@ class Step:
     started_at: datetime | None = None
     settled_at: datetime | None = None
     seconds: float | None = None
+
+    @property
+    def called_before(self) -> bool:
+        """It was called and then read, and the record did not say what was asked for: that call may take effect later."""
+        return self.attempts > 0 and self.after is not None
 
 
 @dataclass(frozen=True)

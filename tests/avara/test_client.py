@@ -404,6 +404,26 @@ def test_the_decision_of_retry_is_obeyed_on_the_wire(connect, status, headers, a
         assert client.waits == [2.0] * (attempts - 1)
 
 
+def test_a_change_is_not_repeated_once_nobody_wants_it_any_more(connect):
+    wanted = iter([True, True])  # before it is sent, and once while it waits
+    with wire(reply(429, headers={"Retry-After": "30"})) as server:
+        client = connect(server.base_url)
+        with pytest.raises(errors.RateLimited):
+            client.deactivate(EXAMPLE_ID, lambda: next(wanted, False))
+        assert len(server.requests) == 1
+    assert sum(client.waits) < 1.0
+
+
+@pytest.mark.parametrize("limiter", [None, Limiter()])
+def test_a_request_that_nobody_wants_is_not_sent(connect, limiter):
+    with wire(reply(200, EXAMPLE)) as server:
+        client = connect(server.base_url, limiter=limiter)
+        for ask in (client.get_customer, client.deactivate, client.reactivate):
+            with pytest.raises(errors.Withdrawn, match="nothing was sent"):
+                ask(EXAMPLE_ID, lambda: False)
+    assert server.requests == []
+
+
 def test_the_answer_tells_how_many_attempts_it_took(connect):
     with wire(reply(429), reply(429), reply(200, EXAMPLE, {"X-Request-Id": "r3"})) as server:
         answer = connect(server.base_url).deactivate(EXAMPLE_ID)
