@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from lib.runs.model import Hold, Run, RunState, Step, StepState
 
+#: What to say of a run that is `never_started`.
+NEVER_STARTED = "It was recorded but never started: start or cancel it. Until then it holds its customers."
+
 
 @dataclass(frozen=True)
 class Halt:

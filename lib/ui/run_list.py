@@ -12,7 +12,7 @@ from lib.runs.model import Run
 from lib.ui import nav
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
-from lib.ui.run_view import RUN_BADGES
+from lib.ui.run_view import badge, stands
 from lib.ui.text import ago, count, md
 
 _MOST = 200
@@ -20,23 +20,16 @@ _OPEN = "open_run"
 
 
 def show(resources: Resources) -> None:
-    runs = resources.journal.runs(limit=_MOST)
+    runs, now = resources.journal.runs(limit=_MOST), datetime.now(UTC)
     if not runs:
         st.markdown("No run yet. Pick customers, review them and confirm; every run stays here with its receipt.")
         if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
             nav.go_to("customers")
         return
     for run in runs:
-        if run.needs_person:
-            label, icon, _ = RUN_BADGES[run.state]
-            what = f"{run.action.value} {count(run.totals.total, 'customer')}"
-            st.page_link(
-                nav.page("runs"),
-                label=f"{label}: {what}. {md(run.words)} Open it to resume or cancel.",
-                icon=icon,
-                query_params={"run": run.id},
-            )
-    table = runs_table(runs, datetime.now(UTC))
+        if run.needs_person(now):
+            _announce(run, now)
+    table = runs_table(runs, now)
     st.dataframe(
         table,
         key=f"runs-{hash(tuple(run.id for run in runs))}",
@@ -57,12 +50,24 @@ def show(resources: Resources) -> None:
         nav.go_to("runs", run=wanted)
 
 
+def _announce(run: Run, now: datetime) -> None:
+    label, icon, _ = badge(run, now)
+    what = f"{run.action.value} {count(run.totals.total, 'customer')}"
+    next_ = "resume" if run.can_resume else "start"
+    st.page_link(
+        nav.page("runs"),
+        label=f"{label}: {what}. {md(stands(run, now))} Open it to {next_} or cancel.",
+        icon=icon,
+        query_params={"run": run.id},
+    )
+
+
 def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
     """One row a run, newest first: Open, State, Action, counts of each outcome, Started, By, Reason, Ticket, Connection, Id."""
     return pd.DataFrame(
         {
             "Open": ["Open"] * len(runs),
-            "State": [RUN_BADGES[run.state][0] for run in runs],
+            "State": [badge(run, now)[0] for run in runs],
             "Action": [run.action.value.capitalize() for run in runs],
             "Customers": [run.totals.total for run in runs],
             "Verified": [run.totals.verified for run in runs],

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from lib.runs.ending import NEVER_STARTED
 from lib.runs.model import Hold, Run, RunState, Step, StepState
 from lib.ui import nav, receipts, record_view, timeline
 from lib.ui.grids import ROW_HEIGHT, grid_height
@@ -16,7 +17,8 @@ from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, duration, exact, md, number
 
-_POLL_SECONDS = 0.6
+#: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
+_POLL_SECONDS, _WAITING_SECONDS = 0.6, 3.0
 _STEPS_ON_A_PAGE = 100
 _ROWS_SEEN = 8
 
@@ -54,26 +56,32 @@ _METRICS = (
 
 def show(resources: Resources, run_id: str) -> None:
     """The whole view. While the run is live, a fragment reads the journal and redraws; closing the tab changes nothing."""
-    run = resources.journal.run(run_id)
-    _header(resources, run)
-    fragment(_body, resources, run_id, run.state, every=_POLL_SECONDS if run.working else None)
+    run, now = resources.journal.run(run_id), datetime.now(UTC)
+    _header(resources, run, now)
+    every = _POLL_SECONDS if run.working(now) else _WAITING_SECONDS
+    fragment(_body, resources, run_id, _drawn(run, now), every=every if run.live else None)
     timeline.show(resources, run)
 
 
-def _header(resources: Resources, run: Run) -> None:
-    label, icon, colour = _state(run)
+def _drawn(run: Run, now: datetime) -> tuple[object, ...]:
+    """What the header shows of a run that may change while somebody looks."""
+    return run.state, run.hold, run.words, run.never_started(now)
+
+
+def _header(resources: Resources, run: Run, now: datetime) -> None:
+    label, icon, colour = badge(run, now)
     st.title(f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
-        parts = [md(run.connection_label), md(run.ticket), f"by {md(run.operator)}", ago(run.created_at, datetime.now(UTC))]
+        parts = [md(run.connection_label), md(run.ticket), f"by {md(run.operator)}", ago(run.created_at, now)]
         st.markdown(" · ".join(part for part in parts if part), width="stretch", help=exact(run.created_at))
         _actions(resources, run)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
     for words, other in (("This run takes back", run.undo_of), ("This run was taken back by", run.undone_by)):
         if other:
             st.page_link(nav.page("runs"), label=f"{words} {other}", icon=":material/undo:", query_params={"run": other})
-    if run.words:
-        (st.warning if run.needs_person else st.info)(md(run.words, limit=500), icon=":material/info:")
+    if words := stands(run, now):
+        (st.warning if run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
 
 
 def _actions(resources: Resources, run: Run) -> None:
@@ -112,16 +120,23 @@ def _actions(resources: Resources, run: Run) -> None:
         receipts.show(resources, run)
 
 
-def _state(run: Run) -> tuple[str, str, BadgeColour]:
+def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
     """Words, icon and colour of the run's state; a hold after the first steps is no trouble and says so."""
+    if run.never_started(now):
+        return "Never started", ":material/schedule:", "orange"
     if run.state is RunState.PAUSED and run.hold is Hold.CANARY:
         return "First steps done, waiting for you", ":material/pause:", "blue"
     return RUN_BADGES[run.state]
 
 
-def _body(resources: Resources, run_id: str, drawn_state: RunState) -> None:
+def stands(run: Run, now: datetime) -> str:
+    """Why the run stands as it does, in words; empty where there is nothing to say."""
+    return NEVER_STARTED if run.never_started(now) else run.words
+
+
+def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
     run = resources.journal.run(run_id)
-    if run.state is not drawn_state:
+    if _drawn(run, datetime.now(UTC)) != drawn:
         st.rerun()
     _progress(run)
     _metrics(run)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1.element_tree import TextInput
 
+from lib.errors import CapExceeded
 from lib.sandbox.server import SandboxServer
 from tests.pages.world import Session, World, records_of
 
@@ -224,6 +225,24 @@ def test_the_same_plan_confirmed_again_shows_its_run_and_calls_nobody_twice(worl
     assert confirm(again, "2").at.query_params["run"] == first
     assert len(world.resources.journal.runs()) == 1
     assert len(changes(sandbox)) == 2
+
+
+def test_a_run_whose_start_is_refused_is_shown_with_the_refusal_and_can_be_cancelled(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=2)
+    session = to_dialog(review_of(world, picked))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise CapExceeded("Too many by now.", asked=2, allowed=1)
+
+    world.patch.setattr(world.resources.worker, "submit", refuse)
+    confirm(session, "2")
+    assert "Too many by now" in session.at.error[0].value
+    assert session.offers("run_start")
+    session.press("run_cancel")
+    assert "Cancelled" in session.words
+    assert changes(sandbox) == []
 
 
 def test_customers_that_another_live_run_holds_are_refused_in_words(world: World, sandbox: SandboxServer) -> None:

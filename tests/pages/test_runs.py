@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -100,6 +100,24 @@ def test_an_interrupted_run_is_announced_on_every_page_that_lists_runs_and_can_b
     session.press("run_resume").until(lambda it: "Finished" in it.words)
     # The one in flight was read back: nobody had deactivated it, so it is not sent again unasked.
     assert {label: value for label, value in metrics(session).items() if value != "0"} == {"Verified": "3", "Not applied": "1"}
+
+
+def test_a_run_that_was_recorded_and_never_started_waits_for_a_person(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    just_now = journal.record(a_plan(open_world, 0, 1), now)
+    session = open_world.open("runs", run=just_now.id)
+    assert "Waiting to start" in session.words
+    session.run()
+    assert "Runs · 1 running" in session.words
+    left = journal.record(a_plan(open_world, 1, 2), now - timedelta(minutes=2))
+    session.go("runs")
+    assert "Runs · 1 waiting for you" in session.words
+    assert "Never started: deactivate 2 customers" in session.words
+    assert "Open it to start or cancel" in session.words
+    session.go("runs", run=left.id)
+    assert session.at.warning
+    assert "recorded but never started: start or cancel it" in session.plain
+    session.press("run_start").until(lambda it: "Finished" in it.words)
 
 
 def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -> None:

@@ -46,6 +46,7 @@ OURS = {
     ("run_view", "other"),  # a run's id, made here of hexadecimal digits
     ("run_view", "run.action.value.capitalize()"),
     ("run_list", "label"),  # of RUN_BADGES
+    ("run_list", "next_"),  # "resume" or "start"
     ("run_list", "run.action.value"),
     ("tray", "what"),  # of the findings named in the same function
 }

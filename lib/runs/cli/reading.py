@@ -10,6 +10,7 @@ from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import write_new
 from lib.runs.cli.follow import tell_step
 from lib.runs.cli.session import Session
+from lib.runs.ending import NEVER_STARTED
 from lib.runs.export import Format, export
 from lib.runs.model import Run, StepState
 from lib.runs.receipt import step_facts, summary
@@ -22,11 +23,11 @@ _GONE = "its process is gone"
 
 def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     """The newest runs, one a line."""
-    runs, gone = session.journal.runs(options.limit), _without_process(session)
+    runs, gone, now = session.journal.runs(options.limit), _without_process(session), session.now()
     for run in runs:
         console.row("run", **summary(run))
-        who = f"{plain(run.operator, 30)}, {ago(run.created_at, session.now())}"
-        needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person else ""
+        who = f"{plain(run.operator, 30)}, {ago(run.created_at, now)}"
+        needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person(now) else ""
         console.say(
             f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
             f"{plain(run.connection_label, 40)}  {who}{needs}"
@@ -91,12 +92,18 @@ def _form_of(output: Path | None) -> str:
     return ending if ending in set(Format) else Format.CSV
 
 
+def _stands(run: Run, session: Session) -> str:
+    if run.id in _without_process(session):
+        return f"{_GONE}; resume goes on"
+    return NEVER_STARTED if run.never_started(session.now()) else run.words
+
+
 def _tell_run(run: Run, session: Session, console: Console) -> None:
     now = session.now()
     console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
     facts = {
         "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
-        "stands": f"{_GONE}; resume goes on" if run.id in _without_process(session) else run.words,
+        "stands": _stands(run, session),
         "account": f"{run.connection_label} ({run.base_url})",
         "reason": run.reason,
         "ticket": run.ticket,
