@@ -270,7 +270,7 @@ def _check_undo(db: Connection, plan: Plan) -> None:
 
 def _told_of(plan: Plan) -> dict[str, Any]:
     """What the log says of a plan: all but the customers, which its hash binds."""
-    told = plan.model_dump(mode="json", exclude={"customers"})
+    told = plan.model_dump(mode="json", exclude={"customers"} if plan.left_alone else {"customers", "left_alone"})
     return told | {"plan_hash": plan.hash, "customers": len(plan.customers), "users_affected": plan.users_affected}
 
 

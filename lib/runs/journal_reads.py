@@ -80,6 +80,10 @@ class JournalReads:
         """The runs in one of these states, oldest first."""
         return self._runs(select(runs).where(runs.c.state.in_(states)).order_by(runs.c.created_at, runs.c.id))
 
+    def undos(self, run_id: str) -> tuple[Run, ...]:
+        """The runs that were to take this run back, oldest first, whatever came of them."""
+        return self._runs(select(runs).where(runs.c.undo_of == run_id).order_by(runs.c.created_at, runs.c.id))
+
     def expired_runs(self) -> tuple[Run, ...]:
         """The running runs whose lease has run out, by the database's clock: their process is gone, or can't reach it."""
         expired = runs.c.state == RunState.RUNNING, runs.c.lease_until < database_now()

@@ -10,7 +10,7 @@ import streamlit as st
 from lib.errors import AlreadyStarted, ExpressOpsError
 from lib.runs.model import Action
 from lib.runs.plan import Plan
-from lib.ui import dialogs, nav, notices, picks
+from lib.ui import dialogs, draft, nav, notices, picks
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
 
@@ -114,6 +114,7 @@ def _start(resources: Resources, plan: Plan) -> None:
         # Refused, it is told on the run's page, which offers to start or to cancel it: by now it holds its customers.
         notices.attempt(resources.worker.submit, run_id, who=who)
     picks.remove(plan.ids)
+    draft.over(plan.undo_of or "")
     st.session_state.pop(_PLAN, None)
     dialogs.close()
     nav.go_to("deactivate", run=run_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -11,7 +11,7 @@ import streamlit as st
 
 from lib.runs.ending import NEVER_STARTED
 from lib.runs.model import Hold, Run, RunState, Step, StepState
-from lib.ui import nav, receipts, record_view, timeline
+from lib.ui import nav, receipts, record_view, run_undo, timeline
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
@@ -57,7 +57,8 @@ _METRICS = (
 def show(resources: Resources, run_id: str) -> None:
     """The whole view. While the run is live, a fragment reads the journal and redraws; closing the tab changes nothing."""
     run, now = resources.journal.run(run_id), datetime.now(UTC)
-    _header(resources, run, now)
+    undos = resources.journal.undos(run_id)
+    _header(resources, run, undos, now)
     every = _POLL_SECONDS if run.working(now) else _WAITING_SECONDS
     fragment(_body, resources, run_id, _drawn(run, now), every=every if run.live else None)
     timeline.show(resources, run)
@@ -68,23 +69,21 @@ def _drawn(run: Run, now: datetime) -> tuple[object, ...]:
     return run.state, run.hold, run.words, run.never_started(now)
 
 
-def _header(resources: Resources, run: Run, now: datetime) -> None:
+def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime) -> None:
     label, icon, colour = badge(run, now)
     st.title(f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
         parts = [md(run.connection_label), md(run.ticket), f"by {md(run.operator)}", ago(run.created_at, now)]
         st.markdown(" · ".join(part for part in parts if part), width="stretch", help=exact(run.created_at))
-        _actions(resources, run)
+        _actions(resources, run, undos)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
-    for words, other in (("This run takes back", run.undo_of), ("This run was taken back by", run.undone_by)):
-        if other:
-            st.page_link(nav.page("runs"), label=f"{words} {other}", icon=":material/undo:", query_params={"run": other})
+    run_undo.show_links(resources, run, undos)
     if words := stands(run, now):
         (st.warning if run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
 
 
-def _actions(resources: Resources, run: Run) -> None:
+def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
     """Only what is allowed now. Each button records a wish; the worker carries it out."""
     worker, who = resources.worker, {"who": operator()}
     if run.state is RunState.PLANNED:
@@ -114,7 +113,7 @@ def _actions(resources: Resources, run: Run) -> None:
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",
         )
-    if run.can_undo and run.undone_by is None and st.button("Undo…", icon=":material/undo:", key="run_undo"):
+    if run_undo.offered(resources, run, undos) and st.button("Undo…", icon=":material/undo:", key="run_undo"):
         nav.go_to("deactivate", undo=run.id)
     if not run.live:
         receipts.show(resources, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -322,9 +323,53 @@ def test_undo_reactivates_what_the_run_changed_and_leaves_alone_what_somebody_ch
     assert metrics(session)["Verified"] == "2"
     assert [record_of(sandbox, customer_id)["isActive"] for customer_id in picked] == [False, True, True]
     assert f"This run takes back {first}" in session.words
+    assert "1 customer of that run left alone" in session.words
+    undo = world.resources.journal.run(session.at.query_params["run"])
+    told = world.resources.journal.entries(undo.id)[0].payload
+    assert json.loads(told)["left_alone"] == [{"customer_id": picked[0], "why": "Somebody changed it after this run."}]
     session.go("runs", run=first)
-    assert "This run was taken back by" in session.words
+    assert f"This run was taken back by {undo.id}: 2 of 3 customers" in session.words
     assert not session.offers("run_undo")
+
+
+def test_an_undo_that_was_cancelled_with_nothing_done_is_told_so_and_can_be_made_again(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=2)
+    first = confirm(to_dialog(review_of(world, picked)), "2").until(ended).at.query_params["run"]
+    session = to_dialog(world.open("deactivate", undo=first), "Wrong list")
+    sandbox.sandbox.faults.revoked = True
+    confirm(session, "2").until(ended)
+    undo = session.at.query_params["run"]
+    session.go("runs", run=first)
+    assert f"This run is being taken back by {undo}, which is paused: 0 of 2 customers so far" in session.words
+    assert not session.offers("run_undo")
+    world.resources.worker.cancel(undo)
+    session.run()
+    assert f"Nothing of this run was taken back by {undo}, which is cancelled" in session.words
+    sandbox.set_faults([])
+    assert session.offers("run_undo")
+    confirm(to_dialog(session.go("deactivate", undo=first), "Wrong list"), "2").until(ended)
+    assert all(record_of(sandbox, customer_id)["isActive"] for customer_id in picked)
+
+
+def test_an_undo_that_is_over_a_cap_can_be_made_in_parts(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=3)
+    first = confirm(to_dialog(review_of(world, picked)), "3").until(ended).at.query_params["run"]
+    world.restart()
+    (world.home / "settings.toml").write_text("[caps]\nmax_customers = 2\n")
+    session = world.open("deactivate", undo=first)
+    assert not session.offers("to_confirm")
+    shown = session.grid.value["Id"].tolist()
+    session.tick([1]).press("review_remove")
+    assert "1 customer of that run left alone" in session.words
+    assert session.press("review_back").grid.value["Id"].tolist() == shown
+    session.tick([1]).press("review_remove")
+    confirm(to_dialog(session, "Wrong list"), "2").until(ended)
+    assert [record_of(sandbox, customer_id)["isActive"] for customer_id in shown] == [True, False, True]
+    assert "A person left it out of this undo." in session.at.dataframe[0].value["Why"].tolist()
+    session.go("runs", run=first).press("run_undo")
+    assert session.grid.value["Id"].tolist() == [shown[1]]  # what was taken out belonged to the undo before
 
 
 def test_a_run_that_is_not_there_is_told_in_words(world: World, sandbox: SandboxServer) -> None:

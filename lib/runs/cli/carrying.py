@@ -147,6 +147,7 @@ def _undo_plan(
         connection_label=session.connection.label,
         base_url=session.connection.base_url,
         undo_of=run.id,
+        left_alone=found.untouched,
         now=session.now(),
     )
     return plan, found.left_alone

@@ -98,6 +98,10 @@ def _stands(run: Run, session: Session) -> str:
     return NEVER_STARTED if run.never_started(session.now()) else run.words
 
 
+def _taken_back(run: Run, undo: Run) -> str:
+    return f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"
+
+
 def _tell_run(run: Run, session: Session, console: Console) -> None:
     now = session.now()
     console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
@@ -113,7 +117,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
         "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
         "carried by": run.owner if run.live else "",
         "takes back": run.undo_of,
-        "taken back by": run.undone_by,
+        "taken back by": "; ".join(_taken_back(run, undo) for undo in session.journal.undos(run.id)),
         "plan hash": run.plan_hash,
     }
     for name, value in facts.items():
