@@ -48,7 +48,8 @@ def ending(run: Run, requested: str | None, halt: Halt | None, *, stopping: bool
 def canary_words(first: Sequence[Step]) -> str:
     """What the first steps brought, for whoever decides whether the others follow."""
     verified = sum(step.state is StepState.VERIFIED for step in first)
-    return f"The first {len(first)} customers were the canary: {verified} verified. Look at their records."
+    who = "first customer was" if len(first) == 1 else f"first {len(first):,} customers were"
+    return f"The {who} the canary: {verified:,} verified. Look at their records."
 
 
 def all_verified(first: Sequence[Step]) -> bool:

@@ -205,7 +205,7 @@ class Run:
     owner: str | None = None  # the worker that carries it, as host:pid:token
     requested: str | None = None  # "pause" or "cancel", asked for while calls were in flight
     hold: Hold | None = None  # what holds it, while paused
-    canary: int | None = None  # it still holds once this many first steps are done ...
+    canary: int | None = None  # it holds, or will hold, once this many first steps are done ...
     goes_on: bool = False  # ... or goes on by itself if they are all verified: the plan chose so
     words: str = ""  # why it paused, was interrupted or where it stopped
 
@@ -224,6 +224,11 @@ class Run:
     def never_started(self, now: datetime) -> bool:
         """It was recorded, and whoever recorded it did not get to start it."""
         return self.state is RunState.PLANNED and now - self.created_at > STARTED_WITHIN
+
+    @property
+    def on_canary(self) -> bool:
+        """Its first `canary` steps are done, and it holds for a person to look at their records."""
+        return self.state is RunState.PAUSED and self.hold is Hold.CANARY
 
     @property
     def can_pause(self) -> bool:

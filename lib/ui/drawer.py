@@ -10,7 +10,7 @@ import streamlit as st
 from lib.customers.frame import CustomerFrame
 from lib.ui import dialogs, picks, record_view
 from lib.ui.resources import Resources
-from lib.ui.run_view import STEP_WORDS
+from lib.ui.run_steps import STEP_WORDS
 from lib.ui.text import exact
 
 

@@ -195,6 +195,10 @@ def _canary(policy: Policy, size: int) -> bool:
     steps = policy.canary.of(size)
     if steps is None:
         return False
+    st.caption(
+        f"The run begins with those without warnings and with the fewest users, and holds after the first {number(steps)} "
+        "until you have seen their records."
+    )
     return st.toggle(
         f"Go on by itself if the first {number(steps)} are all verified",
         value=policy.canary.goes_on,
@@ -224,7 +228,7 @@ def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple
     connection = resources.connection
     try:
         plan: Plan = make_plan(
-            [subject.planned[item.customer.id] for item in reviewed.items],
+            [subject.planned[item.customer.id] for item in reviewed.safest_first],
             action=subject.action,
             reason=why[0],
             ticket=why[1],

@@ -6,32 +6,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-import pandas as pd
 import streamlit as st
 
 from lib.runs.ending import NEVER_STARTED
-from lib.runs.model import Hold, Run, RunState, Step, StepState
-from lib.ui import nav, receipts, record_view, run_undo, timeline
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.runs.model import Run, RunState, StepState
+from lib.ui import nav, receipts, run_canary, run_steps, run_undo, timeline
 from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, duration, exact, md, number
 
 #: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
 _POLL_SECONDS, _WAITING_SECONDS = 0.6, 3.0
-_STEPS_ON_A_PAGE = 100
-_ROWS_SEEN = 8
 
-#: Words, mark and badge colour of each state; the mark tells states apart without colour.
-STEP_WORDS = {
-    StepState.PLANNED: "· to do",
-    StepState.IN_FLIGHT: "… in flight",
-    StepState.VERIFIED: "✓ verified",
-    StepState.NOT_APPLIED: "! not applied",
-    StepState.SKIPPED: "↷ skipped",
-    StepState.FAILED: "✕ failed",
-    StepState.UNKNOWN: "? unknown",
-}
 BadgeColour = Literal["gray", "blue", "orange", "green"]
 RUN_BADGES: Mapping[RunState, tuple[str, str, BadgeColour]] = {
     RunState.PLANNED: ("Waiting to start", ":material/schedule:", "gray"),
@@ -95,7 +81,7 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
         st.button("Pause", icon=":material/pause:", on_click=attempt, args=(worker.pause, run.id), kwargs=who, key="run_pause")
     if run.can_resume:
         resume = (worker.resume, run.id)
-        word = "Let it go on" if run.hold is Hold.CANARY else "Resume"
+        word = "Let it go on" if run.on_canary else "Resume"
         st.button(
             word, type="primary", icon=":material/play_arrow:", on_click=attempt, args=resume, kwargs=who, key="run_resume"
         )
@@ -123,7 +109,7 @@ def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
     """Words, icon and colour of the run's state; a hold after the first steps is no trouble and says so."""
     if run.never_started(now):
         return "Never started", ":material/schedule:", "orange"
-    if run.state is RunState.PAUSED and run.hold is Hold.CANARY:
+    if run.on_canary:
         return "First steps done, waiting for you", ":material/pause:", "blue"
     return RUN_BADGES[run.state]
 
@@ -137,12 +123,11 @@ def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
     run = resources.journal.run(run_id)
     if _drawn(run, datetime.now(UTC)) != drawn:
         st.rerun()
+    if run.on_canary:
+        run_canary.show(resources, run)
     _progress(run)
     _metrics(run)
-    if run.totals.total == 1:
-        _one(resources, run)
-    else:
-        _many(resources, run)
+    run_steps.show(resources, run)
 
 
 def _progress(run: Run) -> None:
@@ -166,78 +151,3 @@ def _metrics(run: Run) -> None:
         st.metric(
             "To do", number(run.totals.planned + run.totals.in_flight), border=True, help="Not started, or in flight now."
         )
-
-
-def _one(resources: Resources, run: Run) -> None:
-    step = resources.journal.steps(run.id, limit=1)[0]
-    _step(step)
-
-
-def _many(resources: Resources, run: Run) -> None:
-    states = [state for state in StepState if run.totals.count(state)]
-    chosen_state = st.pills(
-        "Steps",
-        states,
-        format_func=lambda state: f"{STEP_WORDS[state]} ({number(run.totals.count(state))})",
-        key=f"states-{run.id}",
-        label_visibility="collapsed",
-    )
-    total = run.totals.count(chosen_state) if chosen_state else run.totals.total
-    pages = max(1, -(-total // _STEPS_ON_A_PAGE))
-    page = min(int(st.session_state.get(f"steps-page-{run.id}") or 1), pages)
-    offset = (page - 1) * _STEPS_ON_A_PAGE
-    steps = list(resources.journal.steps(run.id, state=chosen_state, limit=_STEPS_ON_A_PAGE, offset=offset))
-    ids = tuple(step.customer_id for step in steps)
-    chosen = st.dataframe(
-        steps_table(steps),
-        key=f"steps-{hash(ids)}",
-        hide_index=True,
-        height=grid_height(len(steps), _ROWS_SEEN),
-        row_height=ROW_HEIGHT,
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            "Customer": st.column_config.TextColumn(width=270),
-            "State": st.column_config.TextColumn(width=115),
-            "Before": st.column_config.TextColumn(width=85),
-            "After": st.column_config.TextColumn(width=85),
-            "What happened": st.column_config.TextColumn(width=320),
-            "Took": st.column_config.TextColumn(width=70),
-            "Id": st.column_config.TextColumn(width=300),
-        },
-        placeholder="",
-        alt="Steps of the run, one row a customer",
-    )
-    if pages > 1:
-        st.pagination(pages, key=f"steps-page-{run.id}")
-    rows = [row for row in chosen["selection"]["rows"] if 0 <= row < len(steps)]
-    if rows:
-        _step(steps[rows[0]])
-    else:
-        st.caption("Tick a row to see the customer's record before and after, and its metadata.")
-
-
-def steps_table(steps: list[Step]) -> pd.DataFrame:
-    """One row a step: Customer, State, Before, After, What happened, Took, Id (all text)."""
-    return pd.DataFrame(
-        {
-            "Customer": [step.name for step in steps],
-            "State": [STEP_WORDS[step.state] for step in steps],
-            "Before": [_activity(step.before.is_active) for step in steps],
-            "After": ["" if step.after is None else _activity(step.after.is_active) for step in steps],
-            "What happened": [step.words for step in steps],
-            "Took": ["" if step.seconds is None else f"{step.seconds:.2f} s" for step in steps],
-            "Id": [step.customer_id for step in steps],
-        },
-        dtype="str",
-    )
-
-
-def _step(step: Step) -> None:
-    mark = STEP_WORDS[step.state]
-    st.markdown(f"**{md(mark)}**" + (f": {md(step.words, limit=400)}" if step.words else ""))
-    record_view.show_change(step.before, step.after, datetime.now(UTC))
-
-
-def _activity(is_active: bool) -> str:  # noqa: FBT001  # a field's value, not a switch
-    return "● Active" if is_active else "○ Inactive"

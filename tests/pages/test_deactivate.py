@@ -206,6 +206,17 @@ def test_many_are_deactivated_with_totals_that_add_up_and_a_record_for_each(worl
     assert session.at.dataframe[-2].value["Change"].tolist().count("◀ changed") >= 2
 
 
+def test_a_run_begins_with_the_customers_that_are_the_safest(world: World, sandbox: SandboxServer) -> None:
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text("[canary]\nsteps = 2\nfrom_size = 3\n")
+    with_users, without = ids_of(sandbox, active=True, count=2, users=True), ids_of(sandbox, active=True, count=2, users=False)
+    session = review_of(world, [*with_users, *without])
+    assert "begins with those without warnings" in session.words
+    confirm(to_dialog(session), "4").until(ended)
+    assert {customer_id for _, customer_id in changes(sandbox)} == set(without)
+    assert set(session.at.dataframe[0].value["Id"]) == set(without)
+
+
 def test_a_second_session_shows_the_same_run(world: World, sandbox: SandboxServer) -> None:
     session = confirm(to_dialog(review_of(world, ids_of(sandbox, active=True, count=3))), "3")
     run_id = session.at.query_params["run"]

@@ -140,6 +140,26 @@ def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -
     assert "Runs · 1 running" in session.words
 
 
+def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_done(open_world: World) -> None:
+    (open_world.home / "settings.toml").write_text("[canary]\nsteps = 3\nfrom_size = 5\n[caps]\nmax_users = 100000\n")
+    open_world.restart()
+    open_world.open()
+    worker, journal = open_world.resources.worker, open_world.resources.journal
+    run = journal.record(a_plan(open_world, 0, 10), datetime.now(UTC))
+    worker.submit(run.id)
+    assert worker.join(run.id, 90)
+    session = open_world.open("runs", run=run.id)
+    assert "First steps done, waiting for you" in session.words
+    canary = session.at.dataframe[0].value
+    assert canary["Id"].tolist() == [step.customer_id for step in journal.steps(run.id, limit=3)]
+    assert set(canary["Active"]) == {"yes → no ◀"}
+    assert "*Let it go on* takes up the other 7" in session.words
+    session.tick([2], grid=session.at.dataframe[0])
+    assert canary["Id"][2] in [code.value for code in session.at.code]
+    session.press("run_resume").until(lambda it: "Finished" in it.words)
+    assert "*Let it go on*" not in session.words
+
+
 def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 150), now)

@@ -75,7 +75,7 @@ def steps(*states):
     [
         (steps(StepState.VERIFIED, StepState.VERIFIED), True, "The first 2 customers were the canary: 2 verified."),
         (steps(StepState.VERIFIED, StepState.SKIPPED), False, "The first 2 customers were the canary: 1 verified."),
-        (steps(StepState.NOT_APPLIED), False, "The first 1 customers were the canary: 0 verified."),
+        (steps(StepState.NOT_APPLIED), False, "The first customer was the canary: 0 verified."),
         ([], False, ""),
     ],
 )

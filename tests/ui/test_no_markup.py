@@ -46,6 +46,7 @@ OURS = {
     ("run_list", "label"),  # of RUN_BADGES
     ("run_list", "next_"),  # "resume" or "start"
     ("run_list", "run.action.value"),
+    ("run_canary", "_MARK"),
     ("tray", "what"),  # of the findings named in the same function
 }
 

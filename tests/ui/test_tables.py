@@ -13,8 +13,10 @@ from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
 from lib.runs.review import review
 from lib.ui.overview import by_age, by_year
 from lib.ui.review import review_table
+from lib.ui.run_canary import canary_table
 from lib.ui.run_list import runs_table
-from lib.ui.run_view import RUN_BADGES, STEP_WORDS, steps_table
+from lib.ui.run_steps import STEP_WORDS, steps_table
+from lib.ui.run_view import RUN_BADGES
 from lib.ui.tray import picks_table
 from tests.runs.fakes import NOW, customer, id_of
 
@@ -48,6 +50,16 @@ def test_a_step_says_before_after_and_what_happened() -> None:
         ["Clinic 1", "✓ verified", "● Active", "○ Inactive", "", "0.25 s", id_of(1)],
         ["Clinic 2", "? unknown", "● Active", "", "No answer.", "", id_of(2)],
     ]
+
+
+def test_the_canary_shows_each_field_before_and_now_and_marks_what_changed() -> None:
+    now = customer(1, is_active=False, updated_at=NOW, user_count=3, metadata={"region": "south"})
+    table = canary_table([a_step(1, StepState.VERIFIED, after=now), a_step(2, StepState.UNKNOWN, words="No answer.")])
+    first, second = table.to_dict("records")
+    assert (first["Active"], first["Users"], first["Name"]) == ("yes → no ◀", "0 → 3 ◀", "unchanged")
+    assert first["Metadata"] == "region: north → south ◀"
+    assert first["Updated"].endswith("→ 2026-03-01 12:00:00 UTC ◀")
+    assert (second["State"], second["Active"], second["What happened"]) == ("? unknown", "not read", "No answer.")
 
 
 def test_a_table_without_steps_keeps_its_columns() -> None:

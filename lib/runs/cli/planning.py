@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     ]
     _tell_left_out(left_out, console)
     made = make_plan(
-        customers,
+        in_order(customers, action, session),
         action=action,
         reason=options.reason,
         ticket=options.ticket,
@@ -84,6 +84,14 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     check_caps(made, session.policy, None)
     save(made, options.output, session, console)
     return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
+
+
+def in_order(customers: Sequence[PlannedCustomer], action: Action, session: Session) -> list[PlannedCustomer]:
+    """In the order to carry them out, the safest first."""
+    by_id = {planned.record.id: planned for planned in customers}
+    records = [planned.record for planned in customers]
+    reviewed = review(records, action, session.now(), recent_days=session.policy.recent_days)
+    return [by_id[item.customer.id] for item in reviewed.safest_first]
 
 
 def save(made: Plan, path: Path, session: Session, console: Console) -> None:

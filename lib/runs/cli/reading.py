@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 from lib.runs.cli.console import Console, ago, count, plain, states
@@ -12,7 +13,7 @@ from lib.runs.cli.follow import tell_step
 from lib.runs.cli.session import Session
 from lib.runs.ending import NEVER_STARTED
 from lib.runs.export import Format, export
-from lib.runs.model import Run, StepState
+from lib.runs.model import Run, Step, StepState
 from lib.runs.receipt import step_facts, summary
 
 #: What is left out of `show` unless asked for: steps that went as asked, or did not come up yet.
@@ -42,10 +43,7 @@ def show(session: Session, options: Namespace, console: Console) -> Exit:
     run = session.run(options.run)
     console.row("run", **summary(run))
     _tell_run(run, session, console)
-    every = options.steps == "all" or (console.as_json and options.steps is None)
-    wanted = None if every else {StepState(options.steps)} if options.steps else set(StepState) - _QUIET
-    steps = session.journal.every_step(run.id, wanted)
-    number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
+    number, steps = _steps(run, session, options, console)
     for shown, step in enumerate(steps):
         if options.steps is None and not console.as_json and shown == _SHOWN:
             console.say(f"  and {number - _SHOWN:,} more (--steps shows all)")
@@ -53,6 +51,17 @@ def show(session: Session, options: Namespace, console: Console) -> Exit:
         console.row("step", **step_facts(step))
         tell_step(console, step)
     return Exit.FINISHED
+
+
+def _steps(run: Run, session: Session, options: Namespace, console: Console) -> tuple[int, Iterable[Step]]:
+    """How many steps to show, and those: as asked, else what a person may want to see. While it holds, that is its canary."""
+    every = options.steps == "all" or (console.as_json and options.steps is None)
+    if run.on_canary and run.canary and options.steps is None and not every:
+        console.say(f"  {'look at':<15} the first {count(run.canary, 'customer')}, then resume or cancel")
+        return run.canary, session.journal.steps(run.id, limit=run.canary)
+    wanted = None if every else {StepState(options.steps)} if options.steps else set(StepState) - _QUIET
+    number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
+    return number, session.journal.every_step(run.id, wanted)
 
 
 def verify(session: Session, _options: Namespace, console: Console) -> Exit:
