@@ -162,6 +162,20 @@ class JournalReads:
             rows = db.execute(query).all()
         return tuple(to_entry(row) for row in rows)
 
+    def run_entries(self, run_id: str) -> tuple[Entry, ...]:
+        """What the log says of a run as a whole (planned, approved, paused ...), oldest first; nothing of its steps."""
+        query = _ENTRIES.where(log.c.run_id == run_id, log.c.customer_id.is_(None)).order_by(log.c.seq)
+        with self._read() as db:
+            return tuple(to_entry(row) for row in db.execute(query).all())
+
+    def step_entries(self, run_id: str, *, limit: int, offset: int = 0) -> tuple[int, tuple[Entry, ...]]:
+        """How many entries tell of the run's steps, and some of them, newest first."""
+        of_steps = log.c.run_id == run_id, log.c.customer_id.is_not(None)
+        query = _ENTRIES.where(*of_steps).order_by(log.c.seq.desc()).limit(limit).offset(offset)
+        with self._read() as db:
+            number = db.execute(select(func.count()).select_from(log).where(*of_steps)).scalar_one()
+            return number, tuple(to_entry(row) for row in db.execute(query).all())
+
     def history(self, customer_id: str) -> tuple[tuple[Run, Step], ...]:
         """What happened to one customer in every run that planned it, newest first."""
         query = select(steps).join(runs, runs.c.id == steps.c.run_id).where(steps.c.customer_id == customer_id)

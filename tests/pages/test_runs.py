@@ -10,6 +10,7 @@ import pytest
 
 from lib.runs.model import Action, RunState, StepState
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.ui import timeline
 from tests.pages.world import Session, World
 
 
@@ -182,6 +183,25 @@ def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     assert set(table["What happened"]) == {"Inactive by now."}
     assert set(table["State"]) == {"↷ skipped"}
     assert not session.at.get("pagination")
+
+
+def test_the_log_of_a_large_run_shows_what_became_of_the_run_and_its_newest_steps(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    open_world.patch.setattr(timeline, "_ON_A_PAGE", 20)
+    run = journal.record(a_plan(open_world, 0, 30), now)
+    journal.start(run.id, owner="elsewhere", now=now, who="Robin")
+    for step in journal.steps(run.id):
+        journal.settle_step(step, StepState.SKIPPED, now=now, who="Robin", words="Inactive by now.")
+    journal.end(run.id, RunState.FINISHED, words="", now=now, who="Robin")
+    session = open_world.open("runs", run=run.id)
+    session.at.session_state[f"log-{run.id}"] = True
+    of_run, of_steps = (table.value for table in session.run().at.dataframe[-2:])
+    assert of_run["Event"].tolist() == ["planned", "approved", "finish"]
+    assert "30 entries, newest first" in session.words
+    assert of_steps["Number"].tolist() == sorted(of_steps["Number"], reverse=True)
+    session.at.get("pagination")[-1].set_value(2)
+    oldest = session.run().at.dataframe[-1].value
+    assert len({*of_steps["Customer"], *oldest["Customer"]}) == 30
 
 
 def test_what_a_person_wrote_is_never_markup(open_world: World) -> None:
