@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,13 @@ class JournalReads:
     def totals(self, run_id: str) -> Totals:
         """How many steps are in each state. Raises RunNotFound."""
         return self.run(run_id).totals
+
+    def settled_since(self, run_id: str, since: datetime) -> tuple[int, datetime | None]:
+        """How many steps of a run were settled since then, and when the first of them was."""
+        query = select(func.count(), func.min(steps.c.settled_at)).where(steps.c.run_id == run_id, steps.c.settled_at >= since)
+        with self._read() as db:
+            number, first_at = db.execute(query).one()
+        return number, first_at
 
     def entries(self, run_id: str, *, after: int = 0, limit: int | None = None) -> tuple[Entry, ...]:
         """The log of one run, oldest first; `after` is the last number (`seq`) already seen, `limit` the most to read."""

@@ -10,6 +10,7 @@ import streamlit as st
 
 from lib.runs.ending import NEVER_STARTED
 from lib.runs.model import Run, RunState, StepState
+from lib.runs.pace import WINDOW, pace, time_carried
 from lib.ui import nav, receipts, run_canary, run_steps, run_undo, timeline
 from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
@@ -125,22 +126,21 @@ def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
         st.rerun()
     if run.on_canary:
         run_canary.show(resources, run)
-    _progress(run)
+    _progress(resources, run)
     _metrics(run)
     run_steps.show(resources, run)
 
 
-def _progress(run: Run) -> None:
+def _progress(resources: Resources, run: Run) -> None:
     """Always there, so that nothing jumps when the run ends."""
-    totals = run.totals
+    totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
-    if run.started_at is not None:
-        seconds = ((run.finished_at or datetime.now(UTC)) - run.started_at).total_seconds()
-        rate = totals.settled / seconds if seconds > 0 else 0.0
-        if run.state is RunState.RUNNING and rate > 0:
-            text += f" · {rate:,.1f} a second · {duration((totals.total - totals.settled) / rate)} left"
-        elif run.finished_at is not None:
-            text += f" · took {duration(seconds)}"
+    if run.state is RunState.RUNNING:
+        going = pace(*resources.journal.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
+        if going.seconds_left is not None:
+            text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
+    elif run.started_at is not None and not run.live:
+        text += f" · took {duration(time_carried(resources.journal.run_entries(run.id)).total_seconds())}"
     st.progress(totals.settled / totals.total, text=text)
 
 

@@ -161,6 +161,26 @@ def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_don
     assert "*Let it go on*" not in session.words
 
 
+def test_the_rate_and_the_time_left_are_those_since_a_pause_and_what_it_took_is_without_it(open_world: World) -> None:
+    journal, now, owner = open_world.resources.journal, datetime.now(UTC), open_world.resources.worker.owner
+    began = now - timedelta(hours=12)
+    run = journal.record(a_plan(open_world, 0, 20), began)
+    journal.start(run.id, owner=owner, now=began, who="Robin")
+    journal.end(run.id, RunState.PAUSED, words="Paused by a person.", now=began + timedelta(seconds=4), who="Robin")
+    journal.start(run.id, owner=owner, now=now, who="Robin")
+    steps = journal.steps(run.id)
+    for step in steps[:11]:
+        journal.settle_step(step, StepState.SKIPPED, now=now - timedelta(seconds=2), who="Robin", words="Inactive by now.")
+    told = open_world.open("runs", run=run.id).at.get("progress")[0].proto.text
+    rate, left = told.split(" · ")[1:]
+    assert float(rate.removesuffix(" a second")) > 0.4
+    assert "hour" not in left
+    for step in steps[11:]:
+        journal.settle_step(step, StepState.SKIPPED, now=now, who="Robin", words="Inactive by now.")
+    journal.end(run.id, RunState.FINISHED, words="", now=now + timedelta(seconds=5), who="Robin")
+    assert open_world.open("runs", run=run.id).at.get("progress")[0].proto.text == "20 of 20 · took 9 seconds"
+
+
 def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 150), now)
