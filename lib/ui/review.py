@@ -86,7 +86,7 @@ def _show(resources: Resources, subject: Subject, missing: tuple[str, ...]) -> N
         return
     _items(reviewed, subject, now)
     why = _why(subject.undo.undo_of if subject.undo else "")
-    goes_on = _canary(policy, len(reviewed.items))
+    goes_on = _canary(policy, len(reviewed.items), undo_of=subject.undo.undo_of if subject.undo else "")
     within = _within_caps(resources, subject.action, reviewed)
     if st.button(
         f"{verb} {count(len(reviewed.items), 'customer')}…",
@@ -190,7 +190,7 @@ def _why(undo_of: str) -> tuple[str, str]:
     return reason or "", ticket or ""
 
 
-def _canary(policy: Policy, size: int) -> bool:
+def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
     """Where the run will hold after its first steps: says so, and takes the choice of going on by itself."""
     steps = policy.canary.of(size)
     if steps is None:
@@ -202,7 +202,7 @@ def _canary(policy: Policy, size: int) -> bool:
     return st.toggle(
         f"Go on by itself if the first {number(steps)} are all verified",
         value=policy.canary.goes_on,
-        key="goes_on",
+        key=draft.key("goes_on", undo_of),
         persist_state="session",
         help="Otherwise the run holds there, shows their records and waits for you.",
     )

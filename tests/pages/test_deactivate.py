@@ -217,6 +217,21 @@ def test_a_run_begins_with_the_customers_that_are_the_safest(world: World, sandb
     assert set(session.at.dataframe[0].value["Id"]) == set(without)
 
 
+def test_the_choice_to_go_on_by_itself_is_made_for_one_plan_only(world: World, sandbox: SandboxServer) -> None:
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text("[canary]\nsteps = 1\nfrom_size = 2\n")
+    picked = ids_of(sandbox, active=True, count=6, users=False)
+    session = review_of(world, picked[:2])
+    session.at.toggle[0].set_value(True)
+    confirm(to_dialog(session.run().go("customers").go("deactivate")), "2").until(ended)
+    assert world.resources.journal.run(session.at.query_params["run"]).goes_on
+    session.pick(picked[2:4]).go("deactivate")
+    assert session.at.toggle[0].value is False
+    session.at.toggle[0].set_value(True)
+    session.run().pick([]).run()
+    assert session.pick(picked[4:]).run().at.toggle[0].value is False
+
+
 def test_a_second_session_shows_the_same_run(world: World, sandbox: SandboxServer) -> None:
     session = confirm(to_dialog(review_of(world, ids_of(sandbox, active=True, count=3))), "3")
     run_id = session.at.query_params["run"]
