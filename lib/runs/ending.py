@@ -11,6 +11,12 @@ from lib.runs.model import Hold, Run, RunState, Step, StepState
 NEVER_STARTED = "It was recorded but never started: start or cancel it. Until then it holds its customers."
 
 
+#: Going on alone would meet the same cap again.
+_PAST_THE_CAP = (
+    "Cancel it and plan the others apart; or raise max_users in settings.toml, start Express Ops again and resume the run."
+)
+
+
 @dataclass(frozen=True)
 class Halt:
     """Why nothing more is taken up, in words; `hold` is None where the journal can't be written."""
@@ -39,7 +45,8 @@ def ending(run: Run, requested: str | None, halt: Halt | None, *, stopping: bool
     if halt is not None and halt.hold is None:
         return Ending(RunState.INTERRUPTED, f"{halt.words} Stopped {so_far}; resume the run to go on.")
     if halt is not None:
-        return Ending(RunState.PAUSED, f"{halt.words} Paused {so_far}; resume the run to go on.", halt.hold)
+        next_ = f". {_PAST_THE_CAP}" if halt.hold is Hold.CAP else "; resume the run to go on."
+        return Ending(RunState.PAUSED, f"{halt.words} Paused {so_far}{next_}", halt.hold)
     if stopping:
         return Ending(RunState.INTERRUPTED, f"Express Ops was stopped {so_far}; resume the run to go on.")
     return Ending(RunState.PAUSED, f"Paused by a person {so_far}.", Hold.PERSON)

@@ -122,10 +122,15 @@ class Journal(JournalSteps):
         return self.run(run_id)
 
     def request(self, run_id: str, what: str, *, now: datetime, who: str) -> None:
-        """Ask whoever carries a running run to "pause" or "cancel" it once the calls in flight are settled."""
+        """Ask whoever carries a running run to "pause" or "cancel" it once the calls in flight are settled.
+
+        A cancel takes the place of a pause, never the other way round: then IllegalTransition is raised.
+        """
         with self._write() as writing:
             db = writing.db
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING)
+            if what == "pause":
+                guarded = guarded.where(runs.c.requested.is_distinct_from("cancel"))
             if db.execute(guarded.values(requested=what)).rowcount != 1:
                 raise self._refuse(db, run_id, RunState.PAUSED if what == "pause" else RunState.CANCELLED)
             writing.log(run_id, f"{what} asked", who=who, now=now, payload={})

@@ -73,9 +73,16 @@ class JournalReads:
         self.closed = True
         self._engine.dispose()
 
-    def runs(self, limit: int = 100) -> tuple[Run, ...]:
-        """The newest runs first."""
-        return self._runs(select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit))
+    def runs(self, limit: int = 100, *, offset: int = 0, state: RunState | None = None) -> tuple[Run, ...]:
+        """The newest runs first, of all or of one state."""
+        query = select(runs) if state is None else select(runs).where(runs.c.state == state)
+        return self._runs(query.order_by(runs.c.created_at.desc(), runs.c.id).limit(limit).offset(offset))
+
+    def run_counts(self) -> dict[RunState, int]:
+        """How many runs are in each state that has some."""
+        with self._read() as db:
+            rows = db.execute(select(runs.c.state, func.count()).group_by(runs.c.state)).all()
+        return {RunState(state): number for state, number in rows}
 
     def live_runs(self, *states: RunState) -> tuple[Run, ...]:
         """The runs in one of these states, oldest first."""

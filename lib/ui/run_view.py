@@ -28,6 +28,8 @@ RUN_BADGES: Mapping[RunState, tuple[str, str, BadgeColour]] = {
     RunState.FINISHED: ("Finished", ":material/check_circle:", "green"),
     RunState.CANCELLED: ("Cancelled", ":material/cancel:", "gray"),
 }
+#: While what was asked for is under way.
+_ASKED = {"pause": "Pausing…", "cancel": "Cancelling…"}
 _METRICS = (
     ("Verified", StepState.VERIFIED, "Read after the call, the record says what was asked for."),
     ("Skipped", StepState.SKIPPED, "No call was made; the table says why."),
@@ -53,7 +55,7 @@ def show(resources: Resources, run_id: str) -> None:
 
 def _drawn(run: Run, now: datetime) -> tuple[object, ...]:
     """What the header shows of a run that may change while somebody looks."""
-    return run.state, run.hold, run.words, run.never_started(now)
+    return run.state, run.requested, run.hold, run.words, run.never_started(now)
 
 
 def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime) -> None:
@@ -110,6 +112,8 @@ def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
     """Words, icon and colour of the run's state; a hold after the first steps is no trouble and says so."""
     if run.never_started(now):
         return "Never started", ":material/schedule:", "orange"
+    if run.state is RunState.RUNNING and run.requested:
+        return _ASKED[run.requested], ":material/hourglass_top:", "orange"
     if run.on_canary:
         return "First steps done, waiting for you", ":material/pause:", "blue"
     return RUN_BADGES[run.state]
@@ -117,6 +121,8 @@ def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
 
 def stands(run: Run, now: datetime) -> str:
     """Why the run stands as it does, in words; empty where there is nothing to say."""
+    if run.state is RunState.RUNNING and run.requested:
+        return "The calls in flight are finished and verified first; nothing more is taken up."
     return NEVER_STARTED if run.never_started(now) else run.words
 
 

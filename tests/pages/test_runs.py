@@ -10,7 +10,7 @@ import pytest
 
 from lib.runs.model import Action, RunState, StepState
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
-from lib.ui import timeline
+from lib.ui import run_list, timeline
 from tests.pages.world import Session, World
 
 
@@ -78,6 +78,22 @@ def test_every_run_is_listed_newest_first_with_counts_that_add_up(open_world: Wo
     assert "evil.example" not in session.words
 
 
+def test_older_runs_are_reached_by_page_and_by_state_and_those_that_wait_are_always_announced(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    open_world.patch.setattr(run_list, "_ON_A_PAGE", 2)
+    old = now - timedelta(days=1)
+    ids = [journal.record(a_plan(open_world, n, 1), old + timedelta(hours=n)).id for n in range(4)]
+    for run_id in ids[1:3]:
+        journal.cancel(run_id, words="", now=now, who="Robin")
+    session = open_world.open("runs")
+    assert session.words.count("Never started: deactivate 1 customer") == 2
+    assert session.at.dataframe[0].value["Id"].tolist() == [ids[3], ids[2]]
+    session.at.get("pagination")[0].set_value(2)
+    assert session.run().at.dataframe[0].value["Id"].tolist() == [ids[1], ids[0]]
+    session.at.get("button_group")[0].set_value(RunState.CANCELLED)
+    assert session.run().at.dataframe[0].value["Id"].tolist() == [ids[2], ids[1]]
+
+
 def test_a_row_opens_its_run(open_world: World) -> None:
     journal = open_world.resources.journal
     first = journal.record(a_plan(open_world, 0, 1), datetime.now(UTC)).id
@@ -137,6 +153,7 @@ def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -
     assert not session.at.get("download_button")  # no receipt of what is not over
     session.press("run_pause")
     assert journal.orders(run.id).requested == "pause"
+    assert "Pausing…" in session.words
     assert not session.offers("run_pause")
     assert "Runs · 1 running" in session.words
 

@@ -39,6 +39,18 @@ def run(totals):
         (
             LEFT,
             None,
+            Halt("Too many users.", Hold.CAP),
+            False,
+            Ending(
+                RunState.PAUSED,
+                "Too many users. Paused after 1 of 4 customers. Cancel it and plan the others apart; or raise max_users in "
+                "settings.toml, start Express Ops again and resume the run.",
+                Hold.CAP,
+            ),
+        ),
+        (
+            LEFT,
+            None,
             LOST,
             False,
             Ending(RunState.INTERRUPTED, "The disk is full. Stopped after 1 of 4 customers; resume the run to go on."),

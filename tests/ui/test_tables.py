@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -85,8 +86,11 @@ def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
     )
     (row,) = runs_table([run], NOW).to_dict("records")
     assert (row["State"], row["Action"], row["Started"]) == ("Paused", "Reactivate", "3 hours ago")
-    counts = {name: row[name] for name in ("Customers", "Verified", "Skipped", "Not applied", "Failed", "Unknown")}
-    assert counts == {"Customers": 28, "Verified": 3, "Skipped": 5, "Not applied": 4, "Failed": 6, "Unknown": 7}
+    counts = {name: row[name] for name in ("Verified", "Skipped", "Not applied", "Failed", "Unknown", "To do")}
+    assert counts == {"Verified": 3, "Skipped": 5, "Not applied": 4, "Failed": 6, "Unknown": 7, "To do": 3}
+    assert row["Customers"] == sum(counts.values())
+    (running,) = runs_table([replace(run, state=RunState.RUNNING, owner="server-2:417:a1b2")], NOW).to_dict("records")
+    assert (row["Carried by"], running["Carried by"]) == ("", "server-2, process 417")
     assert (row["By"], row["Reason"], row["Ticket"], row["Connection"], row["Id"]) == (
         "Robin",
         "=1+1",
