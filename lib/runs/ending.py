@@ -52,6 +52,12 @@ def ending(run: Run, requested: str | None, halt: Halt | None, *, stopping: bool
     return Ending(RunState.PAUSED, f"Paused by a person {so_far}.", Hold.PERSON)
 
 
+def where_stopped(first: Step, left: int) -> str:
+    """Of the `left` customers that were not started, the `first`, in words: the run stopped before it."""
+    others = "" if left == 1 else f" and {left - 1:,} after it"
+    return f"Stopped before {first.name} ({first.customer_id}): it{others} {'was' if left == 1 else 'were'} not started."
+
+
 def canary_words(first: Sequence[Step]) -> str:
     """What the first steps brought, for whoever decides whether the others follow."""
     verified = sum(step.state is StepState.VERIFIED for step in first)

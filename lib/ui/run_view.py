@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-from lib.runs.ending import NEVER_STARTED
+from lib.runs.ending import NEVER_STARTED, where_stopped
 from lib.runs.model import Run, RunState, StepState
 from lib.runs.pace import WINDOW, pace, time_carried
 from lib.ui import nav, receipts, run_canary, run_steps, run_undo, timeline
@@ -70,6 +70,14 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime)
     run_undo.show_links(resources, run, undos)
     if words := stands(run, now):
         (st.warning if run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
+    _where_it_stopped(resources, run)
+
+
+def _where_it_stopped(resources: Resources, run: Run) -> None:
+    """By name, for a run that was begun and that nobody carries."""
+    if run.state is not RunState.RUNNING and run.totals.settled and run.totals.planned:
+        (first,) = resources.journal.steps(run.id, StepState.PLANNED, limit=1)
+        st.caption(md(where_stopped(first, run.totals.planned), limit=400))
 
 
 def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:

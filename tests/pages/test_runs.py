@@ -94,6 +94,23 @@ def test_older_runs_are_reached_by_page_and_by_state_and_those_that_wait_are_alw
     assert session.run().at.dataframe[0].value["Id"].tolist() == [ids[2], ids[1]]
 
 
+def test_the_history_of_a_customer_is_found_by_its_id_also_when_it_is_in_no_list(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    plan = a_plan(open_world, 0, 1)
+    gone = plan.customers[0].record.model_copy(update={"id": f"cus_{7:032x}", "name": "*Gone* Clinic"})
+    plan = plan.model_copy(update={"customers": (plan.customers[0].model_copy(update={"record": gone}),)})
+    run = journal.record(plan, now)
+    session = open_world.open("runs")
+    session.at.text_input(key="history_of").set_value(f"  {gone.id.upper().replace('CUS', 'cus')} ")
+    session.run()
+    assert "*Gone* Clinic in 1 run" in session.plain
+    assert session.at.dataframe[0].value["Run"].tolist() == [run.id]
+    assert run.id in session.plain
+    session.at.text_input(key="history_of").set_value("![x](http://evil.example/p.png)")
+    assert "No run has touched" in session.run().words
+    assert "evil.example" not in session.words
+
+
 def test_a_row_opens_its_run(open_world: World) -> None:
     journal = open_world.resources.journal
     first = journal.record(a_plan(open_world, 0, 1), datetime.now(UTC)).id
@@ -209,6 +226,8 @@ def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     ]
     journal.end(run.id, RunState.PAUSED, words="Paused by a person.", now=now, who="Robin")
     session = open_world.open("runs", run=run.id)
+    third = journal.steps(run.id, limit=3)[2]
+    assert f"Stopped before {third.name} ({third.customer_id}): it and 147 after it were not started." in session.plain
     first = session.grid.value["Id"].tolist()
     assert len(first) == 100
     session.at.get("pagination")[0].set_value(2)

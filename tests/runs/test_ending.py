@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.runs.ending import Ending, Halt, all_verified, canary_words, ending
+from lib.runs.ending import Ending, Halt, all_verified, canary_words, ending, where_stopped
 from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
 from tests.runs.fakes import NOW, customer, id_of
 
@@ -94,3 +94,12 @@ def steps(*states):
 def test_what_the_canary_brought(first, all_well, words):
     assert all_verified(first) is all_well
     assert canary_words(first).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [(1, "it was not started."), (2, "it and 1 after it were not started."), (1200, "it and 1,199 after it were")],
+)
+def test_where_a_run_stopped_is_told_by_name(left, words):
+    (step,) = steps(StepState.PLANNED)
+    assert where_stopped(step, left).startswith(f"Stopped before Clinic 0 ({id_of(0)}): {words}")

@@ -47,6 +47,8 @@ OURS = {
     ("run_list", "next_"),  # "resume" or "start"
     ("run_list", "run.action.value"),
     ("run_canary", "_MARK"),
+    ("history", "run.action.value.capitalize()"),
+    ("history", "run.id"),
     ("tray", "what"),  # of the findings named in the same function
 }
 

@@ -11,9 +11,9 @@ from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import write_new
 from lib.runs.cli.follow import tell_step
 from lib.runs.cli.session import Session
-from lib.runs.ending import NEVER_STARTED
+from lib.runs.ending import NEVER_STARTED, where_stopped
 from lib.runs.export import Format, export
-from lib.runs.model import Run, Step, StepState
+from lib.runs.model import Run, RunState, Step, StepState
 from lib.runs.receipt import step_facts, summary
 
 #: What is left out of `show` unless asked for: steps that went as asked, or did not come up yet.
@@ -107,6 +107,13 @@ def _stands(run: Run, session: Session) -> str:
     return NEVER_STARTED if run.never_started(session.now()) else run.words
 
 
+def _where_it_stopped(run: Run, session: Session) -> str:
+    if run.state is RunState.RUNNING or not run.totals.settled or not run.totals.planned:
+        return ""
+    (first,) = session.journal.steps(run.id, StepState.PLANNED, limit=1)
+    return where_stopped(first, run.totals.planned)
+
+
 def _taken_back(run: Run, undo: Run) -> str:
     return f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"
 
@@ -117,6 +124,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
     facts = {
         "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
         "stands": _stands(run, session),
+        "stopped": _where_it_stopped(run, session),
         "account": f"{run.connection_label} ({run.base_url})",
         "reason": run.reason,
         "ticket": run.ticket,
