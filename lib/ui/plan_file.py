@@ -87,7 +87,7 @@ def show(resources: Resources, plan: Plan) -> None:
 def _terms(resources: Resources, plan: Plan) -> None:
     """What the plan will do and where it comes from, so that nothing of it is a surprise."""
     told = terms(plan, resources.policy)
-    st.markdown("\n".join(f"- {name.capitalize()}: {md(words, limit=400)}" for name, words in told.items()))
+    st.caption("\n".join(f"- {name.capitalize()}: {md(words, limit=400)}" for name, words in told.items()))
     if plan.undo_of:
         run = {"run": plan.undo_of}
         st.page_link(nav.page("runs"), label="See the run that it takes back", icon=":material/undo:", query_params=run)

@@ -15,7 +15,7 @@ from lib.ui.text import count, number
 
 _MOST = 100
 _ROWS_SEEN = 8
-_FIELDS = ("Active", "Users", "Updated", "Name")
+_FIELDS = ("Active", "Users", "Name", "Metadata", "Updated")
 _MARK = "◀"
 
 
@@ -36,12 +36,12 @@ def show(resources: Resources, run: Run) -> None:
             selection_mode="single-row",
             column_config={
                 "Customer": st.column_config.TextColumn(width=230, pinned=True),
-                "State": st.column_config.TextColumn(width=105),
-                "Active": st.column_config.TextColumn(width=105),
-                "Users": st.column_config.TextColumn(width=80),
-                "Updated": st.column_config.TextColumn(width=380),
+                "State": st.column_config.TextColumn(width=100),
+                "Active": st.column_config.TextColumn(width=95),
+                "Users": st.column_config.TextColumn(width=75),
                 "Name": st.column_config.TextColumn(width=100),
-                "Metadata": st.column_config.TextColumn(width=200),
+                "Metadata": st.column_config.TextColumn(width=130),
+                "Updated": st.column_config.TextColumn(width=370),
                 "Id": st.column_config.TextColumn(width=300),
             },
             placeholder="",
@@ -64,7 +64,7 @@ def canary_table(steps: Sequence[Step]) -> pd.DataFrame:
         {
             "Customer": [step.name for step in steps],
             "State": [run_steps.STEP_WORDS[step.state] for step in steps],
-            **{name: [told[name] for told in fields] for name in (*_FIELDS, "Metadata")},
+            **{name: [told[name] for told in fields] for name in _FIELDS},
             "What happened": [step.words for step in steps],
             "Id": [step.customer_id for step in steps],
         },
@@ -74,9 +74,9 @@ def canary_table(steps: Sequence[Step]) -> pd.DataFrame:
 
 def _fields(step: Step) -> dict[str, str]:
     if step.after is None:
-        return dict.fromkeys((*_FIELDS, "Metadata"), "not read")
+        return dict.fromkeys(_FIELDS, "not read")
     before, after = record_view.field_values(step.before), record_view.field_values(step.after)
-    told = {name: _told(before[name], after[name]) for name in _FIELDS}
+    told = {name: _told(before[name], after[name]) for name in _FIELDS if name in before}
     told["Name"] = told["Name"] if before["Name"] != after["Name"] else "unchanged"
     old, new = step.before.metadata, step.after.metadata
     keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]

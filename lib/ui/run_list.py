@@ -13,7 +13,7 @@ from lib.ui import nav
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.notices import fragment
 from lib.ui.resources import Resources
-from lib.ui.run_view import RUN_BADGES, badge, stands
+from lib.ui.run_view import RUN_BADGES, badge
 from lib.ui.text import ago, count, md, number
 
 _ON_A_PAGE, _LATEST, _ANNOUNCED = 200, 10, 10
@@ -101,20 +101,22 @@ def _announce(run: Run, now: datetime) -> None:
     label, icon, _ = badge(run, now)
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
     next_ = "resume" if run.can_resume else "start"
+    why = "" if run.on_canary or run.never_started(now) else f"{md(run.words)} "  # else the label says it all
     st.page_link(
         nav.page("runs"),
-        label=f"{label}: {what}. {md(stands(run, now))} Open it to {next_} or cancel.",
+        label=f"{label}: {what}. {why}Open it to {next_} or cancel.",
         icon=icon,
         query_params={"run": run.id},
     )
 
 
 def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
-    """One row a run, newest first: Open, State, Action, counts that add up, Started, By, Carried by, Reason ..."""
+    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, By, Reason ..."""
     return pd.DataFrame(
         {
             "Open": ["Open"] * len(runs),
             "State": [badge(run, now)[0] for run in runs],
+            "Carried by": [_carrier(run) for run in runs],
             "Action": [run.action.value.capitalize() for run in runs],
             "Customers": [run.totals.total for run in runs],
             "Verified": [run.totals.verified for run in runs],
@@ -125,7 +127,6 @@ def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
             "To do": [run.totals.planned + run.totals.in_flight for run in runs],
             "Started": [ago(run.created_at, now) for run in runs],
             "By": [run.operator for run in runs],
-            "Carried by": [_carrier(run) for run in runs],
             "Reason": [run.reason for run in runs],
             "Ticket": [run.ticket for run in runs],
             "Connection": [run.connection_label for run in runs],

@@ -74,8 +74,8 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime)
 
 
 def _where_it_stopped(resources: Resources, run: Run) -> None:
-    """By name, for a run that was begun and that nobody carries."""
-    if run.state is not RunState.RUNNING and run.totals.settled and run.totals.planned:
+    """By name, for a run that was begun and that nobody carries. A canary stops where it was to stop."""
+    if run.state is not RunState.RUNNING and not run.on_canary and run.totals.settled and run.totals.planned:
         (first,) = resources.journal.steps(run.id, StepState.PLANNED, limit=1)
         st.caption(md(where_stopped(first, run.totals.planned), limit=400))
 
@@ -149,7 +149,7 @@ def _progress(resources: Resources, run: Run) -> None:
     """Always there, so that nothing jumps when the run ends."""
     totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
-    if run.state is RunState.RUNNING:
+    if run.state is RunState.RUNNING and not run.requested:  # else it is about to stop
         going = pace(*resources.journal.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
         if going.seconds_left is not None:
             text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
