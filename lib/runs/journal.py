@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, RunNotFound, RunsOverlap
@@ -27,6 +27,7 @@ _BATCH = 1000
 #: Seconds that a lease holds unless it is renewed: long enough for a slow database, short enough to wait for.
 LEASE_SECONDS = 15.0
 
+_STANDS = select(runs.c.started_at, runs.c.hold).where(runs.c.id == bindparam("of_run"))
 _RUN_EVENTS = {
     RunState.PAUSED: "pause",
     RunState.INTERRUPTED: "interrupt",
@@ -78,16 +79,17 @@ class Journal(JournalSteps):
         """planned, paused or interrupted → running, carried by `owner` for `lease` seconds unless renewed.
 
         `cancelling`: only to settle what was in flight.
-        `canary` is how many first steps the run holds after; it counts at the first start only.
+        `canary` is how many first steps the run holds after; it counts at the first start only. A run that holds for them
+        does so no more from here on.
         """
         before = run_states_before(RunState.RUNNING) - {RunState.FINISHED}
         with self._write() as writing:
             db = writing.db
-            started = db.execute(select(runs.c.started_at).where(runs.c.id == run_id)).scalar()
+            started, hold = db.execute(_STANDS, {"of_run": run_id}).one_or_none() or (None, None)
             requested = "cancel" if cancelling else None
             values = _carried_by(owner, lease) | {"requested": requested, "started_at": started or now}
-            if started is None:
-                values["canary"] = canary
+            if started is None or hold == Hold.CANARY:
+                values["canary"] = None if started else canary
             self._move_run(db, run_id, RunState.RUNNING, before=before, values=values)
             payload = {"owner": owner, "requested": requested, "canary": canary}
             writing.log(run_id, "resume" if started else "approved", who=who, now=now, payload=payload)
@@ -120,10 +122,15 @@ class Journal(JournalSteps):
         return self.run(run_id)
 
     def request(self, run_id: str, what: str, *, now: datetime, who: str) -> None:
-        """Ask whoever carries a running run to "pause" or "cancel" it once the calls in flight are settled."""
+        """Ask whoever carries a running run to "pause" or "cancel" it once the calls in flight are settled.
+
+        A cancel takes the place of a pause, never the other way round: then IllegalTransition is raised.
+        """
         with self._write() as writing:
             db = writing.db
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING)
+            if what == "pause":
+                guarded = guarded.where(runs.c.requested.is_distinct_from("cancel"))
             if db.execute(guarded.values(requested=what)).rowcount != 1:
                 raise self._refuse(db, run_id, RunState.PAUSED if what == "pause" else RunState.CANCELLED)
             writing.log(run_id, f"{what} asked", who=who, now=now, payload={})
@@ -141,14 +148,12 @@ class Journal(JournalSteps):
     ) -> Run:
         """running → paused, interrupted, finished or cancelled; only if `owner` carries it, where one is given.
 
-        `hold` is what holds a paused run. A hold for the canary is the only one: the run goes on without it afterwards.
+        `hold` is what holds a paused run. One for the canary is the only one: the next start goes on without it.
         """
         over = to not in LIVE
         with self._write() as writing:
             db = writing.db
             values = {"words": words, "requested": None, "hold": hold, "lease_until": 0, "finished_at": now if over else None}
-            if hold is Hold.CANARY:
-                values["canary"] = None
             carried = () if owner is None else (runs.c.owner == owner,)
             self._move_run(db, run_id, to, *carried, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
@@ -270,7 +275,7 @@ def _check_undo(db: Connection, plan: Plan) -> None:
 
 def _told_of(plan: Plan) -> dict[str, Any]:
     """What the log says of a plan: all but the customers, which its hash binds."""
-    told = plan.model_dump(mode="json", exclude={"customers"})
+    told = plan.model_dump(mode="json", exclude={"customers"} if plan.left_alone else {"customers", "left_alone"})
     return told | {"plan_hash": plan.hash, "customers": len(plan.customers), "users_affected": plan.users_affected}
 
 

@@ -46,7 +46,10 @@ def test_a_large_run_holds_after_its_canary_and_a_person_lets_it_go_on(journal):
     assert run.words.startswith("The first 3 customers were the canary: 3 verified.")
     assert sorted(bench.api.changes()) == [id_of(1), id_of(2), id_of(3)]
     assert "canary" in events(bench, run)
-    run = bench.carried(bench.worker.resume(run.id))
+    assert (run.on_canary, run.canary) == (True, 3)  # whoever looks at it knows which ones they are
+    resumed = bench.worker.resume(run.id)
+    assert (resumed.on_canary, resumed.canary) == (False, None)
+    run = bench.carried(resumed)
     assert (run.state, run.hold, run.totals.verified) == (RunState.FINISHED, None, 8)
 
 
