@@ -90,7 +90,7 @@ class Crew:
         if self._run.totals.planned < self._run.totals.total:
             self._users.count_what_was_called(self._tools.journal.every_step(self._run.id, COUNTED))
         if self._probe and not probed:
-            self._pass(_PLANNED, self._carry_out, most=1)
+            self._pass(_PLANNED, self._carry_out, most=1, until=self._run.canary)
         if self._run.canary is not None:
             self._canary(self._run.canary)
         # A step that trouble sent back to `planned` comes up again in the next pass; the breaker ends the passes.

@@ -77,6 +77,15 @@ def test_trouble_within_the_canary_does_not_end_it(journal):
     assert (run.hold, run.totals.verified) == (Hold.CANARY, 3)
 
 
+def test_the_step_that_goes_first_after_a_pause_is_one_of_the_canary(journal):
+    policy = Policy(canary=Canary(steps=2, from_size=4), breaker=Thresholds(in_a_row=2))
+    bench = Bench(journal, customers(8), policy, lambda what, *_: "no-answer-after" if what != "get" else "ok", concurrency=1)
+    run = bench.carried()
+    assert (run.hold, run.totals.verified) == (Hold.BREAKER, 2)
+    run = bench.carried(bench.worker.resume(run.id))
+    assert (run.hold, len(bench.api.changes())) == (Hold.CANARY, 2)
+
+
 @pytest.mark.parametrize(
     ("caps", "active", "words"),
     [
