@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from lib.runs.model import RunState
 from tests.browser import drive
-from tests.browser.conftest import App, OpenPage, until
+from tests.browser.conftest import App, OpenPage, StartApp, Watch, until
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,26 @@ def test_two_tabs_cannot_run_the_same_customers_at_once(app: App, open_page: Ope
     drive.expect_state(first, "Finished")
     drive.expect_totals(first, verified=20)
     assert sorted(c for _, c in app.calls("deactivate") if c in ids) == sorted(ids)
+
+
+def test_a_server_told_to_end_in_mid_run_settles_its_calls_although_a_tab_is_open(
+    start_app: StartApp, open_page: OpenPage, watch: Watch
+) -> None:
+    """SIGTERM, as a service manager sends it: it waits for a few seconds before it kills."""
+    app = start_app(settings="concurrency = 2\n")
+    page = open_page()
+    drive.customers(page, app.url)
+    drive.pick_ids(page, app.active_ids(20))
+    drive.review(page, 20)
+    drive.say_why(page, "Contract ended")
+    app.api.sandbox.latency = 1.0
+    drive.confirm(page, "20", 20)
+    until(lambda: app.runs() and app.runs()[0].totals.in_flight, "a call was under way")
+    app.process.terminate()
+    app.process.wait(10.0)
+    (run,) = app.runs()
+    assert (run.state, run.totals.in_flight) == (RunState.INTERRUPTED, 0)
+    assert run.totals.verified == len(app.calls("deactivate"))
+    assert "Express Ops was stopped" in run.words
+    page.close()
+    watch.errors.clear()  # the page says that its server is gone
