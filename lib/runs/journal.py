@@ -178,9 +178,14 @@ class Journal(JournalSteps):
             writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload={"words": words})
         return self.run(run_id)
 
-    def renew(self, owner: str, lease: float) -> int:
-        """Let the leases of `owner` hold for `lease` seconds from now, by the database's clock; how many there are."""
+    def renew(self, owner: str, lease: float, run_ids: Iterable[str] | None = None) -> int:
+        """Let the leases of `owner`, on these runs or all of its, hold for `lease` seconds from now, by the database's clock.
+
+        How many they were.
+        """
         mine = update(runs).where(runs.c.owner == owner, runs.c.state == RunState.RUNNING)
+        if run_ids is not None:
+            mine = mine.where(runs.c.id.in_(tuple(run_ids)))
         with self._write() as writing:
             return writing.db.execute(mine.values(lease_until=database_now() + lease)).rowcount
 

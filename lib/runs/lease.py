@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from lib.errors import JournalError
 from lib.runs.journal import LEASE_SECONDS, Journal
@@ -28,13 +28,23 @@ logger = logging.getLogger(__name__)
 
 
 class Heart:
-    """Renews the leases of `owner` in a thread of its own, and calls `look_around` at every beat to find dead ones."""
+    """Renews the leases of `owner` in a thread of its own, and calls `look_around` at every beat to find dead ones.
+
+    `carried` tells the ids of the runs that `owner` is at work on: a run that its worker let go of without a word is not
+    kept from others.
+    """
 
     def __init__(
-        self, journal: Journal, owner: str, look_around: Callable[[], object], *, seconds: float = LEASE_SECONDS
+        self,
+        journal: Journal,
+        owner: str,
+        look_around: Callable[[], object],
+        *,
+        carried: Callable[[], Collection[str]],
+        seconds: float = LEASE_SECONDS,
     ) -> None:
         self.seconds = seconds
-        self._journal, self._owner, self._look_around = journal, owner, look_around
+        self._journal, self._owner, self._look_around, self._carried = journal, owner, look_around, carried
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -64,7 +74,7 @@ class Heart:
         while not self._stopped.wait(self.seconds / _BEATS) and not self._journal.closed:
             before = _clocks()  # read first: the lease holds from some moment after this one
             try:
-                self._journal.renew(self._owner, self.seconds)
+                self._journal.renew(self._owner, self.seconds, self._carried())
                 self._renewed = before
                 self._look_around()
             except JournalError as exc:

@@ -50,7 +50,7 @@ class Worker:
         # The token tells this process from an earlier one that had the same host name and process id, as in a container.
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._journal, self._client_for = journal, client_for
-        self._heart = Heart(journal, self.owner, self.recover, seconds=lease)
+        self._heart = Heart(journal, self.owner, self.recover, carried=self._carried, seconds=lease)
         self._tools = Tools(
             journal, self.owner, now, sleep, tuple(read_back_waits), policy=policy or Policy(), held=self._heart.held
         )
@@ -66,12 +66,13 @@ class Worker:
         return self.recover()
 
     def recover(self) -> tuple[Run, ...]:
-        """Mark running runs of others whose lease has run out as `interrupted`; their open steps wait to be read back.
+        """Mark running runs whose lease has run out as `interrupted`; their open steps wait to be read back.
 
         Nothing is taken up without a person asking for it. Were the other process alive after all, it would lose the run
         before its next call: each intent is written only while the run is still its writer's.
         """
-        found = (self._offer(run) for run in self._journal.expired_runs() if run.owner != self.owner)
+        carried = self._carried()
+        found = (self._offer(run) for run in self._journal.expired_runs() if run.id not in carried)
         return tuple(run for run in found if run is not None)
 
     def submit(self, run_id: str, *, who: str | None = None) -> Run:
@@ -202,6 +203,10 @@ class Worker:
             return self._journal.interrupt(run, words=words, now=self._tools.now())
         except IllegalTransition:
             return None  # its process was only late, or another one was first to notice
+
+    def _carried(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(self._threads)
 
     def _carry(self, run_id: str, crew: Crew) -> None:
         crew.carry()

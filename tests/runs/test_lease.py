@@ -77,7 +77,7 @@ def test_a_heart_keeps_the_lease_while_it_beats_and_finds_the_dead(journal):
         if [left.id for left in journal.expired_runs()] == [dead.id]:
             found.set()
 
-    heart = Heart(journal, run.owner, look_around, seconds=3)
+    heart = Heart(journal, run.owner, look_around, carried=lambda: {run.id}, seconds=3)
     heart.start()
     heart.start()
     assert found.wait(PATIENCE)
@@ -96,7 +96,7 @@ def test_a_heart_goes_on_when_the_journal_fails_for_a_while_but_holds_nothing_me
         raise JournalUnavailable
 
     monkeypatch.setattr(journal, "renew", failing)
-    heart = Heart(journal, run.owner, lambda: None, seconds=0.2)
+    heart = Heart(journal, run.owner, lambda: None, carried=lambda: {run.id}, seconds=0.2)
     heart.start()
     assert heard.wait(PATIENCE)
     until(lambda: not heart.held())
@@ -107,7 +107,7 @@ def test_a_heart_goes_on_when_the_journal_fails_for_a_while_but_holds_nothing_me
 
 @pytest.mark.parametrize("clock", [0, 1], ids=["steady clock", "wall clock"])
 def test_a_lease_is_not_held_once_either_clock_says_that_it_may_have_run_out(journal, monkeypatch, clock):
-    heart = Heart(journal, "host:1:a", lambda: None, seconds=15)
+    heart = Heart(journal, "host:1:a", lambda: None, carried=lambda: (), seconds=15)
     assert heart.held()
     real = lease._clocks
     monkeypatch.setattr(lease, "_clocks", lambda: tuple(now + (16 if at == clock else 0) for at, now in enumerate(real())))

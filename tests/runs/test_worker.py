@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.avara.limiter import always
-from lib.errors import IllegalTransition, JournalUnavailable, OtherConnection
+from lib.errors import IllegalTransition, JournalError, JournalUnavailable, OtherConnection
 from lib.runs.journal import Journal
 from lib.runs.model import RunState, StepState
 from lib.runs.worker import Worker
@@ -260,6 +260,19 @@ def test_recovering_leaves_the_runs_of_this_worker_alone(gated):
     assert bench.worker.recover() == ()
     gate.open.set()
     assert bench.carried(run).state is RunState.FINISHED
+
+
+def test_a_run_whose_end_could_not_be_written_is_offered_in_the_end(journal, monkeypatch):
+    def damaged(*_, **__):
+        raise JournalError
+
+    monkeypatch.setattr(journal, "end", damaged)
+    bench = Bench(journal, lease=0.4)
+    bench.worker.start()
+    run = bench.carried()
+    assert run.state is RunState.RUNNING
+    until(lambda: journal.run(run.id).state is RunState.INTERRUPTED)
+    bench.worker.stop()
 
 
 def test_a_worker_that_lost_its_run_to_another_stops_and_nothing_goes_out_twice(gated):
