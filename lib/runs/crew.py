@@ -28,9 +28,9 @@ TROUBLE_WAIT = (0.5, 60.0)
 #: Seconds between attempts to write how a run ended, while the journal can't be written.
 JOURNAL_WAIT = 2.0
 #: Steps in hand for each request that the API puts up with at a time. More would only wait, each with its record growing old.
-_IN_HAND = 2
+_IN_HAND = 4
 #: Seconds between two looks of a hand that waits for room.
-_LOOK = 0.1
+_LOOK = 0.05
 
 _OPEN = frozenset({StepState.IN_FLIGHT, StepState.UNKNOWN})
 _PLANNED = frozenset({StepState.PLANNED})
