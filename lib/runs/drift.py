@@ -10,6 +10,7 @@ from lib.errors import ApiError, BadAnswer, NotFound
 from lib.runs.judge import NotSent, Settled, trouble_of
 from lib.runs.model import Action, StepState
 from lib.runs.policy import DriftField, Policy
+from lib.runs.words import Words, joined, of_error
 
 
 @dataclass(frozen=True)
@@ -55,30 +56,31 @@ def preflight(
     if read.id.lower() != planned.id.lower():
         return _unread(BadAnswer("The API sent the record of another customer."))
     if read.is_active == action.wants_active:
-        return Settled(StepState.SKIPPED, f"Already {_activity(read)}; no call was needed.", after=read)
+        return Settled(StepState.SKIPPED, Words(f"Already {_activity(read)}; no call was needed."), after=read)
     spared = protection(read, policy)
     if spared is not None:
         return spared
     changes = drift(planned, read, policy.drift)
     if changes:
-        words = "; ".join(str(change) for change in changes)
-        return Settled(StepState.SKIPPED, f"Changed since the review: {words}. No call was made.", after=read)
+        what = Words("; ".join(map(str, changes)), ", ".join(change.field for change in changes))
+        return Settled(StepState.SKIPPED, what.within("Changed since the review: {}. No call was made."), after=read)
     return None
 
 
 def protection(record: Customer, policy: Policy) -> Settled | None:
     """The end of a step whose customer is protected; None where it is not."""
     why = policy.protected.why(record)
-    return Settled(StepState.SKIPPED, f"Protected: {why}. No call was made.", after=record) if why else None
+    return Settled(StepState.SKIPPED, why.within("Protected: {}. No call was made."), after=record) if why else None
 
 
 def _unread(error: ApiError) -> Settled | NotSent:
     if isinstance(error, NotFound):
-        return Settled(StepState.FAILED, "The API knows no such customer any more. No call was made.")
+        return Settled(StepState.FAILED, Words("The API knows no such customer any more. No call was made."))
     trouble = trouble_of(error)
     if trouble is not None:
         return NotSent(trouble)
-    return Settled(StepState.FAILED, f"The record could not be read before the call, so no call was made: {error.message}")
+    unread = Words("The record could not be read before the call, so no call was made:")
+    return Settled(StepState.FAILED, joined(unread, of_error(error)))
 
 
 def _quoted(text: str | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.runs.model import Hold, Run, RunState, Step, StepState
+from lib.runs.words import Words, joined
 
 
 @dataclass(frozen=True)
@@ -30,22 +31,22 @@ def ending(run: Run, requested: str | None, halt: Halt | None, *, stopping: bool
     totals = run.totals
     so_far = f"after {totals.settled:,} of {totals.total:,} customers"
     if requested == "cancel" and not totals.in_flight:
-        return Ending(RunState.CANCELLED, f"Cancelled {so_far}; the other {totals.planned:,} were not started.")
+        return Ending(RunState.CANCELLED, Words(f"Cancelled {so_far}; the other {totals.planned:,} were not started."))
     if not totals.planned + totals.in_flight:
         return Ending(RunState.FINISHED)
     if halt is not None and halt.hold is None:
-        return Ending(RunState.INTERRUPTED, f"{halt.words} Stopped {so_far}; resume the run to go on.")
+        return Ending(RunState.INTERRUPTED, joined(halt.words, Words(f"Stopped {so_far}; resume the run to go on.")))
     if halt is not None:
-        return Ending(RunState.PAUSED, f"{halt.words} Paused {so_far}; resume the run to go on.", halt.hold)
+        return Ending(RunState.PAUSED, joined(halt.words, Words(f"Paused {so_far}; resume the run to go on.")), halt.hold)
     if stopping:
-        return Ending(RunState.INTERRUPTED, f"Express Ops was stopped {so_far}; resume the run to go on.")
-    return Ending(RunState.PAUSED, f"Paused by a person {so_far}.", Hold.PERSON)
+        return Ending(RunState.INTERRUPTED, Words(f"Express Ops was stopped {so_far}; resume the run to go on."))
+    return Ending(RunState.PAUSED, Words(f"Paused by a person {so_far}."), Hold.PERSON)
 
 
-def canary_words(first: Sequence[Step]) -> str:
+def canary_words(first: Sequence[Step]) -> Words:
     """What the first steps brought, for whoever decides whether the others follow."""
     verified = sum(step.state is StepState.VERIFIED for step in first)
-    return f"The first {len(first)} customers were the canary: {verified} verified. Look at their records."
+    return Words(f"The first {len(first)} customers were the canary: {verified} verified. Look at their records.")
 
 
 def all_verified(first: Sequence[Step]) -> bool:

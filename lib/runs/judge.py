@@ -23,14 +23,15 @@ from lib.errors import (
     Unreachable,
 )
 from lib.runs.model import Action, StepState
+from lib.runs.words import Words, joined, of_error
 
 #: Seconds: a run that the API asks to wait for longer pauses and says so, instead of waiting.
 LONGEST_WAIT = 60.0
 
 #: The `why` of a step that a dead process left in flight.
-INTERRUPTED = "The run was interrupted while this call was under way."
+INTERRUPTED = Words("The run was interrupted while this call was under way.")
 #: The `why` of a step whose call is long over and could not be read back then.
-LEFT_OPEN = "An earlier call left the outcome open."
+LEFT_OPEN = Words("An earlier call left the outcome open.")
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,15 @@ def judge(action: Action, customer_id: str, answer: Customer | ApiError) -> Sett
     """What the answer to the call (the record it shows, or the error it ended in) means for the step."""
     if isinstance(answer, Customer):
         if not _same(answer.id, customer_id):
-            return ReadBack("The answer was about another customer.")
+            return ReadBack(Words("The answer was about another customer."))
         if answer.is_active == action.wants_active:
             return Settled(StepState.VERIFIED, after=answer)
-        return ReadBack(f"The API said yes, but its answer showed the customer {_activity(answer)}.", seen=answer)
+        return ReadBack(Words(f"The API said yes, but its answer showed the customer {_activity(answer)}."), seen=answer)
     trouble = trouble_of(answer)
     if trouble is not None and not answer.may_have_applied:
         return NotSent(trouble)
     if isinstance(answer, Rejected) and not isinstance(answer, Conflict):
-        return Settled(StepState.FAILED, answer.message)
+        return Settled(StepState.FAILED, of_error(answer))
     return ReadBack(_brought(answer))
 
 
@@ -90,12 +91,14 @@ def judge_read_back(action: Action, customer_id: str, why: str, read: Customer |
     if isinstance(read, Customer) and read.is_active == action.wants_active:
         return Settled(StepState.VERIFIED, after=read)
     if isinstance(read, NotFound):
-        return Settled(StepState.FAILED, f"{why} Read back, the API knows no such customer any more.")
+        return Settled(StepState.FAILED, joined(why, Words("Read back, the API knows no such customer any more.")))
     if tries_left > 0 and not isinstance(read, NotAuthorized):
         return None
     if isinstance(read, Customer):
-        return Settled(StepState.NOT_APPLIED, f"{why} Read back, the record is still {_activity(read)}.", after=read)
-    return Settled(StepState.UNKNOWN, f"{why} It could not be read back: {read.message}", trouble=trouble_of(read))
+        still = Words(f"Read back, the record is still {_activity(read)}.")
+        return Settled(StepState.NOT_APPLIED, joined(why, still), after=read)
+    unread = joined(why, Words("It could not be read back:"), of_error(read))
+    return Settled(StepState.UNKNOWN, unread, trouble=trouble_of(read))
 
 
 def trouble_of(error: ApiError) -> Trouble | None:
@@ -114,19 +117,16 @@ def keeping(settled: Settled, seen: Customer | None) -> Settled:
     return settled if settled.after is not None or seen is None else replace(settled, after=seen)
 
 
-def _brought(error: ApiError) -> str:
+def _brought(error: ApiError) -> Words:
     match error:
         case NoAnswer():
-            return "The call was sent but no usable answer came back."
+            return Words("The call was sent but no usable answer came back.")
         case ServiceBroken():
-            return (
-                f"The API failed while answering (status {error.status})."
-                if error.status
-                else "The API failed while answering."
-            )
+            status = f" (status {error.status})" if error.status else ""
+            return Words(f"The API failed while answering{status}.")
         case Conflict():
-            return f"The API refused the call: {error.message}"
-    return f"The answer to the call can't be read: {error.message}"
+            return joined(Words("The API refused the call:"), of_error(error))
+    return joined(Words("The answer to the call can't be read:"), of_error(error))
 
 
 def _same(one: str, other: str) -> bool:
