@@ -9,7 +9,9 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from lib.runs.journal import Journal
 from lib.runs.model import Hold, Run, RunState, Step, StepState
+from lib.runs.plan import PlannedCustomer
 from lib.ui import nav, receipts, record_view, timeline
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.notices import attempt, fragment
@@ -155,8 +157,7 @@ def _metrics(run: Run) -> None:
 
 
 def _one(resources: Resources, run: Run) -> None:
-    step = resources.journal.steps(run.id, limit=1)[0]
-    _step(step)
+    _step(resources, resources.journal.steps(run.id, limit=1)[0])
 
 
 def _many(resources: Resources, run: Run) -> None:
@@ -198,7 +199,7 @@ def _many(resources: Resources, run: Run) -> None:
         st.pagination(pages, key=f"steps-page-{run.id}")
     rows = [row for row in chosen["selection"]["rows"] if 0 <= row < len(steps)]
     if rows:
-        _step(steps[rows[0]])
+        _step(resources, steps[rows[0]])
     else:
         st.caption("Tick a row to see the customer's record before and after, and its metadata.")
 
@@ -219,10 +220,17 @@ def steps_table(steps: list[Step]) -> pd.DataFrame:
     )
 
 
-def _step(step: Step) -> None:
+def _step(resources: Resources, step: Step) -> None:
     mark = STEP_WORDS[step.state]
     st.markdown(f"**{md(mark)}**" + (f": {md(step.words, limit=400)}" if step.words else ""))
+    record_view.show_evidence(_planned(resources.journal, step.run_id)[step.position])
     record_view.show_change(step.before, step.after, datetime.now(UTC))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _planned(_journal: Journal, run_id: str) -> tuple[PlannedCustomer, ...]:
+    """The plan's customers, in the order of the run's steps. A plan never changes, and the fragment asks often."""
+    return _journal.plan(run_id).customers
 
 
 def _activity(is_active: bool) -> str:  # noqa: FBT001  # a field's value, not a switch

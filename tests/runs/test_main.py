@@ -15,6 +15,7 @@ from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.runs.cli.exits import MEANINGS, Exit
 from lib.runs.cli.main import main, parser
+from lib.runs.evidence import seen_in
 from lib.runs.journal import Journal
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
@@ -122,7 +123,9 @@ def test_a_plan_holds_fresh_records_and_is_for_its_owner_only(shell):
     path = shell.plan(*shell.active[:2])
     made = Plan.from_json(path.read_bytes())
     assert [planned.record for planned in made.customers] == [shell.client.get_customer(id_) for id_ in shell.active[:2]]
-    assert (made.reason, made.ticket, made.customers[0].evidence) == ("Contract over", "OPS-7", ("Listed in ids.txt",))
+    first = made.customers[0]
+    assert (made.reason, made.ticket) == ("Contract over", "OPS-7")
+    assert first.evidence == ("Listed in ids.txt", *seen_in(first.record, first.read_at))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
