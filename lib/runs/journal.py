@@ -57,10 +57,11 @@ class Journal(JournalSteps):
                 for rows in _batches(_step_rows(run_id, plan)):
                     db.execute(insert(steps), rows)
                 self._hold(db, run_id, plan.fingerprint, plan.ids)
+                left = {"left_alone": _left_alone(db, plan)}
                 if plan.undo_of is not None:
                     db.execute(update(runs).where(runs.c.id == plan.undo_of).values(undone_by=run_id))
-                    writing.log(plan.undo_of, "undo", who=who, now=now, payload={"undone_by": run_id})
-                writing.log(run_id, "planned", who=who, now=now, payload=_told_of(plan))
+                    writing.log(plan.undo_of, "undo", who=who, now=now, payload={"undone_by": run_id} | left)
+                writing.log(run_id, "planned", who=who, now=now, payload=_told_of(plan) | left)
         except IntegrityError as exc:
             raise self._standing_in_the_way(plan.hash, plan.fingerprint, plan.ids) from exc
         return self.run(run_id)
@@ -276,6 +277,13 @@ def _check_undo(db: Connection, plan: Plan) -> None:
         raise RunNotFound("The run that this plan would undo is not in this journal.")
     if fingerprint != plan.fingerprint:
         raise OtherConnection
+
+
+def _left_alone(db: Connection, plan: Plan) -> list[str] | None:
+    """The ids of those that the run to be undone had changed and its undo does not touch, if there are any."""
+    changed = select(steps.c.customer_id).where(steps.c.run_id == plan.undo_of, steps.c.state == StepState.VERIFIED)
+    taken_back = {id_.lower() for id_ in plan.ids}
+    return [id_ for id_ in db.execute(changed.order_by(steps.c.position)).scalars() if id_.lower() not in taken_back] or None
 
 
 def _told_of(plan: Plan) -> dict[str, Any]:
