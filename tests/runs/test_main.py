@@ -1,6 +1,7 @@
 """The command line as people and scripts run it: real processes, real HTTP, a real journal."""
 
 import json
+import re
 import signal
 import sqlite3
 import stat
@@ -303,10 +304,31 @@ def test_the_log_is_verified_and_an_altered_one_found(shell):
     assert shell.rows("verify", code=Exit.BROKEN_LOG)[0]["broken_at"] == 2
 
 
+def test_a_log_cut_short_shows_by_the_head_that_a_receipt_has(shell):
+    run_id = shell.run(shell.active[0])
+    shell("export", run_id, "-o", shell.home / "r.html")
+    head = re.search(r"<code>([0-9a-f]{64})</code>", (shell.home / "r.html").read_text())[1]
+    shell.run(shell.active[1])
+    assert shell.rows("verify", "--head", head.upper())[0]["ok"]
+    with sqlite3.connect(shell.home / "journal.sqlite") as db:
+        ((seq,),) = db.execute("SELECT seq FROM log WHERE hash = ?", (head,))
+        drop_guards(db)
+        db.execute("DELETE FROM log WHERE seq >= ?", (seq,))
+        db.execute("UPDATE log_head SET (seq, hash) = (SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1)")
+    db.close()
+    shell("verify")
+    assert "No entry has the hash" in shell("verify", "--head", head, code=Exit.BROKEN_LOG)
+    assert shell.rows("verify", "--head", head, code=Exit.BROKEN_LOG)[0]["broken_at"] == seq
+
+
+def drop_guards(db):
+    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        db.execute(f'DROP TRIGGER "{name}"')
+
+
 def tamper(path):
     with sqlite3.connect(path) as db:
-        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f'DROP TRIGGER "{name}"')
+        drop_guards(db)
         db.execute("UPDATE log SET who = 'somebody else' WHERE seq = 2")
     db.close()
 
@@ -402,6 +424,7 @@ def test_a_plan_without_a_reason_or_customers_is_refused(shell, reason):
         ("apply",),
         ("apply", "p", "--confirm", "many"),
         ("list", "--limit", "0"),
+        ("verify", "--head", "run_1"),
         ("show", "r", "--steps", "x"),
     ],
 )
