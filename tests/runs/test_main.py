@@ -120,6 +120,36 @@ def test_from_a_list_of_ids_to_a_receipt_and_back(shell):
     assert all(shell.client.get_customer(customer_id).is_active for customer_id in ids)
 
 
+def test_the_whole_way_is_the_same_on_either_database(shell, place):
+    shell.set(EXPRESS_OPS_DATABASE_URL=place.url)
+    first, second = shell.active[:2]
+    plan = shell.plan(first, second)
+    shell.client.update_customer(second, name="Renamed since")
+    rows = shell.rows("apply", plan, "--confirm", 2, code=Exit.PARTLY)
+    run = rows[-1]
+    assert (run["state"], run["totals"]["verified"], run["totals"]["skipped"]) == ("finished", 1, 1)
+    assert {row["event"] for row in rows if row["kind"] == "entry"} >= {
+        "planned",
+        "approved",
+        "attempt",
+        "result",
+        "skip",
+        "finish",
+    }
+    shell("apply", plan, "--confirm", 2, code=Exit.REFUSED)
+
+    receipt = shell.home / "receipt.jsonl"
+    shell("export", run["id"], "-o", receipt)
+    lines = [json.loads(line) for line in receipt.read_text().splitlines()]
+    assert [line["kind"] for line in lines[:4]] == ["run", "plan", "step", "step"]
+    checked = shell.rows("verify", "--head", lines[-1]["hash"])[0]
+    assert (checked["ok"], checked["entries"], checked["head"]) == (True, lines[-1]["seq"], lines[-1]["hash"])
+    shell("undo", run["id"], "--confirm", 1)
+    assert shell.client.get_customer(first).is_active
+    assert place.run("SELECT count(*) FROM runs") == [(2,)]
+    assert not (shell.home / "journal.sqlite").exists()
+
+
 def test_a_plan_holds_fresh_records_and_is_for_its_owner_only(shell):
     path = shell.plan(*shell.active[:2])
     made = Plan.from_json(path.read_bytes())
