@@ -38,7 +38,7 @@ class Picked:
     def words(self) -> str:
         """In one line: "Ticked in the table, filter: active · no users; customers as read 2026-03-01 12:00 UTC"."""
         chosen = f"{self.way}, filter: {self.filter_text}" if self.filter_text else str(self.way)
-        return f"{chosen}; customers {f'as read {_time(self.read_at)}' if self.read_at else 'not all read yet'}"
+        return f"{chosen}; customers {f'as read {_time(self.read_at.astimezone(UTC))}' if self.read_at else 'not all read yet'}"
 
 
 def filters_of(picked: Iterable[Picked]) -> str:
@@ -56,4 +56,5 @@ def seen_in(record: Customer, read_at: datetime) -> tuple[str, str]:
 
 
 def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC).isoformat(' ', 'minutes')[:16]} UTC"
+    # A hundred thousand picks come through here: a record's times are in UTC as they are, and this is faster than strftime.
+    return f"{at.isoformat(' ', 'minutes')[:16]} UTC"
