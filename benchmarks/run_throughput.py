@@ -186,10 +186,12 @@ class Instant:
     def __init__(self, like: Customer) -> None:
         self._like = like.model_copy(update={"is_active": False})
 
-    def get_customer(self, customer_id: str, /) -> Customer:
+    at_once = AT_ONCE
+
+    def get_customer(self, customer_id: str, /, _wanted: object = None) -> Customer:
         return self._like.model_copy(update={"id": customer_id})
 
-    def deactivate(self, customer_id: str, /) -> Answer:
+    def deactivate(self, customer_id: str, /, _wanted: object = None) -> Answer:
         return Answer(self._like.model_copy(update={"id": customer_id}), 200, "req", 1, 0.0)
 
     reactivate = deactivate

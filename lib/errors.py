@@ -5,6 +5,7 @@ ExpressOpsError
 ├── BadId                        text that is no customer id
 ├── ApiError                     a request to the API did not end well
 │   ├── Unreachable              it was never sent
+│   ├── Withdrawn                nobody wanted it any more before it was sent
 │   ├── NoAnswer                 it was sent; nothing usable came back
 │   ├── Rejected                 the API said no (4xx); nothing changed
 │   │   ├── NotAuthorized        401, 403
@@ -24,6 +25,7 @@ ExpressOpsError
 │   ├── EmptyPlan
 │   ├── ReasonMissing
 │   ├── CapExceeded              more than one run may affect
+│   ├── NotCounted               of the active customers nobody knows how many there are
 │   ├── ProtectedCustomer        one that is never touched
 │   └── OtherConnection
 └── JournalError                 the journal refused or could not be written
@@ -88,6 +90,10 @@ class ApiError(ExpressOpsError):
 
 class Unreachable(ApiError):
     """The API could not be reached, so nothing was sent. Check the network and the base URL, then try again."""
+
+
+class Withdrawn(ApiError):
+    """By the time this request could go out nobody wanted it any more, so nothing was sent."""
 
 
 class NoAnswer(ApiError):
@@ -175,6 +181,10 @@ class CapExceeded(PlanError):
         super().__init__(message)
         self.asked = asked
         self.allowed = allowed
+
+
+class NotCounted(PlanError):
+    """The active customers are not counted yet, so the cap on their share can't be checked. Try again once all are loaded."""
 
 
 class ProtectedCustomer(PlanError):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import nav, plan_file, run_list, run_view
+from lib.ui import history, nav, plan_file, run_list, run_view
 from lib.ui.resources import get_resources
 
 resources = get_resources()
@@ -15,4 +15,5 @@ else:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Runs", anchor=False, width="stretch")
         plan_file.offer()
-    run_list.show(resources)
+    if not history.search(resources):
+        run_list.show(resources)

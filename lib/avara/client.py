@@ -1,9 +1,5 @@
-"""The one place that speaks HTTP. It sends what `requests` builds, reads with `protocol` and repeats as `retry` decides.
-
-The key leaves this module in one header of a request to the connection's own base URL, and nowhere else: redirects are not
-followed, and errors are raised outside the handler of an httpx error, whose request holds that header.
-httpx logs the address of each request (INFO) and httpcore its steps (DEBUG); neither logs request headers.
-"""
+"""The API's endpoints as methods: what `requests` builds goes out through `http`, comes back through `protocol` and is repeated
+as `retry` decides."""
 
 from __future__ import annotations
 
@@ -16,27 +12,23 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
-import httpx
-
 from lib.avara import protocol, requests
-from lib.avara.connection import Connection, is_loopback
-from lib.avara.limiter import Limiter, RetryBudget, sign_of
+from lib.avara.connection import Connection
+from lib.avara.http import Http
+from lib.avara.limiter import Limiter, RetryBudget, always, sign_of
 from lib.avara.models import Customer, CustomerPage, StudyPage, UserChange
 from lib.avara.paging import Pages, ReadPage
-from lib.avara.reply import Reply, no_answer, too_large, unreachable
+from lib.avara.reply import Reply
 from lib.avara.requests import LARGEST_PAGE, UNSET, Request, Severity, Unset
 from lib.avara.retry import GiveUp, RetryPolicy, decide
-from lib.avara.text import one_line
-from lib.errors import ApiError, ConfigError
-
-USER_AGENT = "express-ops/0.1.0"
-#: A page of 100 customers with 50 full pairs of metadata each is 6 MB; nothing the API promises comes near this.
-LARGEST_ANSWER = 32 * 1024 * 1024
-#: Seconds. Node and uvicorn close idle connections after 5: to go first means not to send a change into a closing one.
-_KEEP_IDLE = 4.0
+from lib.errors import ApiError, Withdrawn
 
 T = TypeVar("T")
 P = TypeVar("P", CustomerPage, StudyPage)
+
+Wanted = Callable[[], bool]
+#: Seconds: a wait before another attempt is slept through in naps, with a look at whether it is still wanted.
+_NAP = 0.25
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,9 @@ class AvaraClient:
 
     Times are in seconds: `timeout` bounds each wait for bytes and an answer as a whole, `connect_timeout` the dialling.
     Every method raises only ApiError (and BadId or ValueError before anything is sent), the constructor ConfigError.
-    `limiter` is asked before each request is sent; without one, requests go as they come.
+    `limiter` is asked before each request is sent; without one, requests go as they come. Where a method takes `wanted`, it
+    is asked while the request waits for its turn and right before each attempt: once it says no, nothing is sent any more
+    (Withdrawn, or the error of the last attempt).
     """
 
     def __init__(
@@ -79,25 +73,14 @@ class AvaraClient:
         limiter: Limiter | None = None,
     ) -> None:
         self.connection = connection
-        self._timeout = timeout
         self._retry = retry
         self._sleep = sleep
-        self._now = now
         self._random = random
         self._limiter = limiter
         self._budget: RetryBudget | None = None
-        base_url = _resolvable(connection.base_url)
-        self._http = httpx.Client(
-            base_url=base_url,
-            headers={"Accept": "application/json", "User-Agent": USER_AGENT},
-            timeout=httpx.Timeout(timeout, connect=connect_timeout),
-            limits=httpx.Limits(
-                max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=_KEEP_IDLE
-            ),
-            follow_redirects=False,
-            # A company's proxy and certificates come from the environment, but what goes to this machine goes there directly:
-            # it may be plain http, and a proxy would see the key. (httpx reads no .netrc unless asked to.)
-            trust_env=not is_loopback(base_url.host),
+        self._most_at_once = max_connections
+        self._http = Http(
+            connection, timeout=timeout, connect_timeout=connect_timeout, max_connections=max_connections, now=now
         )
 
     def iter_pages(self, cursor: str | None = None, *, limit: int = LARGEST_PAGE) -> Pages[CustomerPage]:
@@ -107,17 +90,22 @@ class AvaraClient:
         """
         return self._pages(lambda at: requests.list_customers(at, limit), protocol.read_customer_page, cursor)
 
-    def get_customer(self, customer_id: str) -> Customer:
+    @property
+    def at_once(self) -> int:
+        """How many requests at a time the API seems to put up with now."""
+        return int(self._limiter.pace.limit) if self._limiter is not None else self._most_at_once
+
+    def get_customer(self, customer_id: str, wanted: Wanted = always) -> Customer:
         """The record as it is now. Raises NotFound, or BadAnswer where the answer is about another customer."""
-        return self._read(requests.get_customer(customer_id), protocol.read_same_customer)
+        return self._read(requests.get_customer(customer_id), protocol.read_same_customer, wanted)
 
-    def deactivate(self, customer_id: str) -> Answer:
+    def deactivate(self, customer_id: str, wanted: Wanted = always) -> Answer:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
-        return self._change(requests.deactivate(customer_id))
+        return self._change(requests.deactivate(customer_id), wanted)
 
-    def reactivate(self, customer_id: str) -> Answer:
+    def reactivate(self, customer_id: str, wanted: Wanted = always) -> Answer:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
-        return self._change(requests.reactivate(customer_id))
+        return self._change(requests.reactivate(customer_id), wanted)
 
     def create_customer(self, name: str, metadata: Mapping[str, str] | None = None) -> Customer:
         """The new record. The API allows 50 pairs of metadata, keys of 100 and values of 1,000 characters."""
@@ -194,12 +182,12 @@ class AvaraClient:
     def _pages(self, build: Callable[[str | None], Request], read: ReadPage[P], cursor: str | None) -> Pages[P]:
         return Pages(self._send_in_turn, lambda request, read, send: self._ask(request, read, send)[0], build, read, cursor)
 
-    def _read(self, request: Request, read: Callable[[Request, Reply], T]) -> T:
-        value, _ = self._ask(request, read)
+    def _read(self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted = always) -> T:
+        value, _ = self._ask(request, read, wanted=wanted)
         return value
 
-    def _change(self, request: Request) -> Answer:
-        customer, outcome = self._ask(request, protocol.read_customer)
+    def _change(self, request: Request, wanted: Wanted) -> Answer:
+        customer, outcome = self._ask(request, protocol.read_customer, wanted=wanted)
         return Answer(customer, outcome.reply.status, outcome.reply.request_id, outcome.attempts, outcome.seconds)
 
     def _ask(
@@ -207,13 +195,14 @@ class AvaraClient:
         request: Request,
         read: Callable[[Request, Reply], T],
         send: Callable[[Request], Reply | ApiError] | None = None,
+        wanted: Wanted = always,
     ) -> tuple[T, _Outcome]:
         """Sends until there is a usable answer or `decide` gives up; then the last error is raised. `send` is an attempt."""
         started = time.monotonic()
         attempt = 0
         while True:
             attempt += 1
-            sent = (send or self._send_in_turn)(request)
+            sent = send(request) if send else self._send_in_turn(request, wanted)
             if isinstance(sent, Reply):
                 try:
                     value = read(request, sent)
@@ -235,73 +224,33 @@ class AvaraClient:
             )
             if isinstance(decision, GiveUp) or not (self._budget is None or self._budget.take()):
                 raise error
-            self._sleep(decision.seconds)
+            if not self._slept(decision.seconds, wanted):
+                raise error
 
-    def _send_in_turn(self, request: Request, wanted: Callable[[], bool] = lambda: True) -> Reply | ApiError:
+    def _slept(self, seconds: float, wanted: Wanted) -> bool:
+        """Wait before another attempt; False as soon as it is not wanted any more."""
+        while wanted is not always and seconds > _NAP:
+            self._sleep(_NAP)
+            seconds -= _NAP
+            if not wanted():
+                return False
+        self._sleep(seconds)
+        return wanted()
+
+    def _send_in_turn(self, request: Request, wanted: Wanted = always) -> Reply | ApiError:
         """One attempt, when the limiter lets it go, if it is wanted then; the limiter hears what came of it."""
         if self._limiter is None:
-            return self._send(request) if wanted() else ApiError()
-        slot = self._limiter.acquire(f"{request.method} {'one' if request.customer_id else 'many'}")
-        sent: Reply | ApiError = ApiError()  # what stays if nothing is sent, or something of our own goes wrong
+            return self._http.send(request) if wanted() else _withdrawn(request)
+        slot = self._limiter.acquire(f"{request.method} {'one' if request.customer_id else 'many'}", wanted)
+        if slot is None:
+            return _withdrawn(request)
+        sent: Reply | ApiError = ApiError()  # what stays if something of our own goes wrong
         try:
-            if wanted():
-                sent = self._send(request)
+            sent = self._http.send(request)
         finally:
             self._limiter.release(slot, *sign_of(sent))
         return sent
 
-    def _send(self, request: Request) -> Reply | ApiError:
-        """One attempt. What went wrong on the way is returned, not raised: see the top of the module."""
-        deadline = time.monotonic() + self._timeout
-        sent = self._http.build_request(request.method, request.path, params=request.params or None, json=request.json)
-        sent.headers["Authorization"] = f"Bearer {self.connection.api_key.get_secret_value()}"
-        try:
-            response = self._http.send(sent, stream=True)
-            try:
-                body = self._body(response, deadline)
-            finally:
-                response.close()
-        except httpx.HTTPError as exc:
-            return self._failure(request, exc)
-        if body is None:
-            return too_large(request, LARGEST_ANSWER)
-        return Reply(response.status_code, dict(response.headers), body, self._now(), self.connection.api_key)
 
-    def _body(self, response: httpx.Response, deadline: float) -> bytes | None:
-        """The whole body, None if it is too large. Raises httpx.ReadTimeout where it comes too slowly to end in time."""
-        chunks: list[bytes] = []
-        size, late = 0, False
-        for chunk in response.iter_bytes():
-            if late:  # asked only when there is more to come: an answer that is whole counts, however late
-                raise httpx.ReadTimeout("too slow")
-            size += len(chunk)
-            if size > LARGEST_ANSWER:
-                return None
-            chunks.append(chunk)
-            late = time.monotonic() > deadline
-        return b"".join(chunks)
-
-    def _failure(self, request: Request, exc: httpx.HTTPError) -> ApiError:
-        """What an error on the way means: Unreachable only where nothing can have been sent."""
-        host = self.connection.host
-        match exc:
-            case httpx.PoolTimeout():
-                return unreachable(request, "All connections are busy", "Try again in a moment.")
-            case httpx.ConnectTimeout():
-                return unreachable(request, f"{host} took too long to connect")
-            case httpx.ConnectError() | httpx.ProxyError() | httpx.UnsupportedProtocol():
-                return unreachable(request, f"{host} could not be reached ({one_line(str(exc), 200) or type(exc).__name__})")
-            case httpx.TimeoutException():
-                return no_answer(request, f"no answer came within {self._timeout:g} s")
-            case _:
-                return no_answer(request, "the connection broke before the answer was complete")
-
-
-def _resolvable(base_url: str) -> httpx.URL:
-    """As httpx reads it. A host name that no resolver takes would end in a UnicodeError in the middle of a request."""
-    try:
-        url = httpx.URL(base_url)
-        url.raw_host.decode("ascii").encode("idna")
-    except (httpx.InvalidURL, UnicodeError):
-        raise ConfigError("AVARA_BASE_URL names a host that can't exist. Write it like https://api.avarasoftware.com") from None
-    return url
+def _withdrawn(request: Request) -> Withdrawn:
+    return Withdrawn(method=request.method, path=request.path)

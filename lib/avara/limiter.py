@@ -40,6 +40,13 @@ _CATCH_UP = 0.25
 #: It takes so many seconds, and so many answers, to count that.
 _IDLE, _MEASURED_OVER, _MEASURED_ANSWERS = 1.0, 0.5, 20
 _JITTER = 0.1
+#: Seconds between two looks at whether somebody who waits for a slot still wants it.
+_LOOK = 0.25
+
+
+def always() -> bool:
+    """A request that stays wanted however long it has to wait."""
+    return True
 
 
 class Sign(Enum):
@@ -219,18 +226,29 @@ class Limiter:
     def pace(self) -> Pace:
         return self._pace
 
-    def acquire(self, kind: str) -> Slot:
-        """Wait for a slot; `kind` tells requests apart that take their time (a page of a list, one record)."""
+    def acquire(self, kind: str, wanted: Callable[[], bool] = always) -> Slot | None:
+        """Wait for a slot; `kind` tells requests apart that take their time (a page of a list, one record).
+
+        None as soon as the request is not `wanted` any more, which is asked every now and then and once its turn has come.
+        """
         with self._free:
             while self._in_flight >= int(self._pace.limit):
-                self._free.wait()
+                self._free.wait(None if wanted is always else _LOOK)
+                if not wanted():
+                    return None
             self._in_flight += 1
         due = self._reserve()
         while (wait := due - self._clock()) > 1e-6:  # less is rounding
-            self._sleep(wait)
+            if not wanted():
+                break
+            self._sleep(wait if wanted is always else min(wait, _LOOK))
             if self._pace.floor > due:  # the API asked everybody to wait meanwhile
                 due = self._reserve()
-        return Slot(kind, self._clock())
+        slot = Slot(kind, self._clock())
+        if wanted():
+            return slot
+        self.release(slot, Sign.NOTHING)
+        return None
 
     def release(self, slot: Slot, sign: Sign, retry_after: float | None = None) -> None:
         """Give the slot back with what its request brought; `retry_after` is in seconds."""

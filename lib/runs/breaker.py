@@ -27,7 +27,7 @@ class Breaker:
         """The breaker once one more step has ended, with this trouble or none. A reason once found stays."""
         recent = (*self.recent, trouble is not None)[-self.thresholds.window :]
         in_a_row = 0 if trouble is None else self.in_a_row + 1
-        probing = self.probing and trouble is not None
+        probing = self.probing and trouble is not None  # a doubtful answer leaves the probe to the next step
         now = replace(self, in_a_row=in_a_row, recent=recent, probing=probing)
         return now if trouble is None or self.why else replace(now, why=now._reason(trouble))
 
@@ -35,7 +35,7 @@ class Breaker:
         limits, bad, taken = self.thresholds, sum(self.recent), len(self.recent)
         if trouble.at_once:
             return trouble.words
-        if self.probing:
+        if self.probing and not trouble.doubtful:
             return joined(Words("The first step after resuming met trouble again."), trouble.words)
         if self.in_a_row >= limits.in_a_row:
             return joined(Words(f"{self.in_a_row} steps in a row met trouble."), trouble.words)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from lib.avara.limiter import RetryBudget
@@ -16,7 +18,8 @@ from lib.errors import IllegalTransition, JournalError, JournalUnavailable
 from lib.runs.breaker import Breaker
 from lib.runs.ending import Halt, all_verified, canary_words, ending
 from lib.runs.engine import Client, Tools, carry_out_step, read_back_step
-from lib.runs.feed import Feed, Telling, UserCap
+from lib.runs.feed import COUNTED, Feed, Telling, UserCap
+from lib.runs.journal_log import ITSELF
 from lib.runs.judge import Trouble
 from lib.runs.model import Hold, Run, Step, StepState
 
@@ -24,6 +27,10 @@ from lib.runs.model import Hold, Run, Step, StepState
 TROUBLE_WAIT = (0.5, 60.0)
 #: Seconds between attempts to write how a run ended, while the journal can't be written.
 JOURNAL_WAIT = 2.0
+#: Steps in hand for each request that the API puts up with at a time. More would only wait, each with its record growing old.
+_IN_HAND = 2
+#: Seconds between two looks of a hand that waits for room.
+_LOOK = 0.1
 
 _OPEN = frozenset({StepState.IN_FLIGHT, StepState.UNKNOWN})
 _PLANNED = frozenset({StepState.PLANNED})
@@ -43,7 +50,7 @@ class Crew:
     """Carries one running run to its end, a pause, or an interruption. Never raises; what happened is in the journal.
 
     `size` is how many steps at a time, at most. `again`: a person asked to try what had not worked out once more.
-    `probe`: the run was held before, so a single step goes first.
+    `probe`: the run was held before, so a single step goes first. `who` asked for this.
     """
 
     def __init__(
@@ -57,8 +64,9 @@ class Crew:
         probe: bool,
         stopping: threading.Event,
         on_settled: Notice,
+        who: str,
     ) -> None:
-        self._run, self._tools = run, tools
+        self._run, self._tools = run, replace(tools, who=who)
         self._client = client.spending(RetryBudget())
         self._size, self._again, self._probe = size, again, probe
         self._stopping = stopping
@@ -80,7 +88,7 @@ class Crew:
         self._pass(_OPEN, self._read_back)
         # Only now: a step that was in flight may have had more users than planned, and its reading tells.
         if self._run.totals.planned < self._run.totals.total:
-            self._users.count_what_was_called(self._tools.journal.every_step(self._run.id))
+            self._users.count_what_was_called(self._tools.journal.every_step(self._run.id, COUNTED))
         if self._probe and not probed:
             self._pass(_PLANNED, self._carry_out, most=1)
         if self._run.canary is not None:
@@ -98,13 +106,13 @@ class Crew:
         journal, first = self._tools.journal, self._tools.journal.steps(self._run.id, limit=steps)
         words = canary_words(first)
         if self._run.goes_on and all_verified(first):
-            run, tools = self._run, self._tools
-            journal.pass_canary(run.id, words=f"{words} Going on.", now=tools.now(), who=run.operator, owner=tools.owner)
+            now, owner = self._tools.now(), self._tools.owner
+            journal.pass_canary(self._run.id, words=f"{words} Going on.", now=now, who=ITSELF, owner=owner)
         else:
             self._stop_taking(Halt(words, Hold.CANARY))
 
     def _carry_out(self, run: Run, step: Step, client: Client, tools: Tools) -> tuple[Step, Trouble | None]:
-        return carry_out_step(run, step, client, tools, self._admit)
+        return carry_out_step(run, step, client, tools, admit=self._admit, wanted=self._may_call)
 
     def _read_back(self, run: Run, step: Step, client: Client, tools: Tools) -> tuple[Step, Trouble | None]:
         return read_back_step(run, step, client, tools, again=self._again)
@@ -121,7 +129,12 @@ class Crew:
             return False
         size = min(self._size, most or self._size, self._run.totals.total)
         hands = [
-            threading.Thread(target=self._guarded, args=(self._work, settle), daemon=True, name=f"{self._run.id} hand {number}")
+            threading.Thread(
+                target=self._guarded,
+                args=(partial(self._work, settle, number),),
+                daemon=True,
+                name=f"{self._run.id} hand {number}",
+            )
             for number in range(size)
         ]
         for hand in hands:
@@ -130,9 +143,9 @@ class Crew:
             hand.join()
         return True
 
-    def _guarded(self, work: Callable[..., None], *args: Settle) -> None:
+    def _guarded(self, work: Callable[[], None]) -> None:
         try:
-            work(*args)
+            work()
         except JournalUnavailable as exc:
             self._stop_taking(Halt(exc.message, hold=None))
         except JournalError:
@@ -141,9 +154,17 @@ class Crew:
             logger.exception("A hand of %s failed", self._run.id)
             self._stop_taking(Halt(f"Express Ops failed inside ({type(exc).__name__}). Its log says more."))
 
-    def _work(self, settle: Settle) -> None:
-        while (step := self._feed.next()) is not None:
+    def _work(self, settle: Settle, number: int) -> None:
+        while self._has_room(number) and (step := self._feed.next()) is not None:
             self._take(step, settle)
+
+    def _has_room(self, number: int) -> bool:
+        """Wait until the API puts up with so many steps at a time that hand `number` may take one; False if the pass ends."""
+        while number >= _IN_HAND * self._client.at_once:
+            if self._feed.over:
+                return False
+            self._tools.sleep(_LOOK)
+        return True
 
     def _take(self, step: Step, settle: Settle) -> None:
         called = False
@@ -162,7 +183,7 @@ class Crew:
             why = self._breaker.why
         if why:
             self._stop_taking(Halt(why))
-        elif trouble is not None:
+        elif trouble is not None and not trouble.doubtful:
             self._rest(min(max(trouble.wait, TROUBLE_WAIT[0]), TROUBLE_WAIT[1]))
 
     def _rest(self, seconds: float) -> None:
@@ -174,6 +195,11 @@ class Crew:
 
     def _may_go_on(self) -> bool:
         return self._halt is None and not self._stopping.is_set()
+
+    def _may_call(self) -> bool:
+        """Whether a call that waits may still go out. A cap that is reached stops only those that come after it."""
+        halted = self._halt is not None and self._halt.hold is not Hold.CAP
+        return not halted and not self._stopping.is_set() and self._feed.ordered()
 
     def _stop_taking(self, halt: Halt) -> None:
         """The first reason counts, but for a journal that can't be written: that outweighs all."""
@@ -204,4 +230,4 @@ class Crew:
         run, requested = journal.run(run_id), journal.orders(run_id).requested
         end = ending(run, requested, self._halt, stopping=self._stopping.is_set())
         now, owner = self._tools.now(), self._tools.owner
-        journal.end(run_id, end.state, words=end.words, now=now, who=run.operator, owner=owner, hold=end.hold)
+        journal.end(run_id, end.state, words=end.words, now=now, who=ITSELF, owner=owner, hold=end.hold)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from lib.avara.models import Customer
-from lib.errors import ApiError, BadAnswer, NotFound
-from lib.runs.judge import NotSent, Settled, trouble_of
-from lib.runs.model import Action, StepState
+from lib.errors import ApiError, BadAnswer, NotFound, Withdrawn
+from lib.runs.judge import NotSent, Settled, suspicion_of, trouble_of
+from lib.runs.model import Action, Step, StepState
 from lib.runs.policy import DriftField, Policy
 from lib.runs.words import Words, joined, of_error
 
@@ -26,10 +27,16 @@ class Change:
 
 
 def drift(
-    planned: Customer, now_read: Customer, matters: Collection[DriftField] = ("active", "users", "name", "metadata")
+    planned: Customer,
+    now_read: Customer,
+    matters: Collection[DriftField] = ("active", "users", "name", "metadata"),
+    *,
+    exact: bool = False,
 ) -> tuple[Change, ...]:
-    """What changed in a way that matters."""
+    """What changed in a way that matters; `exact`: any later update does, whatever it changed."""
     changes = []
+    if exact and now_read.updated_at != planned.updated_at:
+        changes.append(Change("last update", _time(planned.updated_at), _time(now_read.updated_at)))
     if "active" in matters and now_read.is_active != planned.is_active:
         changes.append(Change("status", _activity(planned), _activity(now_read)))
     if "users" in matters and now_read.user_count != planned.user_count:
@@ -46,25 +53,38 @@ def drift(
 
 def preflight(
     action: Action,
-    planned: Customer,
+    step: Step,
     read: Customer | ApiError,
     policy: Policy = Policy(),  # noqa: B008 - frozen
+    *,
+    exact: bool = False,
 ) -> Settled | NotSent | None:
-    """What the reading right before the call says about the step; None: nothing stands in the way of the call."""
+    """What the reading right before the call says about the step; None: nothing stands in the way of the call.
+
+    `exact`: only a record that nobody has updated since the plan was made is called, as an undo must have it.
+    """
+    planned = step.before
     if isinstance(read, ApiError):
         return _unread(read)
     if read.id.lower() != planned.id.lower():
         return _unread(BadAnswer("The API sent the record of another customer."))
     if read.is_active == action.wants_active:
-        return Settled(StepState.SKIPPED, Words(f"Already {_activity(read)}; no call was needed."), after=read)
-    spared = protection(read, policy)
-    if spared is not None:
-        return spared
-    changes = drift(planned, read, policy.drift)
-    if changes:
-        what = Words("; ".join(map(str, changes)), ", ".join(change.field for change in changes))
-        return Settled(StepState.SKIPPED, what.within("Changed since the review: {}. No call was made."), after=read)
-    return None
+        return _as_asked(step, read)
+    return protection(read, policy) or _changed(planned, read, policy, exact=exact)
+
+
+def _as_asked(step: Step, read: Customer) -> Settled:
+    if step.called_before:
+        late = Words("An earlier call of this run took effect after all; no other was needed.")
+        return Settled(StepState.VERIFIED, late, after=read)
+    return Settled(StepState.SKIPPED, Words(f"Already {_activity(read)}; no call was needed."), after=read)
+
+
+def _changed(planned: Customer, read: Customer, policy: Policy, *, exact: bool) -> Settled | None:
+    changes = drift(planned, read, policy.drift, exact=exact)
+    what = Words("; ".join(map(str, changes)), ", ".join(change.field for change in changes))
+    words = what.within("Changed since the review: {}. No call was made.")
+    return Settled(StepState.SKIPPED, words, after=read) if changes else None
 
 
 def protection(record: Customer, policy: Policy) -> Settled | None:
@@ -74,17 +94,23 @@ def protection(record: Customer, policy: Policy) -> Settled | None:
 
 
 def _unread(error: ApiError) -> Settled | NotSent:
-    if isinstance(error, NotFound):
-        return Settled(StepState.FAILED, Words("The API knows no such customer any more. No call was made."))
+    if isinstance(error, Withdrawn):
+        return NotSent(of_error(error))
     trouble = trouble_of(error)
     if trouble is not None:
-        return NotSent(trouble)
-    unread = Words("The record could not be read before the call, so no call was made:")
-    return Settled(StepState.FAILED, joined(unread, of_error(error)))
+        return NotSent(trouble.words, trouble)
+    words = joined(Words("The record could not be read before the call, so no call was made:"), of_error(error))
+    if isinstance(error, NotFound):
+        words = Words("The API knows no such customer any more. No call was made.")
+    return Settled(StepState.FAILED, words, trouble=suspicion_of(error))
 
 
 def _quoted(text: str | None) -> str:
     return "not set" if text is None else f"“{text}”"
+
+
+def _time(at: datetime | None) -> str:
+    return "unknown" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _activity(record: Customer) -> str:

@@ -8,6 +8,15 @@ from dataclasses import dataclass
 from lib.runs.model import Hold, Run, RunState, Step, StepState
 from lib.runs.words import Words, joined
 
+#: What to say of a run that is `never_started`.
+NEVER_STARTED = "It was recorded but never started: start or cancel it. Until then it holds its customers."
+
+
+#: Going on alone would meet the same cap again.
+_PAST_THE_CAP = (
+    "Cancel it and plan the others apart; or raise max_users in settings.toml, start Express Ops again and resume the run."
+)
+
 
 @dataclass(frozen=True)
 class Halt:
@@ -37,16 +46,24 @@ def ending(run: Run, requested: str | None, halt: Halt | None, *, stopping: bool
     if halt is not None and halt.hold is None:
         return Ending(RunState.INTERRUPTED, joined(halt.words, Words(f"Stopped {so_far}; resume the run to go on.")))
     if halt is not None:
-        return Ending(RunState.PAUSED, joined(halt.words, Words(f"Paused {so_far}; resume the run to go on.")), halt.hold)
+        next_ = f". {_PAST_THE_CAP}" if halt.hold is Hold.CAP else "; resume the run to go on."
+        return Ending(RunState.PAUSED, joined(halt.words, Words(f"Paused {so_far}{next_}")), halt.hold)
     if stopping:
         return Ending(RunState.INTERRUPTED, Words(f"Express Ops was stopped {so_far}; resume the run to go on."))
     return Ending(RunState.PAUSED, Words(f"Paused by a person {so_far}."), Hold.PERSON)
 
 
+def where_stopped(first: Step, left: int) -> str:
+    """Of the `left` customers that were not started, the `first`, in words: the run stopped before it."""
+    others = "" if left == 1 else f" and {left - 1:,} after it"
+    return f"Stopped before {first.name} ({first.customer_id}): it{others} {'was' if left == 1 else 'were'} not started."
+
+
 def canary_words(first: Sequence[Step]) -> Words:
     """What the first steps brought, for whoever decides whether the others follow."""
     verified = sum(step.state is StepState.VERIFIED for step in first)
-    return Words(f"The first {len(first)} customers were the canary: {verified} verified. Look at their records.")
+    who = "first customer was" if len(first) == 1 else f"first {len(first):,} customers were"
+    return Words(f"The {who} the canary: {verified:,} verified. Look at their records.")
 
 
 def all_verified(first: Sequence[Step]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, Self
 
-from lib.avara.limiter import RetryBudget
+from lib.avara.limiter import RetryBudget, always
 from lib.avara.models import Customer
 from lib.errors import ApiError
 from lib.runs.drift import preflight, protection
@@ -25,13 +25,16 @@ from lib.runs.judge import (
     judge,
     judge_read_back,
     keeping,
-    trouble_of,
+    suspicion_of,
 )
 from lib.runs.model import Action, Run, Step, StepState
 from lib.runs.policy import Policy
 
 #: Seconds to wait before each reading of a record whose call left its outcome open.
 READ_BACK_WAITS = (0.2, 0.8, 2.0)
+#: Seconds for which the record read before a call counts. A call that must wait for longer (the API asked to, say) is
+#: withdrawn: its customer comes up again, and is read again.
+FRESH = 15.0
 #: Why a call was not made although its intent had been written.
 LEASE_LOST = "The journal could not be reached for a while, so another process may have this run by now. Nothing was sent."
 
@@ -49,12 +52,24 @@ class Answer(Protocol):
     def seconds(self) -> float: ...
 
 
-class Client(Protocol):
-    """The part of the API client that a run needs. Every method raises ApiError."""
+Wanted = Callable[[], bool]
 
-    def get_customer(self, customer_id: str, /) -> Customer: ...
-    def deactivate(self, customer_id: str, /) -> Answer: ...
-    def reactivate(self, customer_id: str, /) -> Answer: ...
+
+class Client(Protocol):
+    """The part of the API client that a run needs. Every method raises ApiError.
+
+    A request may have to wait until it can go out. `wanted` is asked meanwhile, and right before it goes: once it says no,
+    nothing is sent any more (Withdrawn).
+    """
+
+    @property
+    def at_once(self) -> int:
+        """How many requests at a time the API seems to put up with now."""
+        ...
+
+    def get_customer(self, customer_id: str, /, wanted: Wanted = always) -> Customer: ...
+    def deactivate(self, customer_id: str, /, wanted: Wanted = always) -> Answer: ...
+    def reactivate(self, customer_id: str, /, wanted: Wanted = always) -> Answer: ...
     def spending(self, budget: RetryBudget, /) -> Self:
         """The same client, taking each repeat of a request from `budget`."""
         ...
@@ -74,7 +89,9 @@ class Tools:
     sleep: Callable[[float], object] = time.sleep
     read_back_waits: Sequence[float] = READ_BACK_WAITS
     policy: Policy = field(default_factory=Policy)
-    held: Callable[[], bool] = lambda: True  # whether the run's lease can't have run out; see lib/runs/lease.py
+    held: Callable[[], bool] = always  # whether the run's lease can't have run out; see lib/runs/lease.py
+    clock: Callable[[], float] = time.monotonic  # seconds
+    who: str | None = None  # for whom it works, as the log names them; the plan's operator where nobody says
 
 
 #: Asked with the freshest record right before its call; the reason why the run must hold instead, or nothing.
@@ -96,44 +113,55 @@ class _Call:
 
 
 def carry_out_step(
-    run: Run, step: Step, client: Client, tools: Tools, admit: Admit = _everybody
+    run: Run, step: Step, client: Client, tools: Tools, *, admit: Admit = _everybody, wanted: Wanted = always
 ) -> tuple[Step, Trouble | None]:
     """Take a planned step as far as it goes; the step as journalled, and the channel's trouble, if it showed any.
 
     The step is back in `planned` when the call certainly changed nothing for a reason that is not this customer's, and
-    stays there when `admit` refuses. Trouble is told even where the step could be settled in spite of it.
+    stays there when `admit` refuses. No call goes out once it is not `wanted` any more: somebody paused or cancelled the
+    run, or the process is being stopped. Trouble is told even where the step could be settled in spite of it.
     Raises JournalError when the journal can't be written (before the call: it is not made; after it: the step stays
     `in_flight`, to be read back) or when the step or its run is no longer this worker's.
     """
-    record, before_call = _look(run, step, client, tools.policy)
+    read_at = tools.clock()
+    record, before_call = _look(run, step, client, tools.policy, wanted)
     if isinstance(before_call, NotSent):
         return step, before_call.trouble
     if before_call is not None:
-        return _settle(run, step, before_call, tools), None
+        return _settle(run, step, before_call, tools), before_call.trouble
+    if not wanted():
+        return step, None
     refusal = admit(record)
     if refusal:
         return step, Trouble(refusal, at_once=True)
-    step = tools.journal.begin_step(step, owner=tools.owner, now=tools.now(), who=run.operator)
+    step = tools.journal.begin_step(step, owner=tools.owner, now=tools.now(), who=tools.who or run.operator)
     if not tools.held():
-        return _settle(run, step, Settled(StepState.PLANNED, LEASE_LOST), tools), Trouble(LEASE_LOST)
-    call = _call(run.action, client, step.customer_id)
+        return _settle(run, step, Settled(StepState.PLANNED, LEASE_LOST, unsent=True), tools), Trouble(LEASE_LOST)
+
+    def still_wanted() -> bool:
+        fresh = not tools.policy.preflight or tools.clock() - read_at < FRESH
+        return fresh and tools.held() and wanted()
+
+    call = _call(run.action, client, step.customer_id, still_wanted)
     verdict = judge(run.action, step.customer_id, call.outcome)
     read_back = isinstance(verdict, ReadBack)
     if isinstance(verdict, NotSent):
-        verdict = Settled(StepState.PLANNED, verdict.trouble.words, trouble=verdict.trouble)
+        unsent = verdict.trouble is None
+        verdict = Settled(StepState.PLANNED, verdict.words, trouble=verdict.trouble, unsent=unsent)
     elif isinstance(verdict, ReadBack):
         verdict = _read_back(run.action, step.customer_id, verdict, client, tools)
-    trouble = trouble_of(call.outcome) if isinstance(call.outcome, ApiError) else None
+    trouble = suspicion_of(call.outcome) if isinstance(call.outcome, ApiError) else None
     return _settle(run, step, verdict, tools, call, read_back=read_back), verdict.trouble or trouble
 
 
-def _look(run: Run, step: Step, client: Client, policy: Policy) -> tuple[Customer, Settled | NotSent | None]:
+def _look(run: Run, step: Step, client: Client, policy: Policy, wanted: Wanted) -> tuple[Customer, Settled | NotSent | None]:
     """The freshest record there is, and what stands in the way of the call, if anything does."""
     protected = protection(step.before, policy)
     if protected is not None or not policy.preflight:
         return step.before, protected
-    read = _read(client, step.customer_id)
-    return read if isinstance(read, Customer) else step.before, preflight(run.action, step.before, read, policy)
+    read = _read(client, step.customer_id, wanted)
+    verdict = preflight(run.action, step, read, policy, exact=run.undo_of is not None)
+    return read if isinstance(read, Customer) else step.before, verdict
 
 
 def read_back_step(run: Run, step: Step, client: Client, tools: Tools, *, again: bool = False) -> tuple[Step, Trouble | None]:
@@ -167,8 +195,9 @@ def _settle(
         verdict.state,
         owner=tools.owner,
         read_back=read_back,
+        unsent=verdict.unsent,
         now=tools.now(),
-        who=run.operator,
+        who=tools.who or run.operator,
         words=verdict.words,
         after=verdict.after,
         status=call.status if call else None,
@@ -177,17 +206,18 @@ def _settle(
     )
 
 
-def _read(client: Client, customer_id: str) -> Customer | ApiError:
+def _read(client: Client, customer_id: str, wanted: Wanted = always) -> Customer | ApiError:
     try:
-        return client.get_customer(customer_id)
+        return client.get_customer(customer_id, wanted)
     except ApiError as exc:
         return exc
 
 
-def _call(action: Action, client: Client, customer_id: str) -> _Call:
+def _call(action: Action, client: Client, customer_id: str, wanted: Wanted) -> _Call:
     began = time.monotonic()
+    change = client.deactivate if action is Action.DEACTIVATE else client.reactivate
     try:
-        answer = client.deactivate(customer_id) if action is Action.DEACTIVATE else client.reactivate(customer_id)
+        answer = change(customer_id, wanted)
     except ApiError as exc:
         return _Call(exc, exc.status, exc.request_id, time.monotonic() - began)
     return _Call(answer.customer, answer.status, answer.request_id, answer.seconds)

@@ -9,12 +9,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from lib.avara.models import Customer
+from lib.errors import JournalError
 from lib.runs.engine import Tools
 from lib.runs.model import Run, RunState, Step, StepState
 
 #: Seconds for which orders read from the journal count. The journal itself refuses a call once they have changed.
 ORDERS_COUNT = 0.2
 _BATCH = 200
+#: Steps whose users are affected, or may be. Those that are to be called again are counted when they are.
+COUNTED = frozenset({StepState.VERIFIED, StepState.IN_FLIGHT, StepState.UNKNOWN})
 #: Records to tell others of at once, and seconds after which fewer are told.
 _TELL_AT_ONCE, _TELL_AFTER = 200, 0.5
 
@@ -34,11 +37,26 @@ class Feed:
         self._until: int | None = None
         self._last = -1  # the last position given in this pass
         self._ordered, self._looked_at = True, float("-inf")
+        self._empty = False  # nothing more came in this pass
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be given in this pass."""
+        return self._empty or not self._may_go_on()
+
+    def ordered(self) -> bool:
+        """Whether nobody has asked for a stop, by the orders as they were read a moment ago at most."""
+        try:
+            with self._lock:
+                return self._orders_stand()
+        except JournalError:
+            return False
 
     def begin(self, states: frozenset[StepState], *, most: int | None = None, until: int | None = None) -> bool:
         """Begin a pass over the steps in `states`, at most `most`, below position `until`. False when there is none to take."""
         with self._lock:
             self._batch.clear()
+            self._empty = False
             self._states, self._most, self._until, self._last = states, most, until, -1
             # A request to pause or cancel does not stop the reading back of open steps: that is how they get settled.
             self._obey = StepState.PLANNED in states
@@ -49,6 +67,7 @@ class Feed:
         """The next step, or None when there is none or nothing more may be taken up."""
         with self._lock:
             if self._most == 0 or not self._orders_allow() or not self._fill():
+                self._empty = True
                 return None
             step = self._batch.popleft()
             self._last = step.position
@@ -68,8 +87,9 @@ class Feed:
         return bool(self._batch) and (self._until is None or self._batch[0].position < self._until)
 
     def _orders_allow(self) -> bool:
-        if not self._may_go_on():
-            return False
+        return self._may_go_on() and self._orders_stand()
+
+    def _orders_stand(self) -> bool:
         now = time.monotonic()
         if now - self._looked_at >= ORDERS_COUNT:
             orders = self._tools.journal.orders(self._run.id)
@@ -88,8 +108,8 @@ class UserCap:
         self._in_hand: dict[str, int] = {}
 
     def count_what_was_called(self, steps: Iterable[Step]) -> None:
-        """Take over what an earlier crew of the run has called."""
-        self._users = sum((step.after or step.before).user_count for step in steps if step.attempts)
+        """Take over what an earlier crew of the run has changed, or may have changed: steps in one of `COUNTED`."""
+        self._users = sum((step.after or step.before).user_count for step in steps)
 
     def admit(self, record: Customer) -> str:
         """Count this customer, about to be called; or why the run must hold instead, in words with both numbers."""

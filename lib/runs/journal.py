@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, RunNotFound, RunsOverlap
@@ -28,6 +28,7 @@ _BATCH = 1000
 #: Seconds that a lease holds unless it is renewed: long enough for a slow database, short enough to wait for.
 LEASE_SECONDS = 15.0
 
+_STANDS = select(runs.c.started_at, runs.c.hold).where(runs.c.id == bindparam("of_run"))
 _RUN_EVENTS = {
     RunState.PAUSED: "pause",
     RunState.INTERRUPTED: "interrupt",
@@ -57,11 +58,10 @@ class Journal(JournalSteps):
                 for rows in _batches(_step_rows(run_id, plan)):
                     db.execute(insert(steps), rows)
                 self._hold(db, run_id, plan.fingerprint, plan.ids)
-                left = {"left_alone": _left_alone(db, plan)}
                 if plan.undo_of is not None:
                     db.execute(update(runs).where(runs.c.id == plan.undo_of).values(undone_by=run_id))
-                    writing.log(plan.undo_of, "undo", who=who, now=now, payload={"undone_by": run_id} | left)
-                writing.log(run_id, "planned", who=who, now=now, payload=_told_of(plan) | left)
+                    writing.log(plan.undo_of, "undo", who=who, now=now, payload={"undone_by": run_id})
+                writing.log(run_id, "planned", who=who, now=now, payload=_told_of(plan))
         except IntegrityError as exc:
             raise self._standing_in_the_way(plan.hash, plan.fingerprint, plan.ids) from exc
         return self.run(run_id)
@@ -80,16 +80,17 @@ class Journal(JournalSteps):
         """planned, paused or interrupted → running, carried by `owner` for `lease` seconds unless renewed.
 
         `cancelling`: only to settle what was in flight.
-        `canary` is how many first steps the run holds after; it counts at the first start only.
+        `canary` is how many first steps the run holds after; it counts at the first start only. A run that holds for them
+        does so no more from here on.
         """
         before = run_states_before(RunState.RUNNING) - {RunState.FINISHED}
         with self._write() as writing:
             db = writing.db
-            started = db.execute(select(runs.c.started_at).where(runs.c.id == run_id)).scalar()
+            started, hold = db.execute(_STANDS, {"of_run": run_id}).one_or_none() or (None, None)
             requested = "cancel" if cancelling else None
             values = _carried_by(owner, lease) | {"requested": requested, "started_at": started or now}
-            if started is None:
-                values["canary"] = canary
+            if started is None or hold == Hold.CANARY:
+                values["canary"] = None if started else canary
             self._move_run(db, run_id, RunState.RUNNING, before=before, values=values)
             payload = {"owner": owner, "requested": requested, "canary": canary}
             writing.log(run_id, "resume" if started else "approved", who=who, now=now, payload=payload)
@@ -122,10 +123,15 @@ class Journal(JournalSteps):
         return self.run(run_id)
 
     def request(self, run_id: str, what: str, *, now: datetime, who: str) -> None:
-        """Ask whoever carries a running run to "pause" or "cancel" it once the calls in flight are settled."""
+        """Ask whoever carries a running run to "pause" or "cancel" it once the calls in flight are settled.
+
+        A cancel takes the place of a pause, never the other way round: then IllegalTransition is raised.
+        """
         with self._write() as writing:
             db = writing.db
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING)
+            if what == "pause":
+                guarded = guarded.where(runs.c.requested.is_distinct_from("cancel"))
             if db.execute(guarded.values(requested=what)).rowcount != 1:
                 raise self._refuse(db, run_id, RunState.PAUSED if what == "pause" else RunState.CANCELLED)
             writing.log(run_id, f"{what} asked", who=who, now=now, payload={})
@@ -143,14 +149,12 @@ class Journal(JournalSteps):
     ) -> Run:
         """running → paused, interrupted, finished or cancelled; only if `owner` carries it, where one is given.
 
-        `hold` is what holds a paused run. A hold for the canary is the only one: the run goes on without it afterwards.
+        `hold` is what holds a paused run. One for the canary is the only one: the next start goes on without it.
         """
         over = to not in LIVE
         with self._write() as writing:
             db = writing.db
             values = {"words": words, "requested": None, "hold": hold, "lease_until": 0, "finished_at": now if over else None}
-            if hold is Hold.CANARY:
-                values["canary"] = None
             carried = () if owner is None else (runs.c.owner == owner,)
             self._move_run(db, run_id, to, *carried, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
@@ -279,16 +283,10 @@ def _check_undo(db: Connection, plan: Plan) -> None:
         raise OtherConnection
 
 
-def _left_alone(db: Connection, plan: Plan) -> list[str] | None:
-    """The ids of those that the run to be undone had changed and its undo does not touch, if there are any."""
-    changed = select(steps.c.customer_id).where(steps.c.run_id == plan.undo_of, steps.c.state == StepState.VERIFIED)
-    taken_back = {id_.lower() for id_ in plan.ids}
-    return [id_ for id_ in db.execute(changed.order_by(steps.c.position)).scalars() if id_.lower() not in taken_back] or None
-
-
 def _told_of(plan: Plan) -> dict[str, Any]:
     """What the log says of a plan: all but the customers and the filter, which may hold any value; its hash binds them."""
-    told = plan.model_dump(mode="json", exclude={"customers", "filter_text"})
+    without = {"customers", "filter_text"}
+    told = plan.model_dump(mode="json", exclude=without if plan.left_alone else without | {"left_alone"})
     return told | {"plan_hash": plan.hash, "customers": len(plan.customers), "users_affected": plan.users_affected}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,24 @@ class JournalReads:
         self.closed = True
         self._engine.dispose()
 
-    def runs(self, limit: int = 100) -> tuple[Run, ...]:
-        """The newest runs first."""
-        return self._runs(select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit))
+    def runs(self, limit: int = 100, *, offset: int = 0, state: RunState | None = None) -> tuple[Run, ...]:
+        """The newest runs first, of all or of one state."""
+        query = select(runs) if state is None else select(runs).where(runs.c.state == state)
+        return self._runs(query.order_by(runs.c.created_at.desc(), runs.c.id).limit(limit).offset(offset))
+
+    def run_counts(self) -> dict[RunState, int]:
+        """How many runs are in each state that has some."""
+        with self._read() as db:
+            rows = db.execute(select(runs.c.state, func.count()).group_by(runs.c.state)).all()
+        return {RunState(state): number for state, number in rows}
 
     def live_runs(self, *states: RunState) -> tuple[Run, ...]:
         """The runs in one of these states, oldest first."""
         return self._runs(select(runs).where(runs.c.state.in_(states)).order_by(runs.c.created_at, runs.c.id))
+
+    def undos(self, run_id: str) -> tuple[Run, ...]:
+        """The runs that were to take this run back, oldest first, whatever came of them."""
+        return self._runs(select(runs).where(runs.c.undo_of == run_id).order_by(runs.c.created_at, runs.c.id))
 
     def expired_runs(self) -> tuple[Run, ...]:
         """The running runs whose lease has run out, by the database's clock: their process is gone, or can't reach it."""
@@ -151,12 +163,33 @@ class JournalReads:
         """How many steps are in each state. Raises RunNotFound."""
         return self.run(run_id).totals
 
+    def settled_since(self, run_id: str, since: datetime) -> tuple[int, datetime | None]:
+        """How many steps of a run were settled since then, and when the first of them was."""
+        query = select(func.count(), func.min(steps.c.settled_at)).where(steps.c.run_id == run_id, steps.c.settled_at >= since)
+        with self._read() as db:
+            number, first_at = db.execute(query).one()
+        return number, first_at
+
     def entries(self, run_id: str, *, after: int = 0, limit: int | None = None) -> tuple[Entry, ...]:
         """The log of one run, oldest first; `after` is the last number (`seq`) already seen, `limit` the most to read."""
         query = _ENTRIES.where(log.c.run_id == run_id, log.c.seq > after).order_by(log.c.seq).limit(limit)
         with self._read() as db:
             rows = db.execute(query).all()
         return tuple(to_entry(row) for row in rows)
+
+    def run_entries(self, run_id: str) -> tuple[Entry, ...]:
+        """What the log says of a run as a whole (planned, approved, paused ...), oldest first; nothing of its steps."""
+        query = _ENTRIES.where(log.c.run_id == run_id, log.c.customer_id.is_(None)).order_by(log.c.seq)
+        with self._read() as db:
+            return tuple(to_entry(row) for row in db.execute(query).all())
+
+    def step_entries(self, run_id: str, *, limit: int, offset: int = 0) -> tuple[int, tuple[Entry, ...]]:
+        """How many entries tell of the run's steps, and some of them, newest first."""
+        of_steps = log.c.run_id == run_id, log.c.customer_id.is_not(None)
+        query = _ENTRIES.where(*of_steps).order_by(log.c.seq.desc()).limit(limit).offset(offset)
+        with self._read() as db:
+            number = db.execute(select(func.count()).select_from(log).where(*of_steps)).scalar_one()
+            return number, tuple(to_entry(row) for row in db.execute(query).all())
 
     def history(self, customer_id: str) -> tuple[tuple[Run, Step], ...]:
         """What happened to one customer in every run that planned it, newest first."""

@@ -33,7 +33,7 @@ _BEGIN_STEP = _MOVE_STEP.where(
 )
 _SETTLE_STEP = _MOVE_STEP.where(exists().where(runs.c.id == bindparam("of_run"), runs.c.owner == bindparam("mine")))
 
-_KEPT = ("state", "words", "status", "request_id", "seconds", "settled_at")
+_KEPT = ("state", "words", "attempts", "status", "request_id", "seconds", "settled_at")
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,14 @@ class JournalSteps(JournalLog):
         request_id: str | None = None,
         seconds: float | None = None,
         read_back: bool = False,
+        unsent: bool = False,
         owner: str | None = None,
     ) -> Step:
         """Write what became of a step. Facts of the call that are None keep what was written before.
 
         The step keeps `words` whole; the log gets of them what `for_log` gives.
-        `read_back`: the record was read after the call had left it open, which the log tells apart. Once another worker
+        `read_back`: the record was read after the call had left it open, which the log tells apart. `unsent`: the call that
+        was intended never went out, so it is no attempt. Once another worker
         has taken up the run, `owner` is refused: what happened is then found out by reading back.
         """
         check(step.state, to)
@@ -102,6 +104,7 @@ class JournalSteps(JournalLog):
             step,
             state=to,
             words=words,
+            attempts=step.attempts - unsent,
             after=after or step.after,
             status=status if status is not None else step.status,
             request_id=request_id or step.request_id,
@@ -110,7 +113,7 @@ class JournalSteps(JournalLog):
         )
         values = _guard(step) | {name: getattr(settled, name) for name in _KEPT}
         values["after"] = record_json(settled.after) if settled.after else None
-        outcome = {"attempt": settled.attempts, "status": status, "request_id": request_id, "seconds": seconds}
+        outcome = {"attempt": step.attempts, "status": status, "request_id": request_id, "seconds": seconds}
         verdict = {"state": to, "words": for_log(words) or None, "observed": _seen_of(after) if after else None}
         called = seconds is not None or status is not None
         if called and read_back:
@@ -175,4 +178,5 @@ def _event(step: Step, to: StepState, usual: str) -> str:
         return "skip"
     if to is StepState.PLANNED:
         return "returned"
-    return "result" if step.state is StepState.PLANNED else usual
+    # a planned step that is verified: the reading before its call showed what an earlier call had done
+    return "result" if step.state is StepState.PLANNED and to is not StepState.VERIFIED else usual

@@ -113,7 +113,7 @@ runs = Table(
     Column("lease_until", Double, nullable=False, server_default="0"),  # by database_now; 0 where nobody carries the run
     Column("requested", String(8)),
     Column("hold", String(8)),
-    Column("canary", Integer),  # hold after so many first steps; nothing once that is done with
+    Column("canary", Integer),  # hold after so many first steps; nothing once that is over
     Column("goes_on", Boolean, nullable=False, server_default=false()),  # without a person, if they are all verified
     Column("words", PlainText, nullable=False, default=""),
     _one_of("state", RunState),

@@ -21,6 +21,7 @@ from lib.errors import (
     Rejected,
     ServiceBroken,
     Unreachable,
+    Withdrawn,
 )
 from lib.runs.model import Action, StepState
 from lib.runs.words import Words, joined, of_error
@@ -42,6 +43,7 @@ class Settled:
     words: str = ""
     after: Customer | None = None
     trouble: Trouble | None = None
+    unsent: bool = False  # nothing was sent at all, so that it was no attempt
 
 
 @dataclass(frozen=True)
@@ -54,34 +56,49 @@ class ReadBack:
 
 @dataclass(frozen=True)
 class Trouble:
-    """The way to the API, not this customer, is at fault. `at_once`: nothing else can succeed either, hold the run now."""
+    """The way to the API, not this customer, is at fault. `at_once`: nothing else can succeed either, hold the run now.
+
+    `doubtful`: it may be this customer's own fault, too (gone, refused, an answer that can't be read). One alone says
+    nothing; but a login page in the way, or a gateway that knows no address, answers every customer so.
+    """
 
     words: str
     at_once: bool = False
     wait: float = 0.0  # seconds that the API asked us to wait
+    doubtful: bool = False
 
 
 @dataclass(frozen=True)
 class NotSent:
-    """The call certainly changed nothing, for a reason that is not this customer's: the step is still to be done."""
+    """The call certainly changed nothing, for a reason that is not this customer's: the step is still to be done.
 
-    trouble: Trouble
+    No trouble where the call was not made because we did not want it any more.
+    """
+
+    words: str
+    trouble: Trouble | None = None
 
 
 def judge(action: Action, customer_id: str, answer: Customer | ApiError) -> Settled | ReadBack | NotSent:
     """What the answer to the call (the record it shows, or the error it ended in) means for the step."""
     if isinstance(answer, Customer):
-        if not _same(answer.id, customer_id):
-            return ReadBack(Words("The answer was about another customer."))
-        if answer.is_active == action.wants_active:
-            return Settled(StepState.VERIFIED, after=answer)
-        return ReadBack(Words(f"The API said yes, but its answer showed the customer {_activity(answer)}."), seen=answer)
+        return _judge_record(action, customer_id, answer)
+    if isinstance(answer, Withdrawn):
+        return NotSent(of_error(answer))
     trouble = trouble_of(answer)
     if trouble is not None and not answer.may_have_applied:
-        return NotSent(trouble)
+        return NotSent(trouble.words, trouble)
     if isinstance(answer, Rejected) and not isinstance(answer, Conflict):
         return Settled(StepState.FAILED, of_error(answer))
     return ReadBack(_brought(answer))
+
+
+def _judge_record(action: Action, customer_id: str, record: Customer) -> Settled | ReadBack:
+    if not _same(record.id, customer_id):
+        return ReadBack(Words("The answer was about another customer."))
+    if record.is_active == action.wants_active:
+        return Settled(StepState.VERIFIED, after=record)
+    return ReadBack(Words(f"The API said yes, but its answer showed the customer {_activity(record)}."), seen=record)
 
 
 def judge_read_back(action: Action, customer_id: str, why: str, read: Customer | ApiError, tries_left: int) -> Settled | None:
@@ -105,11 +122,19 @@ def trouble_of(error: ApiError) -> Trouble | None:
     """The channel trouble that an error is a sign of; None where it says something about the one customer."""
     match error:
         case NotAuthorized():
-            return Trouble(error.message, at_once=True)
+            return Trouble(of_error(error), at_once=True)
         case Unreachable() | RateLimited() | NoAnswer() | ServiceBroken():
             wait = error.retry_after or 0.0
-            return Trouble(error.message, at_once=wait > LONGEST_WAIT, wait=wait)
+            return Trouble(of_error(error), at_once=wait > LONGEST_WAIT, wait=wait)
     return None
+
+
+def suspicion_of(error: ApiError) -> Trouble | None:
+    """As trouble_of, and doubtful trouble for what might be the channel's fault although it was this customer's answer."""
+    trouble = trouble_of(error)
+    if trouble is None and isinstance(error, BadAnswer | Rejected) and not isinstance(error, Conflict):
+        return Trouble(of_error(error), doubtful=True)
+    return trouble
 
 
 def keeping(settled: Settled, seen: Customer | None) -> Settled:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lib.avara.models import Customer
@@ -79,8 +79,9 @@ class Hold(StrEnum):
 
 #: Which step state may follow which. `verified` and `skipped` are final: no customer is called again after them.
 STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
-    # the call is about to be made; or the record, read right before, makes it needless or impossible
-    StepState.PLANNED: frozenset({StepState.IN_FLIGHT, StepState.SKIPPED, StepState.FAILED}),
+    # the call is about to be made; or the record, read right before, makes it needless or impossible; or shows that an
+    # earlier call, which was found not applied, took effect later
+    StepState.PLANNED: frozenset({StepState.IN_FLIGHT, StepState.SKIPPED, StepState.FAILED, StepState.VERIFIED}),
     # back to planned only when the request certainly changed nothing (not sent, or refused for everyone)
     StepState.IN_FLIGHT: frozenset(
         {StepState.VERIFIED, StepState.NOT_APPLIED, StepState.FAILED, StepState.UNKNOWN, StepState.PLANNED}
@@ -106,6 +107,9 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
 
 #: A run in one of these holds its customers: no other run may take them.
 LIVE: frozenset[RunState] = frozenset({RunState.PLANNED, RunState.RUNNING, RunState.PAUSED, RunState.INTERRUPTED})
+
+#: A recorded run is started in the next moment. One that still waits after so long was left: a crash, or a refused start.
+STARTED_WITHIN = timedelta(seconds=15)
 
 #: Steps that a person may ask to try again (`unknown` is read back first).
 RETRYABLE: frozenset[StepState] = frozenset({StepState.FAILED, StepState.NOT_APPLIED, StepState.UNKNOWN})
@@ -177,6 +181,11 @@ class Step:
     settled_at: datetime | None = None
     seconds: float | None = None
 
+    @property
+    def called_before(self) -> bool:
+        """It was called and then read, and the record did not say what was asked for: that call may take effect later."""
+        return self.attempts > 0 and self.after is not None
+
 
 @dataclass(frozen=True)
 class Run:
@@ -202,7 +211,7 @@ class Run:
     owner: str | None = None  # the worker that carries it, as host:pid:token
     requested: str | None = None  # "pause" or "cancel", asked for while calls were in flight
     hold: Hold | None = None  # what holds it, while paused
-    canary: int | None = None  # it still holds once this many first steps are done ...
+    canary: int | None = None  # it holds, or will hold, once this many first steps are done ...
     goes_on: bool = False  # ... or goes on by itself if they are all verified: the plan chose so
     words: str = ""  # why it paused, was interrupted or where it stopped
 
@@ -210,14 +219,22 @@ class Run:
     def live(self) -> bool:
         return self.state in LIVE
 
-    @property
-    def working(self) -> bool:
+    def working(self, now: datetime) -> bool:
         """It is being carried out, or about to be; nobody has to do anything."""
-        return self.state in (RunState.PLANNED, RunState.RUNNING)
+        return self.live and not self.needs_person(now)
+
+    def needs_person(self, now: datetime) -> bool:
+        """It holds its customers and goes on only if a person says so."""
+        return self.can_resume or self.never_started(now)
+
+    def never_started(self, now: datetime) -> bool:
+        """It was recorded, and whoever recorded it did not get to start it."""
+        return self.state is RunState.PLANNED and now - self.created_at > STARTED_WITHIN
 
     @property
-    def needs_person(self) -> bool:
-        return self.state in (RunState.PAUSED, RunState.INTERRUPTED)
+    def on_canary(self) -> bool:
+        """Its first `canary` steps are done, and it holds for a person to look at their records."""
+        return self.state is RunState.PAUSED and self.hold is Hold.CANARY
 
     @property
     def can_pause(self) -> bool:
@@ -225,7 +242,7 @@ class Run:
 
     @property
     def can_resume(self) -> bool:
-        return self.needs_person
+        return self.state in (RunState.PAUSED, RunState.INTERRUPTED)
 
     @property
     def can_cancel(self) -> bool:

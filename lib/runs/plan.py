@@ -33,6 +33,13 @@ class PlannedCustomer(_Frozen):
     read_at: UtcDatetime
 
 
+class Untouched(_Frozen):
+    """A customer of the run that an undo takes back whom it leaves alone, and why: in words without data, which get logged."""
+
+    customer_id: str
+    why: str
+
+
 class Plan(_Frozen):
     """What one run will do, to whom, and why. Made by `make_plan`; never changed afterwards.
 
@@ -52,6 +59,7 @@ class Plan(_Frozen):
     created_at: UtcDatetime
     undo_of: str | None = None
     goes_on: bool = False  # after the canary, by itself, if all its steps are verified
+    left_alone: tuple[Untouched, ...] = ()  # of the run that it undoes
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -70,8 +78,8 @@ class Plan(_Frozen):
 
     def canonical(self) -> str:
         """The plan as canonical JSON; records carry the API's own field names."""
-        # Left out where it was not chosen: plans made before there was this choice keep their hash.
-        exclude = None if self.goes_on else {"goes_on"}
+        # Left out where there is none: plans made before there was this choice keep their hash.
+        exclude = {name for name in ("goes_on", "left_alone") if not getattr(self, name)}
         return canonical_json(self.model_dump(mode="json", by_alias=True, exclude=exclude))
 
     def to_json(self) -> str:
@@ -130,6 +138,7 @@ def make_plan(
     filter_text: str = "",
     undo_of: str | None = None,
     goes_on: bool = False,
+    left_alone: Sequence[Untouched] = (),
 ) -> Plan:
     """The plan to do `action` to `customers`, in their order.
 
@@ -152,4 +161,5 @@ def make_plan(
         created_at=now.astimezone(UTC),
         undo_of=undo_of,
         goes_on=goes_on,
+        left_alone=tuple(left_alone),
     )

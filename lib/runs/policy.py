@@ -163,7 +163,11 @@ def check_caps(plan: Plan, policy: Policy, active_total: int | None) -> None:
 
 
 def check_amount(caps: Caps, action: Action, customers: int, users: int, active_total: int | None) -> None:
-    """Raise CapExceeded, with both numbers, when so many customers with so many users are more than one run may affect."""
+    """Raise CapExceeded, with both numbers, when so many customers with so many users are more than one run may affect.
+
+    An undo counts as any other run: it reaches real customers too. It is possible all the same where a cap is lower than when
+    its run was made: rows can be taken out of its review, and another undo takes back those later.
+    """
     if customers > caps.max_customers:
         raise CapExceeded(
             f"This plan has {customers:,} customers; one run may have at most {caps.max_customers:,} (max_customers)."

@@ -7,9 +7,8 @@ neither become markup nor turn the text around it.
 from __future__ import annotations
 
 import html
-import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -42,7 +41,7 @@ p.bad { border: 2px solid; padding: .5rem; font-weight: bold }
 
 
 def to_html(
-    run: Run, plan: Plan, steps: Iterable[Step], entries: Sequence[Entry], check: ChainCheck, *, made_at: datetime
+    run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry], check: ChainCheck, *, made_at: datetime
 ) -> bytes:
     """A UTF-8 page: who, what, when, why, counts that add up, each step before and after, and whether the log is sound.
 
@@ -62,10 +61,10 @@ def _head(run: Run, made_at: datetime) -> Iterator[str]:
     yield f"<p>{_data(title)}, made {_time(made_at)}.</p>"
 
 
-def _body(run: Run, plan: Plan, steps: Iterable[Step], entries: Sequence[Entry], check: ChainCheck) -> Iterator[str]:
+def _body(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry], check: ChainCheck) -> Iterator[str]:
     yield from _facts(run)
     yield from _counts(run)
-    yield from _left_alone(entries)
+    yield from _left_alone(plan)
     yield from _log(check)
     yield from _events(entries)
     yield from _steps(plan, steps)
@@ -102,15 +101,14 @@ def _counts(run: Run) -> Iterator[str]:
     yield f'<tr><th>Customers in the plan</th><th class="n">{run.totals.total:,}</th></tr>\n</table>'
 
 
-def _left_alone(entries: Iterable[Entry]) -> Iterator[str]:
-    """Whom an undo, this run or the one that took it back, did not touch although the run had changed them."""
-    for entry in entries:
-        left = json.loads(entry.payload).get("left_alone") if entry.event in ("planned", "undo") else None
-        if left:
-            were = "customer that the run had changed was" if len(left) == 1 else "customers that the run had changed were"
-            yield f"<p>{len(left):,} {were} left alone by its undo:"
-            yield from (f"<code>{_data(customer_id)}</code>" for customer_id in left)
-            yield "</p>"
+def _left_alone(plan: Plan) -> Iterator[str]:
+    """Whom this undo does not touch, and why."""
+    if plan.left_alone:
+        yield "<h2>Left alone by this undo</h2>\n<table>"
+        yield from (
+            f"<tr><td><code>{_data(one.customer_id)}</code></td><td>{_data(one.why)}</td></tr>" for one in plan.left_alone
+        )
+        yield "</table>"
 
 
 def _log(check: ChainCheck) -> Iterator[str]:

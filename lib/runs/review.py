@@ -44,6 +44,11 @@ class Review:
     users_affected: int
     warning_count: int  # customers with at least one warning
 
+    @property
+    def safest_first(self) -> tuple[ReviewItem, ...]:
+        """The items in the order to carry them out: without warnings and with few users first, so that they are the canary."""
+        return tuple(sorted(self.items, key=lambda item: (len(item.warnings), item.customer.user_count)))
+
     def counted(self, kind: WarningKind) -> int:
         """How many customers carry a warning of this kind."""
         return sum(any(warning.kind is kind for warning in item.warnings) for item in self.items)

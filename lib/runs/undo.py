@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lib.avara.models import Customer
 from lib.runs.model import Action, Run, Step, StepState
-from lib.runs.plan import PlannedCustomer
+from lib.runs.plan import PlannedCustomer, Untouched
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,17 @@ class Undo:
     customers: tuple[PlannedCustomer, ...]
     left_alone: tuple[LeftAlone, ...]
 
+    @property
+    def untouched(self) -> tuple[Untouched, ...]:
+        """Those left alone as the plan keeps them."""
+        return tuple(Untouched(customer_id=one.customer_id, why=one.why) for one in self.left_alone)
+
+    def without(self, ids: Collection[str], why: str) -> Undo:
+        """The same undo, but for these customers, whom it leaves alone for this reason."""
+        out = tuple(LeftAlone(one.record.id, one.record.name, why) for one in self.customers if one.record.id in ids)
+        rest = tuple(one for one in self.customers if one.record.id not in ids)
+        return replace(self, customers=rest, left_alone=self.left_alone + out)
+
 
 def undo_plan(run: Run, steps: Iterable[Step], current: Mapping[str, Customer], read_at: datetime) -> Undo:
     """The undo of `run`: its verified steps whose record in `current` (by id, read at `read_at`) is as the run left it.
@@ -46,6 +57,11 @@ def undo_plan(run: Run, steps: Iterable[Step], current: Mapping[str, Customer], 
             evidence = (f"{_past(run.action)} by {run.id}", f"Unchanged since: {step.after and step.after.updated_at}")
             customers.append(PlannedCustomer(record=record, evidence=evidence, read_at=read_at))
     return Undo(run.id, run.action.opposite, tuple(customers), tuple(left_alone))
+
+
+def as_left(run: Run, step: Step, record: Customer | None) -> bool:
+    """Whether `run` changed this customer and its record, as it is now, is still as the run left it."""
+    return not _why_not(run, step, record)
 
 
 def _why_not(run: Run, step: Step, record: Customer | None) -> str:

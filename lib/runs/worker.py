@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from lib.avara.models import Customer
-from lib.errors import IllegalTransition, JournalError, OtherConnection
+from lib.errors import IllegalTransition, JournalError, NotCounted, OtherConnection
 from lib.runs.crew import Crew, Notice
 from lib.runs.engine import READ_BACK_WAITS, Client, Tools, utc_now
 from lib.runs.journal import LEASE_SECONDS, Journal
@@ -29,7 +29,8 @@ class Worker:
 
     `client_for` gives the client of a connection's fingerprint, or None for a connection that is not this process's:
     a run never goes out over another connection than its plan was made for. `active_total` tells how many of its customers
-    are active now (None: nobody knows), for the cap on their share. `concurrency` is calls at a time for a run, at most.
+    are active now (None: not counted yet, so that no deactivation can start), for the cap on their share; without it that cap
+    is not checked. `concurrency` is calls at a time for a run, at most.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Worker:
         client_for: Callable[[str], Client | None],
         *,
         policy: Policy | None = None,
-        active_total: Callable[[], int | None] = lambda: None,
+        active_total: Callable[[], int | None] | None = None,
         concurrency: int | None = None,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
@@ -74,7 +75,10 @@ class Worker:
         return tuple(run for run in found if run is not None)
 
     def submit(self, run_id: str, *, who: str | None = None) -> Run:
-        """Start a planned run. Raises OtherConnection, CapExceeded, IllegalTransition (it was started already), RunNotFound."""
+        """Start a planned run.
+
+        Raises OtherConnection, CapExceeded, NotCounted, RunNotFound, and IllegalTransition if it was started already.
+        """
         return self._take_up(run_id, {RunState.PLANNED}, who)
 
     def resume(self, run_id: str, *, who: str | None = None) -> Run:
@@ -88,10 +92,9 @@ class Worker:
         if run.state is RunState.FINISHED and not run.can_retry:
             raise IllegalTransition("Nothing in this run failed, was not applied or is unknown.", run_id=run_id)
         self._check_caps(run)
-        run = self._journal.retry(
-            run_id, owner=self.owner, now=self._tools.now(), who=who or run.operator, lease=self._heart.seconds
-        )
-        self._launch(run, client, again=True, probe=True)
+        who = who or run.operator
+        run = self._journal.retry(run_id, owner=self.owner, now=self._tools.now(), who=who, lease=self._heart.seconds)
+        self._launch(run, client, who, again=True, probe=True)
         return run
 
     def pause(self, run_id: str, *, who: str | None = None) -> None:
@@ -105,12 +108,10 @@ class Worker:
         who = who or run.operator
         if run.state is RunState.RUNNING:
             self._journal.request(run_id, "cancel", now=now, who=who)
-        elif run.totals.in_flight:
+        elif run.totals.in_flight + run.totals.unknown:
             client = self._client(run)
-            self._launch(
-                self._journal.start(run_id, owner=self.owner, now=now, who=who, cancelling=True, lease=self._heart.seconds),
-                client,
-            )
+            run = self._journal.start(run_id, owner=self.owner, now=now, who=who, cancelling=True, lease=self._heart.seconds)
+            self._launch(run, client, who)
         else:
             words = f"Cancelled after {run.totals.settled:,} of {run.totals.total:,} customers; "
             self._journal.cancel(run_id, words=f"{words}the other {run.totals.planned:,} were not started.", now=now, who=who)
@@ -150,17 +151,21 @@ class Worker:
             raise IllegalTransition(f"This run is {run.state}. Reload the page to see what can be done with it.", run_id=run_id)
         client = self._client(run)
         self._check_caps(run)
-        canary = self._tools.policy.canary.of(run.totals.total)
+        canary, who = self._tools.policy.canary.of(run.totals.total), who or run.operator
         run = self._journal.start(
-            run_id, owner=self.owner, now=self._tools.now(), who=who or run.operator, lease=self._heart.seconds, canary=canary
+            run_id, owner=self.owner, now=self._tools.now(), who=who, lease=self._heart.seconds, canary=canary
         )
-        self._launch(run, client, probe=RunState.PLANNED not in states)
+        self._launch(run, client, who, probe=RunState.PLANNED not in states)
         return run
 
     def _check_caps(self, run: Run) -> None:
         """Count once more, on what the run froze: the settings or the account may have changed since its review."""
         users = sum(step.before.user_count for step in self._journal.every_step(run.id))
-        active = self._active_total() if run.action is Action.DEACTIVATE else None
+        active = None
+        if self._active_total is not None and run.action is Action.DEACTIVATE:
+            active = self._active_total()
+            if active is None and self._tools.policy.caps.max_percent < 100:
+                raise NotCounted
         # those that this run has deactivated already were active when it began
         before = None if active is None else active + run.totals.verified
         check_amount(self._tools.policy.caps, run.action, run.totals.total, users, before)
@@ -174,7 +179,7 @@ class Worker:
         self._heart.start()  # before any lease begins, so that `held` errs on the safe side
         return client
 
-    def _launch(self, run: Run, client: Client, *, again: bool = False, probe: bool = False) -> None:
+    def _launch(self, run: Run, client: Client, who: str, *, again: bool = False, probe: bool = False) -> None:
         crew = Crew(
             run,
             client,
@@ -184,6 +189,7 @@ class Worker:
             probe=probe,
             stopping=self._stopping,
             on_settled=self._on_settled,
+            who=who,
         )
         thread = threading.Thread(target=self._carry, args=(run.id, crew), daemon=True, name=run.id)
         with self._lock:

@@ -10,7 +10,7 @@ import streamlit as st
 from lib.errors import AlreadyStarted, ExpressOpsError
 from lib.runs.model import Action
 from lib.runs.plan import Plan
-from lib.ui import dialogs, nav, picks
+from lib.ui import dialogs, draft, nav, notices, picks
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
 
@@ -105,13 +105,16 @@ def _start(resources: Resources, plan: Plan) -> None:
     who = operator()
     try:
         run_id = resources.journal.record(plan, datetime.now(UTC), who=who).id
-        resources.worker.submit(run_id, who=who)
     except AlreadyStarted as error:
         run_id = error.run_id or ""
     except ExpressOpsError as error:
         st.error(md(error.message, limit=400), icon=":material/error:")
         return
+    else:
+        # Refused, it is told on the run's page, which offers to start or to cancel it: by now it holds its customers.
+        notices.attempt(resources.worker.submit, run_id, who=who)
     picks.remove(plan.ids)
+    draft.over(plan.undo_of or "")
     st.session_state.pop(_PLAN, None)
     dialogs.close()
     nav.go_to("deactivate", run=run_id)

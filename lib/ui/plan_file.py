@@ -10,6 +10,7 @@ from lib.errors import AlreadyStarted, ExpressOpsError, PlanError, RunNotFound
 from lib.runs.plan import Plan
 from lib.runs.policy import check_age, check_caps
 from lib.runs.review import review
+from lib.runs.terms import terms
 from lib.ui import confirm, dialogs, nav
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
@@ -59,6 +60,7 @@ def show(resources: Resources, plan: Plan) -> None:
         help=exact(plan.created_at),
     )
     st.caption(" · ".join(part for part in (f"Reason: {md(plan.reason, limit=500)}", md(plan.ticket)) if part))
+    _terms(resources, plan)
     show_metrics(reviewed)
     show_notes(Subject(plan.action, planned, plan.filter_text), reviewed, missing=())
     st.dataframe(
@@ -80,6 +82,15 @@ def show(resources: Resources, plan: Plan) -> None:
     found = dialogs.opened()
     if found is not None and found.name == "confirm":
         confirm.show(resources)
+
+
+def _terms(resources: Resources, plan: Plan) -> None:
+    """What the plan will do and where it comes from, so that nothing of it is a surprise."""
+    told = terms(plan, resources.policy)
+    st.caption("\n".join(f"- {name.capitalize()}: {md(words, limit=400)}" for name, words in told.items()))
+    if plan.undo_of:
+        run = {"run": plan.undo_of}
+        st.page_link(nav.page("runs"), label="See the run that it takes back", icon=":material/undo:", query_params=run)
 
 
 def close() -> None:

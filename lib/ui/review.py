@@ -16,8 +16,8 @@ from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
-from lib.runs.undo import undo_plan
-from lib.ui import confirm, dialogs, nav, picks
+from lib.runs.undo import Undo, undo_plan
+from lib.ui import confirm, dialogs, draft, nav, picks
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources, operator
 from lib.ui.review_notes import Subject, show_metrics, show_notes
@@ -31,6 +31,7 @@ def show_picks(resources: Resources) -> None:
     frame = resources.loads.frame()
     picked = picks.get()
     if not picked:
+        draft.over()
         _nothing_picked()
         return
     _plannable(resources, "Deactivate")
@@ -51,7 +52,7 @@ def show_undo(resources: Resources, run_id: str) -> None:
     run = resources.journal.run(run_id)
     steps = list(resources.journal.every_step(run_id))
     current = {record.id: record for record in frame.records([s.customer_id for s in steps if frame.contains(s.customer_id)])}
-    undo = undo_plan(run, steps, current, _read_at(resources))
+    undo = undo_plan(run, steps, current, _read_at(resources)).without(_taken_out(run_id), "A person left it out of this undo.")
     planned = {customer.record.id: customer for customer in undo.customers}
     subject = _unprotected(resources, Subject(undo.action, planned, f"undo of run {run_id}", undo=undo))
     _show(resources, subject, missing=())
@@ -89,7 +90,7 @@ def _show(resources: Resources, subject: Subject, missing: tuple[str, ...]) -> N
         return
     _items(reviewed, subject, now)
     why = _why(subject.undo.undo_of if subject.undo else "")
-    goes_on = _canary(policy, len(reviewed.items))
+    goes_on = _canary(policy, len(reviewed.items), undo_of=subject.undo.undo_of if subject.undo else "")
     within = _within_caps(resources, subject.action, reviewed)
     if st.button(
         f"{verb} {count(len(reviewed.items), 'customer')}…",
@@ -133,19 +134,31 @@ def _items(reviewed: Review, subject: Subject, now: datetime) -> None:
         placeholder="",
         alt="Customers under review, those that need a look first",
     )
-    removed = [ids[row] for row in chosen["selection"]["rows"] if 0 <= row < len(ids)]
-    if subject.undo is None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            label = f"Remove {count(len(removed), 'customer')}" if removed else "Remove"
-            st.button(
-                label,
-                disabled=not removed,
-                on_click=picks.remove,
-                args=(removed,),
-                key="review_remove",
-                icon=":material/remove:",
-            )
+    _remove(subject.undo, [ids[row] for row in chosen["selection"]["rows"] if 0 <= row < len(ids)])
+
+
+def _remove(undo: Undo | None, ids: list[str]) -> None:
+    """Takes the ticked customers out of the picks, or out of this one undo."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = f"Remove {count(len(ids), 'customer')}" if ids else "Remove"
+        act, args = (picks.remove, (ids,)) if undo is None else (_take_out, (undo.undo_of, ids))
+        st.button(label, disabled=not ids, on_click=act, args=args, key="review_remove", icon=":material/remove:")
+        if undo is None:
             st.caption("Tick rows to take them out of the picks.")
+            return
+        if out := _taken_out(undo.undo_of):
+            back = f"Put {count(len(out), 'customer')} back"
+            st.button(back, on_click=draft.over, args=(undo.undo_of,), key="review_back", icon=":material/add:")
+        st.caption("Tick rows to leave them out of this undo; another one can take them back later.")
+
+
+def _taken_out(undo_of: str) -> tuple[str, ...]:
+    out: tuple[str, ...] = st.session_state.get(draft.key("taken_out", undo_of), ())
+    return out
+
+
+def _take_out(undo_of: str, ids: list[str]) -> None:
+    st.session_state[draft.key("taken_out", undo_of)] = (*_taken_out(undo_of), *ids)
 
 
 def review_table(items: tuple[ReviewItem, ...], planned: Mapping[str, PlannedCustomer], now: datetime) -> pd.DataFrame:
@@ -183,15 +196,19 @@ def _why(undo_of: str) -> tuple[str, str]:
     return reason or "", ticket or ""
 
 
-def _canary(policy: Policy, size: int) -> bool:
+def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
     """Where the run will hold after its first steps: says so, and takes the choice of going on by itself."""
     steps = policy.canary.of(size)
     if steps is None:
         return False
+    st.caption(
+        f"The run begins with those without warnings and with the fewest users, and holds after the first {number(steps)} "
+        "until you have seen their records."
+    )
     return st.toggle(
         f"Go on by itself if the first {number(steps)} are all verified",
         value=policy.canary.goes_on,
-        key="goes_on",
+        key=draft.key("goes_on", undo_of),
         persist_state="session",
         help="Otherwise the run holds there, shows their records and waits for you.",
     )
@@ -217,7 +234,7 @@ def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple
     connection = resources.connection
     try:
         plan: Plan = make_plan(
-            [subject.planned[item.customer.id] for item in reviewed.items],
+            [subject.planned[item.customer.id] for item in reviewed.safest_first],
             action=subject.action,
             reason=why[0],
             ticket=why[1],
@@ -228,6 +245,7 @@ def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple
             base_url=connection.base_url,
             filter_text=subject.filter_text,
             undo_of=subject.undo.undo_of if subject.undo else None,
+            left_alone=subject.untouched,
             now=datetime.now(UTC),
         )
     except PlanError as error:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from lib.avara.models import Customer
 from lib.runs.model import Action
-from lib.runs.plan import PlannedCustomer
+from lib.runs.plan import PlannedCustomer, Untouched
 from lib.runs.review import Review, ReviewItem, WarningKind
 from lib.runs.undo import Undo
 from lib.ui.text import count, number
@@ -30,6 +30,13 @@ class Subject:
     #: Customers that the settings protect, each with why; they never get into a plan.
     protected: tuple[tuple[Customer, str], ...] = ()
     undo: Undo | None = None
+
+    @property
+    def untouched(self) -> tuple[Untouched, ...]:
+        """Whom an undo leaves alone, as its plan keeps them; nobody where this is none."""
+        if self.undo is None:
+            return ()
+        return self.undo.without({record.id for record, _ in self.protected}, "The settings protect it.").untouched
 
 
 def show_metrics(reviewed: Review) -> None:

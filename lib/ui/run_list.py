@@ -1,47 +1,87 @@
-"""The list of runs: state, owner, counts, age; one opens by its button."""
+"""The list of runs: state, counts, age, who carries them; one opens by its button."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
 
-from lib.runs.model import Run
+from lib.runs.model import LIVE, Run, RunState
 from lib.ui import nav
 from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui.notices import fragment
 from lib.ui.resources import Resources
-from lib.ui.run_view import RUN_BADGES
-from lib.ui.text import ago, count, md
+from lib.ui.run_view import RUN_BADGES, badge
+from lib.ui.text import ago, count, md, number
 
-_MOST = 200
+_ON_A_PAGE, _LATEST, _ANNOUNCED = 200, 10, 10
+_ROWS_SEEN = 15
+_POLL_SECONDS = 3.0
 _OPEN = "open_run"
 
 
 def show(resources: Resources) -> None:
-    runs = resources.journal.runs(limit=_MOST)
-    if not runs:
+    """Every run, newest first, by state and page. It follows by itself while one is carried."""
+    _follow(resources, _all)
+
+
+def show_latest(resources: Resources) -> None:
+    """The newest few."""
+    _follow(resources, _latest)
+
+
+def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
+    counts = resources.journal.run_counts()
+    if not counts:
         st.markdown("No run yet. Pick customers, review them and confirm; every run stays here with its receipt.")
         if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
             nav.go_to("customers")
         return
-    for run in runs:
-        if run.needs_person:
-            label, icon, _ = RUN_BADGES[run.state]
-            what = f"{run.action.value} {count(run.totals.total, 'customer')}"
-            st.page_link(
-                nav.page("runs"),
-                label=f"{label}: {what}. {md(run.words)} Open it to resume or cancel.",
-                icon=icon,
-                query_params={"run": run.id},
-            )
-    table = runs_table(runs, datetime.now(UTC))
+    working = counts.get(RunState.RUNNING) or counts.get(RunState.PLANNED)
+    fragment(draw, resources, every=_POLL_SECONDS if working else None)
+
+
+def _all(resources: Resources) -> None:
+    _announce_waiting(resources)
+    counts = resources.journal.run_counts()
+    state = st.pills(
+        "State",
+        [state for state in RunState if state in counts],
+        format_func=lambda state: f"{RUN_BADGES[state][0]} ({number(counts[state])})",
+        key="runs_state",
+        label_visibility="collapsed",
+    )
+    total = counts.get(state, 0) if state else sum(counts.values())
+    pages = max(1, -(-total // _ON_A_PAGE))
+    page = min(int(st.session_state.get("runs_page") or 1), pages)
+    _table(resources.journal.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state))
+    if pages > 1:
+        st.pagination(pages, key="runs_page")
+
+
+def _latest(resources: Resources) -> None:
+    _announce_waiting(resources)
+    _table(resources.journal.runs(_LATEST))
+
+
+def _announce_waiting(resources: Resources) -> None:
+    """Those that wait for a person, whatever page of the list they are on."""
+    now = datetime.now(UTC)
+    waiting = [run for run in resources.journal.live_runs(*LIVE) if run.needs_person(now)]
+    for run in waiting[:_ANNOUNCED]:
+        _announce(run, now)
+    if len(waiting) > _ANNOUNCED:
+        st.caption(f"and {number(len(waiting) - _ANNOUNCED)} more that wait for a person")
+
+
+def _table(runs: Sequence[Run]) -> None:
     st.dataframe(
-        table,
+        runs_table(runs, datetime.now(UTC)),
         key=f"runs-{hash(tuple(run.id for run in runs))}",
         hide_index=True,
-        height=grid_height(len(runs), 15),
+        height=grid_height(len(runs), _ROWS_SEEN),
         row_height=ROW_HEIGHT,
         column_config={
             "Open": st.column_config.ButtonColumn(
@@ -57,12 +97,26 @@ def show(resources: Resources) -> None:
         nav.go_to("runs", run=wanted)
 
 
+def _announce(run: Run, now: datetime) -> None:
+    label, icon, _ = badge(run, now)
+    what = f"{run.action.value} {count(run.totals.total, 'customer')}"
+    next_ = "resume" if run.can_resume else "start"
+    why = "" if run.on_canary or run.never_started(now) else f"{md(run.words)} "  # else the label says it all
+    st.page_link(
+        nav.page("runs"),
+        label=f"{label}: {what}. {why}Open it to {next_} or cancel.",
+        icon=icon,
+        query_params={"run": run.id},
+    )
+
+
 def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
-    """One row a run, newest first: Open, State, Action, counts of each outcome, Started, By, Reason, Ticket, Connection, Id."""
+    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, By, Reason ..."""
     return pd.DataFrame(
         {
             "Open": ["Open"] * len(runs),
-            "State": [RUN_BADGES[run.state][0] for run in runs],
+            "State": [badge(run, now)[0] for run in runs],
+            "Carried by": [_carrier(run) for run in runs],
             "Action": [run.action.value.capitalize() for run in runs],
             "Customers": [run.totals.total for run in runs],
             "Verified": [run.totals.verified for run in runs],
@@ -70,6 +124,7 @@ def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
             "Not applied": [run.totals.not_applied for run in runs],
             "Failed": [run.totals.failed for run in runs],
             "Unknown": [run.totals.unknown for run in runs],
+            "To do": [run.totals.planned + run.totals.in_flight for run in runs],
             "Started": [ago(run.created_at, now) for run in runs],
             "By": [run.operator for run in runs],
             "Reason": [run.reason for run in runs],
@@ -78,6 +133,14 @@ def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
             "Id": [run.id for run in runs],
         }
     )
+
+
+def _carrier(run: Run) -> str:
+    """Which process carries a running run, without the token that tells it from earlier ones."""
+    if run.state is not RunState.RUNNING or not run.owner:
+        return ""
+    host, _, process = run.owner.rpartition(":")[0].rpartition(":")
+    return f"{host}, process {process}" if host else run.owner
 
 
 def _remember(run_ids: list[str]) -> None:

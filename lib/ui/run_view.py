@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-import pandas as pd
 import streamlit as st
 
-from lib.runs.journal import Journal
-from lib.runs.model import Hold, Run, RunState, Step, StepState
-from lib.runs.plan import PlannedCustomer
-from lib.ui import nav, receipts, record_view, timeline
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.runs.ending import NEVER_STARTED, where_stopped
+from lib.runs.model import Run, RunState, StepState
+from lib.runs.pace import WINDOW, pace, time_carried
+from lib.ui import nav, receipts, run_canary, run_steps, run_undo, timeline
 from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, duration, exact, md, number
 
-_POLL_SECONDS = 0.6
-_STEPS_ON_A_PAGE = 100
-_ROWS_SEEN = 8
+#: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
+_POLL_SECONDS, _WAITING_SECONDS = 0.6, 3.0
 
-#: Words, mark and badge colour of each state; the mark tells states apart without colour.
-STEP_WORDS = {
-    StepState.PLANNED: "· to do",
-    StepState.IN_FLIGHT: "… in flight",
-    StepState.VERIFIED: "✓ verified",
-    StepState.NOT_APPLIED: "! not applied",
-    StepState.SKIPPED: "↷ skipped",
-    StepState.FAILED: "✕ failed",
-    StepState.UNKNOWN: "? unknown",
-}
 BadgeColour = Literal["gray", "blue", "orange", "green"]
 RUN_BADGES: Mapping[RunState, tuple[str, str, BadgeColour]] = {
     RunState.PLANNED: ("Waiting to start", ":material/schedule:", "gray"),
@@ -41,6 +28,8 @@ RUN_BADGES: Mapping[RunState, tuple[str, str, BadgeColour]] = {
     RunState.FINISHED: ("Finished", ":material/check_circle:", "green"),
     RunState.CANCELLED: ("Cancelled", ":material/cancel:", "gray"),
 }
+#: While what was asked for is under way.
+_ASKED = {"pause": "Pausing…", "cancel": "Cancelling…"}
 _METRICS = (
     ("Verified", StepState.VERIFIED, "Read after the call, the record says what was asked for."),
     ("Skipped", StepState.SKIPPED, "No call was made; the table says why."),
@@ -56,29 +45,42 @@ _METRICS = (
 
 def show(resources: Resources, run_id: str) -> None:
     """The whole view. While the run is live, a fragment reads the journal and redraws; closing the tab changes nothing."""
-    run = resources.journal.run(run_id)
-    _header(resources, run)
-    fragment(_body, resources, run_id, run.state, every=_POLL_SECONDS if run.working else None)
+    run, now = resources.journal.run(run_id), datetime.now(UTC)
+    undos = resources.journal.undos(run_id)
+    _header(resources, run, undos, now)
+    every = _POLL_SECONDS if run.working(now) else _WAITING_SECONDS
+    fragment(_body, resources, run_id, _drawn(run, now), every=every if run.live else None)
     timeline.show(resources, run)
 
 
-def _header(resources: Resources, run: Run) -> None:
-    label, icon, colour = _state(run)
+def _drawn(run: Run, now: datetime) -> tuple[object, ...]:
+    """What the header shows of a run that may change while somebody looks."""
+    return run.state, run.requested, run.hold, run.words, run.never_started(now)
+
+
+def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime) -> None:
+    label, icon, colour = badge(run, now)
     st.title(f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
-        parts = [md(run.connection_label), md(run.ticket), f"by {md(run.operator)}", ago(run.created_at, datetime.now(UTC))]
+        parts = [md(run.connection_label), md(run.ticket), f"by {md(run.operator)}", ago(run.created_at, now)]
         st.markdown(" · ".join(part for part in parts if part), width="stretch", help=exact(run.created_at))
-        _actions(resources, run)
+        _actions(resources, run, undos)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
-    for words, other in (("This run takes back", run.undo_of), ("This run was taken back by", run.undone_by)):
-        if other:
-            st.page_link(nav.page("runs"), label=f"{words} {other}", icon=":material/undo:", query_params={"run": other})
-    if run.words:
-        (st.warning if run.needs_person else st.info)(md(run.words, limit=500), icon=":material/info:")
+    run_undo.show_links(resources, run, undos)
+    if words := stands(run, now):
+        (st.warning if run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
+    _where_it_stopped(resources, run)
 
 
-def _actions(resources: Resources, run: Run) -> None:
+def _where_it_stopped(resources: Resources, run: Run) -> None:
+    """By name, for a run that was begun and that nobody carries. A canary stops where it was to stop."""
+    if run.state is not RunState.RUNNING and not run.on_canary and run.totals.settled and run.totals.planned:
+        (first,) = resources.journal.steps(run.id, StepState.PLANNED, limit=1)
+        st.caption(md(where_stopped(first, run.totals.planned), limit=400))
+
+
+def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
     """Only what is allowed now. Each button records a wish; the worker carries it out."""
     worker, who = resources.worker, {"who": operator()}
     if run.state is RunState.PLANNED:
@@ -90,7 +92,7 @@ def _actions(resources: Resources, run: Run) -> None:
         st.button("Pause", icon=":material/pause:", on_click=attempt, args=(worker.pause, run.id), kwargs=who, key="run_pause")
     if run.can_resume:
         resume = (worker.resume, run.id)
-        word = "Let it go on" if run.hold is Hold.CANARY else "Resume"
+        word = "Let it go on" if run.on_canary else "Resume"
         st.button(
             word, type="primary", icon=":material/play_arrow:", on_click=attempt, args=resume, kwargs=who, key="run_resume"
         )
@@ -108,42 +110,51 @@ def _actions(resources: Resources, run: Run) -> None:
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",
         )
-    if run.can_undo and run.undone_by is None and st.button("Undo…", icon=":material/undo:", key="run_undo"):
+    if run_undo.offered(resources, run, undos) and st.button("Undo…", icon=":material/undo:", key="run_undo"):
         nav.go_to("deactivate", undo=run.id)
     if not run.live:
         receipts.show(resources, run)
 
 
-def _state(run: Run) -> tuple[str, str, BadgeColour]:
+def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
     """Words, icon and colour of the run's state; a hold after the first steps is no trouble and says so."""
-    if run.state is RunState.PAUSED and run.hold is Hold.CANARY:
+    if run.never_started(now):
+        return "Never started", ":material/schedule:", "orange"
+    if run.state is RunState.RUNNING and run.requested:
+        return _ASKED[run.requested], ":material/hourglass_top:", "orange"
+    if run.on_canary:
         return "First steps done, waiting for you", ":material/pause:", "blue"
     return RUN_BADGES[run.state]
 
 
-def _body(resources: Resources, run_id: str, drawn_state: RunState) -> None:
+def stands(run: Run, now: datetime) -> str:
+    """Why the run stands as it does, in words; empty where there is nothing to say."""
+    if run.state is RunState.RUNNING and run.requested:
+        return "The calls in flight are finished and verified first; nothing more is taken up."
+    return NEVER_STARTED if run.never_started(now) else run.words
+
+
+def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
     run = resources.journal.run(run_id)
-    if run.state is not drawn_state:
+    if _drawn(run, datetime.now(UTC)) != drawn:
         st.rerun()
-    _progress(run)
+    if run.on_canary:
+        run_canary.show(resources, run)
+    _progress(resources, run)
     _metrics(run)
-    if run.totals.total == 1:
-        _one(resources, run)
-    else:
-        _many(resources, run)
+    run_steps.show(resources, run)
 
 
-def _progress(run: Run) -> None:
+def _progress(resources: Resources, run: Run) -> None:
     """Always there, so that nothing jumps when the run ends."""
-    totals = run.totals
+    totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
-    if run.started_at is not None:
-        seconds = ((run.finished_at or datetime.now(UTC)) - run.started_at).total_seconds()
-        rate = totals.settled / seconds if seconds > 0 else 0.0
-        if run.state is RunState.RUNNING and rate > 0:
-            text += f" · {rate:,.1f} a second · {duration((totals.total - totals.settled) / rate)} left"
-        elif run.finished_at is not None:
-            text += f" · took {duration(seconds)}"
+    if run.state is RunState.RUNNING and not run.requested:  # else it is about to stop
+        going = pace(*resources.journal.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
+        if going.seconds_left is not None:
+            text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
+    elif run.started_at is not None and not run.live:
+        text += f" · took {duration(time_carried(resources.journal.run_entries(run.id)).total_seconds())}"
     st.progress(totals.settled / totals.total, text=text)
 
 
@@ -154,84 +165,3 @@ def _metrics(run: Run) -> None:
         st.metric(
             "To do", number(run.totals.planned + run.totals.in_flight), border=True, help="Not started, or in flight now."
         )
-
-
-def _one(resources: Resources, run: Run) -> None:
-    _step(resources, resources.journal.steps(run.id, limit=1)[0])
-
-
-def _many(resources: Resources, run: Run) -> None:
-    states = [state for state in StepState if run.totals.count(state)]
-    chosen_state = st.pills(
-        "Steps",
-        states,
-        format_func=lambda state: f"{STEP_WORDS[state]} ({number(run.totals.count(state))})",
-        key=f"states-{run.id}",
-        label_visibility="collapsed",
-    )
-    total = run.totals.count(chosen_state) if chosen_state else run.totals.total
-    pages = max(1, -(-total // _STEPS_ON_A_PAGE))
-    page = min(int(st.session_state.get(f"steps-page-{run.id}") or 1), pages)
-    offset = (page - 1) * _STEPS_ON_A_PAGE
-    steps = list(resources.journal.steps(run.id, state=chosen_state, limit=_STEPS_ON_A_PAGE, offset=offset))
-    ids = tuple(step.customer_id for step in steps)
-    chosen = st.dataframe(
-        steps_table(steps),
-        key=f"steps-{hash(ids)}",
-        hide_index=True,
-        height=grid_height(len(steps), _ROWS_SEEN),
-        row_height=ROW_HEIGHT,
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            "Customer": st.column_config.TextColumn(width=270),
-            "State": st.column_config.TextColumn(width=115),
-            "Before": st.column_config.TextColumn(width=85),
-            "After": st.column_config.TextColumn(width=85),
-            "What happened": st.column_config.TextColumn(width=320),
-            "Took": st.column_config.TextColumn(width=70),
-            "Id": st.column_config.TextColumn(width=300),
-        },
-        placeholder="",
-        alt="Steps of the run, one row a customer",
-    )
-    if pages > 1:
-        st.pagination(pages, key=f"steps-page-{run.id}")
-    rows = [row for row in chosen["selection"]["rows"] if 0 <= row < len(steps)]
-    if rows:
-        _step(resources, steps[rows[0]])
-    else:
-        st.caption("Tick a row to see the customer's record before and after, and its metadata.")
-
-
-def steps_table(steps: list[Step]) -> pd.DataFrame:
-    """One row a step: Customer, State, Before, After, What happened, Took, Id (all text)."""
-    return pd.DataFrame(
-        {
-            "Customer": [step.name for step in steps],
-            "State": [STEP_WORDS[step.state] for step in steps],
-            "Before": [_activity(step.before.is_active) for step in steps],
-            "After": ["" if step.after is None else _activity(step.after.is_active) for step in steps],
-            "What happened": [step.words for step in steps],
-            "Took": ["" if step.seconds is None else f"{step.seconds:.2f} s" for step in steps],
-            "Id": [step.customer_id for step in steps],
-        },
-        dtype="str",
-    )
-
-
-def _step(resources: Resources, step: Step) -> None:
-    mark = STEP_WORDS[step.state]
-    st.markdown(f"**{md(mark)}**" + (f": {md(step.words, limit=400)}" if step.words else ""))
-    record_view.show_evidence(_planned(resources.journal, step.run_id)[step.position])
-    record_view.show_change(step.before, step.after, datetime.now(UTC))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _planned(_journal: Journal, run_id: str) -> tuple[PlannedCustomer, ...]:
-    """The plan's customers, in the order of the run's steps. A plan never changes, and the fragment asks often."""
-    return _journal.plan(run_id).customers
-
-
-def _activity(is_active: bool) -> str:  # noqa: FBT001  # a field's value, not a switch
-    return "● Active" if is_active else "○ Inactive"

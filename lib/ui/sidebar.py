@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -49,10 +50,11 @@ def _runs_link(resources: Resources) -> None:
 
 
 def _runs_label(runs: Sequence[Run]) -> str:
-    waiting = sum(run.needs_person for run in runs)
+    now = datetime.now(UTC)
+    waiting = sum(run.needs_person(now) for run in runs)
     if waiting:
         return _with("Runs", waiting, "waiting for you")
-    return _with("Runs", sum(run.working for run in runs), "running")
+    return _with("Runs", sum(run.working(now) for run in runs), "running")
 
 
 def _with(label: str, value: int, what: str) -> str:

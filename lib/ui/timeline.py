@@ -12,9 +12,9 @@ from lib.runs.chain import Entry
 from lib.runs.model import Run
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
-from lib.ui.text import exact, md, number
+from lib.ui.text import count, exact, md, number
 
-_MOST = 500
+_ON_A_PAGE = 500
 
 
 def show(resources: Resources, run: Run) -> None:
@@ -23,24 +23,41 @@ def show(resources: Resources, run: Run) -> None:
     if not opened.open:
         return
     with opened:
-        entries = resources.journal.entries(run.id, limit=_MOST)
-        st.dataframe(
-            entries_table(entries),
-            hide_index=True,
-            height=grid_height(len(entries), 10),
-            row_height=ROW_HEIGHT,
-            column_config={"What": st.column_config.TextColumn(width=420)},
-            placeholder="",
-            alt="The log's entries of this run, oldest first",
-        )
-        if len(entries) == _MOST:
-            st.caption(f"The first {number(_MOST)} entries; the JSON lines receipt holds all.")
+        entries = resources.journal.run_entries(run.id)
+        _grid(entries_table(entries).drop(columns="Customer"), "The log's entries of the run as a whole, oldest first", 10)
+        _steps(resources, run)
         if st.button("Check the whole log", icon=":material/verified:", key=f"check-{run.id}"):
             _check(resources)
 
 
+def _steps(resources: Resources, run: Run) -> None:
+    """The entries of single customers, the newest on the first page."""
+    key = f"log-page-{run.id}"
+    page = int(st.session_state.get(key) or 1)
+    number_, entries = resources.journal.step_entries(run.id, limit=_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE)
+    if not number_:
+        return
+    st.markdown(f"**Customers** · {count(number_, 'entry', 'entries')}, newest first")
+    _grid(entries_table(entries), "The log's entries of single customers, newest first", 10)
+    pages = -(-number_ // _ON_A_PAGE)
+    if pages > 1:
+        st.pagination(pages, key=key)
+
+
+def _grid(table: pd.DataFrame, alt: str, rows: int) -> None:
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=grid_height(len(table), rows),
+        row_height=ROW_HEIGHT,
+        column_config={"What": st.column_config.TextColumn(width=420)},
+        placeholder="",
+        alt=alt,
+    )
+
+
 def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """One row an entry, oldest first: Number, When, Event, Customer, By, What (all text but Number)."""
+    """One row an entry, in their order: Number, When, Event, Customer, By, What (all text but Number)."""
     return pd.DataFrame(
         {
             "Number": [entry.seq for entry in entries],
@@ -54,7 +71,7 @@ def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def _told(payload: str) -> str:
-    """The facts of an entry as "name: value", nested names joined by a dot, without those that are empty."""
+    """The facts of an entry as "name: value", nested names joined by a dot, lists counted, without what is empty."""
     return ", ".join(f"{name}: {value}" for name, value in _facts("", json.loads(payload)))
 
 
@@ -62,6 +79,8 @@ def _facts(name: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for part, inner in value.items():
             yield from _facts(f"{name}.{part}" if name else part, inner)
+    elif isinstance(value, list) and value:
+        yield name, f"{number(len(value))} listed"
     elif value not in (None, "", []):
         yield name, "yes" if value is True else "no" if value is False else value
 

@@ -17,8 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from lib import errors
-from lib.avara import client as client_module
-from lib.avara.client import USER_AGENT, AvaraClient
+from lib.avara import http
+from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter, RetryBudget
 from lib.avara.retry import RetryPolicy
@@ -289,13 +289,13 @@ def test_a_connection_is_used_again_and_the_headers_are_ours(connect):
     assert server.requests[0].line == "GET /v1/express?limit=7 HTTP/1.1"
     headers = server.requests[0].headers
     assert headers["authorization"] == f"Bearer {KEY}"
-    assert headers["user-agent"] == USER_AGENT
+    assert headers["user-agent"] == http.USER_AGENT
     assert "cookie" not in headers
 
 
 def test_the_user_agent_tells_the_version_of_the_project():
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    assert f"{project['name']}/{project['version']}" == USER_AGENT
+    assert f"{project['name']}/{project['version']}" == http.USER_AGENT
 
 
 def test_a_base_url_may_have_a_path_and_a_cursor_any_characters(connect):
@@ -404,6 +404,26 @@ def test_the_decision_of_retry_is_obeyed_on_the_wire(connect, status, headers, a
         assert client.waits == [2.0] * (attempts - 1)
 
 
+def test_a_change_is_not_repeated_once_nobody_wants_it_any_more(connect):
+    wanted = iter([True, True])  # before it is sent, and once while it waits
+    with wire(reply(429, headers={"Retry-After": "30"})) as server:
+        client = connect(server.base_url)
+        with pytest.raises(errors.RateLimited):
+            client.deactivate(EXAMPLE_ID, lambda: next(wanted, False))
+        assert len(server.requests) == 1
+    assert sum(client.waits) < 1.0
+
+
+@pytest.mark.parametrize("limiter", [None, Limiter()])
+def test_a_request_that_nobody_wants_is_not_sent(connect, limiter):
+    with wire(reply(200, EXAMPLE)) as server:
+        client = connect(server.base_url, limiter=limiter)
+        for ask in (client.get_customer, client.deactivate, client.reactivate):
+            with pytest.raises(errors.Withdrawn, match="nothing was sent"):
+                ask(EXAMPLE_ID, lambda: False)
+    assert server.requests == []
+
+
 def test_the_answer_tells_how_many_attempts_it_took(connect):
     with wire(reply(429), reply(429), reply(200, EXAMPLE, {"X-Request-Id": "r3"})) as server:
         answer = connect(server.base_url).deactivate(EXAMPLE_ID)
@@ -411,7 +431,7 @@ def test_the_answer_tells_how_many_attempts_it_took(connect):
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(connect, monkeypatch):
-    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(http, "LARGEST_ANSWER", 1000)
     with (
         wire((b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 2000, CUT)) as server,
         pytest.raises(errors.BadAnswer, match="was not read"),

@@ -206,6 +206,22 @@ def test_a_thread_that_sleeps_hears_of_a_longer_wait(limiter, clock):
     assert clock.now >= 10.0
 
 
+@pytest.mark.parametrize("asked", [1, 3])
+def test_a_wait_ends_once_nobody_wants_the_request_any_more(limiter, clock, asked):
+    limiter.release(limiter.acquire("one"), Sign.SLOW_DOWN, 30.0)
+    answers = iter([True] * (asked - 1))
+    assert limiter.acquire("one", lambda: next(answers, False)) is None
+    assert clock.now < 1.0
+    assert limiter._in_flight == 0
+
+
+def test_a_request_that_nobody_wants_takes_no_slot_from_others(limiter):
+    taken = [limiter.acquire("one"), limiter.acquire("one")]
+    assert limiter.acquire("one", lambda: False) is None
+    limiter.release(taken[0], Sign.FINE)
+    assert limiter.acquire("one") is not None
+
+
 def test_no_more_go_at_a_time_than_the_pace_lets():
     limiter, lock = Limiter(ceiling=3), threading.Lock()
     running, most, gate = 0, 0, threading.Event()

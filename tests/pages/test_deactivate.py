@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from streamlit.testing.v1.element_tree import TextInput
 
+from lib.errors import CapExceeded
 from lib.runs.evidence import seen_in
 from lib.sandbox.server import SandboxServer
 from tests.pages.world import Session, World, records_of
@@ -221,6 +223,32 @@ def test_many_are_deactivated_with_totals_that_add_up_and_a_record_for_each(worl
     assert session.at.dataframe[-2].value["Change"].tolist().count("◀ changed") >= 2
 
 
+def test_a_run_begins_with_the_customers_that_are_the_safest(world: World, sandbox: SandboxServer) -> None:
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text("[canary]\nsteps = 2\nfrom_size = 3\n")
+    with_users, without = ids_of(sandbox, active=True, count=2, users=True), ids_of(sandbox, active=True, count=2, users=False)
+    session = review_of(world, [*with_users, *without])
+    assert "begins with those without warnings" in session.words
+    confirm(to_dialog(session), "4").until(ended)
+    assert {customer_id for _, customer_id in changes(sandbox)} == set(without)
+    assert set(session.at.dataframe[0].value["Id"]) == set(without)
+
+
+def test_the_choice_to_go_on_by_itself_is_made_for_one_plan_only(world: World, sandbox: SandboxServer) -> None:
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text("[canary]\nsteps = 1\nfrom_size = 2\n")
+    picked = ids_of(sandbox, active=True, count=6, users=False)
+    session = review_of(world, picked[:2])
+    session.at.toggle[0].set_value(True)
+    confirm(to_dialog(session.run().go("customers").go("deactivate")), "2").until(ended)
+    assert world.resources.journal.run(session.at.query_params["run"]).goes_on
+    session.pick(picked[2:4]).go("deactivate")
+    assert session.at.toggle[0].value is False
+    session.at.toggle[0].set_value(True)
+    session.run().pick([]).run()
+    assert session.pick(picked[4:]).run().at.toggle[0].value is False
+
+
 def test_a_second_session_shows_the_same_run(world: World, sandbox: SandboxServer) -> None:
     session = confirm(to_dialog(review_of(world, ids_of(sandbox, active=True, count=3))), "3")
     run_id = session.at.query_params["run"]
@@ -241,6 +269,24 @@ def test_the_same_plan_confirmed_again_shows_its_run_and_calls_nobody_twice(worl
     assert confirm(again, "2").at.query_params["run"] == first
     assert len(world.resources.journal.runs()) == 1
     assert len(changes(sandbox)) == 2
+
+
+def test_a_run_whose_start_is_refused_is_shown_with_the_refusal_and_can_be_cancelled(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=2)
+    session = to_dialog(review_of(world, picked))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise CapExceeded("Too many by now.", asked=2, allowed=1)
+
+    world.patch.setattr(world.resources.worker, "submit", refuse)
+    confirm(session, "2")
+    assert "Too many by now" in session.at.error[0].value
+    assert session.offers("run_start")
+    session.press("run_cancel")
+    assert "Cancelled" in session.words
+    assert changes(sandbox) == []
 
 
 def test_customers_that_another_live_run_holds_are_refused_in_words(world: World, sandbox: SandboxServer) -> None:
@@ -320,9 +366,53 @@ def test_undo_reactivates_what_the_run_changed_and_leaves_alone_what_somebody_ch
     assert metrics(session)["Verified"] == "2"
     assert [record_of(sandbox, customer_id)["isActive"] for customer_id in picked] == [False, True, True]
     assert f"This run takes back {first}" in session.words
+    assert "1 customer of that run left alone" in session.words
+    undo = world.resources.journal.run(session.at.query_params["run"])
+    told = world.resources.journal.entries(undo.id)[0].payload
+    assert json.loads(told)["left_alone"] == [{"customer_id": picked[0], "why": "Somebody changed it after this run."}]
     session.go("runs", run=first)
-    assert "This run was taken back by" in session.words
+    assert f"This run was taken back by {undo.id}: 2 of 3 customers" in session.words
     assert not session.offers("run_undo")
+
+
+def test_an_undo_that_was_cancelled_with_nothing_done_is_told_so_and_can_be_made_again(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=2)
+    first = confirm(to_dialog(review_of(world, picked)), "2").until(ended).at.query_params["run"]
+    session = to_dialog(world.open("deactivate", undo=first), "Wrong list")
+    sandbox.sandbox.faults.revoked = True
+    confirm(session, "2").until(ended)
+    undo = session.at.query_params["run"]
+    session.go("runs", run=first)
+    assert f"This run is being taken back by {undo}, which is paused: 0 of 2 customers so far" in session.words
+    assert not session.offers("run_undo")
+    world.resources.worker.cancel(undo)
+    session.run()
+    assert f"Nothing of this run was taken back by {undo}, which is cancelled" in session.words
+    sandbox.set_faults([])
+    assert session.offers("run_undo")
+    confirm(to_dialog(session.go("deactivate", undo=first), "Wrong list"), "2").until(ended)
+    assert all(record_of(sandbox, customer_id)["isActive"] for customer_id in picked)
+
+
+def test_an_undo_that_is_over_a_cap_can_be_made_in_parts(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=3)
+    first = confirm(to_dialog(review_of(world, picked)), "3").until(ended).at.query_params["run"]
+    world.restart()
+    (world.home / "settings.toml").write_text("[caps]\nmax_customers = 2\n")
+    session = world.open("deactivate", undo=first)
+    assert not session.offers("to_confirm")
+    shown = session.grid.value["Id"].tolist()
+    session.tick([1]).press("review_remove")
+    assert "1 customer of that run left alone" in session.words
+    assert session.press("review_back").grid.value["Id"].tolist() == shown
+    session.tick([1]).press("review_remove")
+    confirm(to_dialog(session, "Wrong list"), "2").until(ended)
+    assert [record_of(sandbox, customer_id)["isActive"] for customer_id in shown] == [True, False, True]
+    assert "A person left it out of this undo." in session.at.dataframe[0].value["Why"].tolist()
+    session.go("runs", run=first).press("run_undo")
+    assert session.grid.value["Id"].tolist() == [shown[1]]  # what was taken out belonged to the undo before
 
 
 def test_a_run_that_is_not_there_is_told_in_words(world: World, sandbox: SandboxServer) -> None:

@@ -66,6 +66,19 @@ def test_an_opened_plan_is_reviewed_unchanged_and_run_once(world: World, sandbox
     assert not again.offers("to_confirm")
 
 
+def test_an_opened_plan_tells_what_it_will_do(world: World, sandbox: SandboxServer) -> None:
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text("[canary]\nsteps = 2\nfrom_size = 3\n[caps]\nmax_users = 900\n")
+    world.open()
+    picked = ids_of(sandbox, active=True, count=3)
+    session = open_file(world, a_plan(world, picked, filter_text="*no* users", undo_of="run_5", goes_on=True).to_json())
+    assert "At most 500 customers, 900 users, 20 % of the active customers" in session.plain.replace("Caps: at", "At")
+    assert "after the first 2 the run goes on if all are verified" in session.plain
+    assert "Picked by: *no* users" in session.plain
+    assert "Takes back: run_5" in session.plain
+    assert "See the run that it takes back" in session.words
+
+
 def test_what_the_dialog_saves_is_the_plan_that_it_confirms(world: World, sandbox: SandboxServer) -> None:
     session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=2)))
     saved = Plan.from_json(session.at.session_state["plan_to_confirm"].to_json())

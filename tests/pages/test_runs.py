@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from lib.runs.model import Action, RunState, StepState
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.ui import run_list, timeline
 from tests.pages.world import Session, World
 
 
@@ -77,6 +78,39 @@ def test_every_run_is_listed_newest_first_with_counts_that_add_up(open_world: Wo
     assert "evil.example" not in session.words
 
 
+def test_older_runs_are_reached_by_page_and_by_state_and_those_that_wait_are_always_announced(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    open_world.patch.setattr(run_list, "_ON_A_PAGE", 2)
+    old = now - timedelta(days=1)
+    ids = [journal.record(a_plan(open_world, n, 1), old + timedelta(hours=n)).id for n in range(4)]
+    for run_id in ids[1:3]:
+        journal.cancel(run_id, words="", now=now, who="Robin")
+    session = open_world.open("runs")
+    assert session.words.count("Never started: deactivate 1 customer") == 2
+    assert session.at.dataframe[0].value["Id"].tolist() == [ids[3], ids[2]]
+    session.at.get("pagination")[0].set_value(2)
+    assert session.run().at.dataframe[0].value["Id"].tolist() == [ids[1], ids[0]]
+    session.at.get("button_group")[0].set_value(RunState.CANCELLED)
+    assert session.run().at.dataframe[0].value["Id"].tolist() == [ids[2], ids[1]]
+
+
+def test_the_history_of_a_customer_is_found_by_its_id_also_when_it_is_in_no_list(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    plan = a_plan(open_world, 0, 1)
+    gone = plan.customers[0].record.model_copy(update={"id": f"cus_{7:032x}", "name": "*Gone* Clinic"})
+    plan = plan.model_copy(update={"customers": (plan.customers[0].model_copy(update={"record": gone}),)})
+    run = journal.record(plan, now)
+    session = open_world.open("runs")
+    session.at.text_input(key="history_of").set_value(f"  {gone.id.upper().replace('CUS', 'cus')} ")
+    session.run()
+    assert "*Gone* Clinic in 1 run" in session.plain
+    assert session.at.dataframe[0].value["Run"].tolist() == [run.id]
+    assert run.id in session.plain
+    session.at.text_input(key="history_of").set_value("![x](http://evil.example/p.png)")
+    assert "No run has touched" in session.run().words
+    assert "evil.example" not in session.words
+
+
 def test_a_row_opens_its_run(open_world: World) -> None:
     journal = open_world.resources.journal
     first = journal.record(a_plan(open_world, 0, 1), datetime.now(UTC)).id
@@ -102,6 +136,24 @@ def test_an_interrupted_run_is_announced_on_every_page_that_lists_runs_and_can_b
     assert {label: value for label, value in metrics(session).items() if value != "0"} == {"Verified": "3", "Not applied": "1"}
 
 
+def test_a_run_that_was_recorded_and_never_started_waits_for_a_person(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    just_now = journal.record(a_plan(open_world, 0, 1), now)
+    session = open_world.open("runs", run=just_now.id)
+    assert "Waiting to start" in session.words
+    session.run()
+    assert "Runs · 1 running" in session.words
+    left = journal.record(a_plan(open_world, 1, 2), now - timedelta(minutes=2))
+    session.go("runs")
+    assert "Runs · 1 waiting for you" in session.words
+    assert "Never started: deactivate 2 customers" in session.words
+    assert "Open it to start or cancel" in session.words
+    session.go("runs", run=left.id)
+    assert session.at.warning
+    assert "recorded but never started: start or cancel it" in session.plain
+    session.press("run_start").until(lambda it: "Finished" in it.words)
+
+
 def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 5), now)
@@ -118,8 +170,49 @@ def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -
     assert not session.at.get("download_button")  # no receipt of what is not over
     session.press("run_pause")
     assert journal.orders(run.id).requested == "pause"
+    assert "Pausing…" in session.words
     assert not session.offers("run_pause")
     assert "Runs · 1 running" in session.words
+
+
+def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_done(open_world: World) -> None:
+    (open_world.home / "settings.toml").write_text("[canary]\nsteps = 3\nfrom_size = 5\n[caps]\nmax_users = 100000\n")
+    open_world.restart()
+    open_world.open()
+    worker, journal = open_world.resources.worker, open_world.resources.journal
+    run = journal.record(a_plan(open_world, 0, 10), datetime.now(UTC))
+    worker.submit(run.id)
+    assert worker.join(run.id, 90)
+    session = open_world.open("runs", run=run.id)
+    assert "First steps done, waiting for you" in session.words
+    canary = session.at.dataframe[0].value
+    assert canary["Id"].tolist() == [step.customer_id for step in journal.steps(run.id, limit=3)]
+    assert set(canary["Active"]) == {"yes → no ◀"}
+    assert "*Let it go on* takes up the other 7" in session.words
+    session.tick([2], grid=session.at.dataframe[0])
+    assert canary["Id"][2] in [code.value for code in session.at.code]
+    session.press("run_resume").until(lambda it: "Finished" in it.words)
+    assert "*Let it go on*" not in session.words
+
+
+def test_the_rate_and_the_time_left_are_those_since_a_pause_and_what_it_took_is_without_it(open_world: World) -> None:
+    journal, now, owner = open_world.resources.journal, datetime.now(UTC), open_world.resources.worker.owner
+    began = now - timedelta(hours=12)
+    run = journal.record(a_plan(open_world, 0, 20), began)
+    journal.start(run.id, owner=owner, now=began, who="Robin")
+    journal.end(run.id, RunState.PAUSED, words="Paused by a person.", now=began + timedelta(seconds=4), who="Robin")
+    journal.start(run.id, owner=owner, now=now, who="Robin")
+    steps = journal.steps(run.id)
+    for step in steps[:11]:
+        journal.settle_step(step, StepState.SKIPPED, now=now - timedelta(seconds=2), who="Robin", words="Inactive by now.")
+    told = open_world.open("runs", run=run.id).at.get("progress")[0].proto.text
+    rate, left = told.split(" · ")[1:]
+    assert float(rate.removesuffix(" a second")) > 0.4
+    assert "hour" not in left
+    for step in steps[11:]:
+        journal.settle_step(step, StepState.SKIPPED, now=now, who="Robin", words="Inactive by now.")
+    journal.end(run.id, RunState.FINISHED, words="", now=now + timedelta(seconds=5), who="Robin")
+    assert open_world.open("runs", run=run.id).at.get("progress")[0].proto.text == "20 of 20 · took 9 seconds"
 
 
 def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
@@ -133,6 +226,8 @@ def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     ]
     journal.end(run.id, RunState.PAUSED, words="Paused by a person.", now=now, who="Robin")
     session = open_world.open("runs", run=run.id)
+    third = journal.steps(run.id, limit=3)[2]
+    assert f"Stopped before {third.name} ({third.customer_id}): it and 147 after it were not started." in session.plain
     first = session.grid.value["Id"].tolist()
     assert len(first) == 100
     session.at.get("pagination")[0].set_value(2)
@@ -144,6 +239,25 @@ def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     assert set(table["What happened"]) == {"Inactive by now."}
     assert set(table["State"]) == {"↷ skipped"}
     assert not session.at.get("pagination")
+
+
+def test_the_log_of_a_large_run_shows_what_became_of_the_run_and_its_newest_steps(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    open_world.patch.setattr(timeline, "_ON_A_PAGE", 20)
+    run = journal.record(a_plan(open_world, 0, 30), now)
+    journal.start(run.id, owner="elsewhere", now=now, who="Robin")
+    for step in journal.steps(run.id):
+        journal.settle_step(step, StepState.SKIPPED, now=now, who="Robin", words="Inactive by now.")
+    journal.end(run.id, RunState.FINISHED, words="", now=now, who="Robin")
+    session = open_world.open("runs", run=run.id)
+    session.at.session_state[f"log-{run.id}"] = True
+    of_run, of_steps = (table.value for table in session.run().at.dataframe[-2:])
+    assert of_run["Event"].tolist() == ["planned", "approved", "finish"]
+    assert "30 entries, newest first" in session.words
+    assert of_steps["Number"].tolist() == sorted(of_steps["Number"], reverse=True)
+    session.at.get("pagination")[-1].set_value(2)
+    oldest = session.run().at.dataframe[-1].value
+    assert len({*of_steps["Customer"], *oldest["Customer"]}) == 30
 
 
 def test_what_a_person_wrote_is_never_markup(open_world: World) -> None:

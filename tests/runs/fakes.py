@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from lib.avara.limiter import RetryBudget
+from lib.avara.limiter import RetryBudget, always
 from lib.avara.models import Customer
 from lib.errors import (
     ApiError,
@@ -21,7 +21,9 @@ from lib.errors import (
     RateLimited,
     ServiceBroken,
     Unreachable,
+    Withdrawn,
 )
+from lib.runs.engine import Wanted
 from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 
@@ -73,6 +75,7 @@ ERRORS: dict[str, Callable[[], ApiError]] = {
     "no-answer": NoAnswer,
     "no-answer-after": NoAnswer,
     "500": lambda: ServiceBroken(status=500),
+    "bad-answer": lambda: BadAnswer(status=200),
     "bad-answer-after": lambda: BadAnswer(status=200),
     "401": lambda: NotAuthorized(status=401),
     "404": lambda: NotFound(status=404),
@@ -80,7 +83,7 @@ ERRORS: dict[str, Callable[[], ApiError]] = {
     "429": lambda: RateLimited(status=429, retry_after=1.0),
     "unreachable": Unreachable,
 }
-READ_FAULTS = ("no-answer", "500", "401", "404", "429", "unreachable")
+READ_FAULTS = ("no-answer", "500", "401", "404", "429", "unreachable", "bad-answer", "wrong-id")
 WRITE_FAULTS = (*ERRORS, "still", "wrong-id")
 
 #: (what is called, customer id, how often it was asked the same before) -> a key of ERRORS, "still", "wrong-id" or "ok"
@@ -97,15 +100,23 @@ class FakeApi:
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
-    def get_customer(self, customer_id: str, /) -> Customer:
-        with self._lock:
-            self._end(self._order("get", customer_id))
-            return self._find(customer_id)
+    @property
+    def at_once(self) -> int:
+        return 64
 
-    def deactivate(self, customer_id: str, /) -> FakeAnswer:
+    def get_customer(self, customer_id: str, /, wanted: Wanted = always) -> Customer:
+        self._may_go(wanted)
+        with self._lock:
+            order = self._order("get", customer_id)
+            self._end(order)
+            return customer(0xBAD) if order == "wrong-id" else self._find(customer_id)
+
+    def deactivate(self, customer_id: str, /, wanted: Wanted = always) -> FakeAnswer:
+        self._may_go(wanted)
         return self._change("deactivate", customer_id, active=False)
 
-    def reactivate(self, customer_id: str, /) -> FakeAnswer:
+    def reactivate(self, customer_id: str, /, wanted: Wanted = always) -> FakeAnswer:
+        self._may_go(wanted)
         return self._change("reactivate", customer_id, active=True)
 
     def spending(self, _budget: RetryBudget, /) -> Self:
@@ -135,6 +146,11 @@ class FakeApi:
         if customer_id not in self.records:
             raise NotFound(status=404)
         return self.records[customer_id]
+
+    @staticmethod
+    def _may_go(wanted: Wanted) -> None:
+        if not wanted():
+            raise Withdrawn
 
     @staticmethod
     def _end(order: str) -> None:

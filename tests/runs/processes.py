@@ -22,6 +22,7 @@ from sqlalchemy import event
 
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
+from lib.avara.limiter import Limiter
 from lib.errors import JournalError
 from lib.runs.journal import Journal
 from lib.runs.plan import Plan
@@ -57,7 +58,7 @@ class AppServer:
 
     def __init__(self, site: Site, client_wrap: Callable[[Any], Any] = lambda client: client) -> None:
         self.journal = Journal(site.journal_url)
-        self.client = AvaraClient(site.connection, timeout=site.timeout)
+        self.client = AvaraClient(site.connection, timeout=site.timeout, limiter=Limiter())
         fingerprint = site.connection.fingerprint
         self.worker = Worker(
             self.journal,

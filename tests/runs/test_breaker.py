@@ -7,7 +7,12 @@ from lib.runs.judge import Trouble
 from lib.runs.policy import Thresholds
 
 LIMITS = Thresholds(in_a_row=3, error_rate=0.5, window=8, at_least=4)
-MET = {".": None, "x": Trouble("No network."), "!": Trouble("The key was refused.", at_once=True)}
+MET = {
+    ".": None,
+    "x": Trouble("No network."),
+    "?": Trouble("Gone.", doubtful=True),
+    "!": Trouble("The key was refused.", at_once=True),
+}
 
 
 def after(steps, **fields):
@@ -33,6 +38,7 @@ def after(steps, **fields):
         ("........x.x.x.x", "4 of the last 8 steps met trouble. No network."),
         ("x" + "........" + "x.x", ""),  # what is long ago does not count
         ("xxx.....", "3 steps in a row met trouble. No network."),  # a reason once found stays
+        ("???", "3 steps in a row met trouble. Gone."),
         ("xxx!", "3 steps in a row met trouble. No network."),
     ],
 )
@@ -43,6 +49,8 @@ def test_what_opens_it(steps, why):
 def test_after_a_pause_the_first_step_decides():
     assert after("x", probing=True).why == "The first step after resuming met trouble again. No network."
     assert after(".xx", probing=True).why == ""
+    assert after("?.x", probing=True).why == ""  # a customer that is gone decides nothing: the next step does
+    assert after("?x", probing=True).why == "The first step after resuming met trouble again. No network."
     assert after(".xxx", probing=True).why.startswith("3 steps in a row")
 
 

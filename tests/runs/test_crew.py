@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.errors import CapExceeded
+from lib.errors import CapExceeded, NotCounted
 from lib.runs.model import Action, Hold, RunState, StepState
 from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
 from lib.runs.worker import Worker
@@ -46,7 +46,10 @@ def test_a_large_run_holds_after_its_canary_and_a_person_lets_it_go_on(journal):
     assert run.words.startswith("The first 3 customers were the canary: 3 verified.")
     assert sorted(bench.api.changes()) == [id_of(1), id_of(2), id_of(3)]
     assert "canary" in events(bench, run)
-    run = bench.carried(bench.worker.resume(run.id))
+    assert (run.on_canary, run.canary) == (True, 3)  # whoever looks at it knows which ones they are
+    resumed = bench.worker.resume(run.id)
+    assert (resumed.on_canary, resumed.canary) == (False, None)
+    run = bench.carried(resumed)
     assert (run.state, run.hold, run.totals.verified) == (RunState.FINISHED, None, 8)
 
 
@@ -77,8 +80,8 @@ def test_trouble_within_the_canary_does_not_end_it(journal):
 @pytest.mark.parametrize(
     ("caps", "active", "words"),
     [
-        (Caps(max_customers=4), None, "5 customers; one run may have at most 4"),
-        (Caps(max_users=9), None, "10 users; one run may affect at most 9"),
+        (Caps(max_customers=4), 50, "5 customers; one run may have at most 4"),
+        (Caps(max_users=9), 50, "10 users; one run may affect at most 9"),
         (Caps(max_percent=10), 49, "which is 4"),
     ],
 )
@@ -89,6 +92,57 @@ def test_caps_are_counted_again_when_a_run_starts(journal, caps, active, words):
         bench.worker.submit(run.id)
     assert bench.api.calls == []
     assert journal.run(run.id).state is RunState.PLANNED
+
+
+def test_nothing_is_deactivated_before_the_active_customers_are_counted(journal):
+    bench = Bench(journal, customers(5), Policy(), active_total=lambda: None)
+    run = bench.record()
+    with pytest.raises(NotCounted, match="not counted yet"):
+        bench.worker.submit(run.id)
+    assert journal.run(run.id).state is RunState.PLANNED
+    unlimited = bench.another_worker(Policy(caps=Caps(max_percent=100)), active_total=lambda: None)
+    unlimited.submit(run.id)
+    assert unlimited.join(run.id, PATIENCE)
+
+
+def test_a_retry_counts_no_users_twice(journal):
+    policy = Policy(caps=Caps(max_users=10))
+    bench = Bench(journal, customers(5, user_count=2), policy, lambda what, *_: "still" if what == "deactivate" else "ok")
+    run = bench.carried()
+    assert run.totals.not_applied == 5
+    bench.api.script = lambda *_: "ok"
+    run = bench.carried(bench.worker.retry(run.id))
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
+
+
+@pytest.mark.parametrize("answer", ["404", "bad-answer"])
+def test_answers_that_say_the_same_of_every_customer_pause_the_run(journal, answer):
+    """A login page in the way, or a gateway that knows no address, must not burn through the list."""
+    policy = Policy(breaker=Thresholds(in_a_row=3))
+    bench = Bench(journal, customers(20), policy, lambda *_: answer, concurrency=1)
+    run = bench.carried()
+    assert (run.state, run.hold, run.totals.failed, run.totals.planned) == (RunState.PAUSED, Hold.BREAKER, 3, 17)
+    assert "3 steps in a row met trouble" in run.words
+
+
+def test_a_cancelled_run_reads_back_what_is_unknown(journal):
+    policy = Policy(breaker=Thresholds(in_a_row=1))
+    bench = Bench(journal, customers(3), policy, concurrency=1)
+    bench.api.script = lambda what, _id, nth: {"deactivate": "no-answer-after", "get": "unreachable" if nth else "ok"}[what]
+    run = bench.carried()
+    assert (run.state, run.totals.unknown) == (RunState.PAUSED, 1)
+    bench.api.script = lambda *_: "ok"
+    bench.worker.cancel(run.id)
+    run = bench.carried(run)
+    assert (run.state, run.totals.verified, run.totals.planned) == (RunState.CANCELLED, 1, 2)
+
+
+def test_the_log_names_who_had_the_run_carried_out(journal):
+    bench = Bench(journal, customers(2), Policy())
+    run = bench.record(operator="Sam")
+    bench.carried(bench.worker.submit(run.id, who="Kim"))
+    who = {entry.event: entry.who for entry in journal.entries(run.id)}
+    assert who == {"planned": "Sam", "approved": "Kim", "attempt": "Kim", "result": "Kim", "finish": "Express Ops"}
 
 
 def test_a_resumed_run_counts_what_it_has_deactivated_as_active_before(journal):

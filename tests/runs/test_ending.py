@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.runs.ending import Ending, Halt, all_verified, canary_words, ending
+from lib.runs.ending import Ending, Halt, all_verified, canary_words, ending, where_stopped
 from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
 from tests.runs.fakes import NOW, customer, id_of
 
@@ -35,6 +35,18 @@ def run(totals):
             TROUBLE,
             False,
             Ending(RunState.PAUSED, "No network. Paused after 1 of 4 customers; resume the run to go on.", Hold.BREAKER),
+        ),
+        (
+            LEFT,
+            None,
+            Halt("Too many users.", Hold.CAP),
+            False,
+            Ending(
+                RunState.PAUSED,
+                "Too many users. Paused after 1 of 4 customers. Cancel it and plan the others apart; or raise max_users in "
+                "settings.toml, start Express Ops again and resume the run.",
+                Hold.CAP,
+            ),
         ),
         (
             LEFT,
@@ -75,10 +87,19 @@ def steps(*states):
     [
         (steps(StepState.VERIFIED, StepState.VERIFIED), True, "The first 2 customers were the canary: 2 verified."),
         (steps(StepState.VERIFIED, StepState.SKIPPED), False, "The first 2 customers were the canary: 1 verified."),
-        (steps(StepState.NOT_APPLIED), False, "The first 1 customers were the canary: 0 verified."),
+        (steps(StepState.NOT_APPLIED), False, "The first customer was the canary: 0 verified."),
         ([], False, ""),
     ],
 )
 def test_what_the_canary_brought(first, all_well, words):
     assert all_verified(first) is all_well
     assert canary_words(first).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [(1, "it was not started."), (2, "it and 1 after it were not started."), (1200, "it and 1,199 after it were")],
+)
+def test_where_a_run_stopped_is_told_by_name(left, words):
+    (step,) = steps(StepState.PLANNED)
+    assert where_stopped(step, left).startswith(f"Stopped before Clinic 0 ({id_of(0)}): {words}")

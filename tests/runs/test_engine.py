@@ -1,9 +1,12 @@
 """One step, from reading the record to writing what became of it."""
 
+from dataclasses import replace
+
 import pytest
 
+from lib.avara.limiter import always
 from lib.errors import JournalUnavailable, NoAnswer
-from lib.runs.engine import Tools, carry_out_step, read_back_step
+from lib.runs.engine import FRESH, Tools, carry_out_step, read_back_step
 from lib.runs.model import Action, StepState
 from tests.runs.fakes import NOW, FakeApi, customer, id_of, plan_of, script
 
@@ -103,12 +106,45 @@ def test_the_intent_is_in_the_journal_before_the_call_goes_out(tools):
     seen = []
 
     class Watched(FakeApi):
-        def deactivate(self, customer_id, /):
+        def deactivate(self, customer_id, /, wanted=always):
             seen.append(tools.journal.run(tools.journal.runs()[0].id).totals)
-            return super().deactivate(customer_id)
+            return super().deactivate(customer_id, wanted)
 
     carried(tools, Watched([customer()]))
     assert [totals.in_flight for totals in seen] == [1]
+
+
+def test_a_call_that_waits_until_the_record_is_old_is_not_made(tools):
+    """The limiter holds it back; meanwhile the record that was read right before may change."""
+    seconds = iter([0.0, FRESH - 1, FRESH])
+    tools = replace(tools, clock=lambda: next(seconds))
+
+    class Slow(FakeApi):
+        def deactivate(self, customer_id, /, wanted=always):
+            assert wanted()
+            return super().deactivate(customer_id, wanted)
+
+    api = Slow([customer()])
+    step, trouble = carried(tools, api)
+    assert (step.state, trouble, api.changes()) == (StepState.PLANNED, None, [])
+    assert "nothing was sent" in step.words
+    assert step.attempts == 0
+
+
+def test_a_call_that_waits_until_the_lease_may_have_run_out_is_not_made(tools):
+    held = iter([True, False])
+    api = FakeApi([customer()])
+    step, _ = carried(replace(tools, held=lambda: next(held)), api)
+    assert (step.state, step.attempts, api.changes()) == (StepState.PLANNED, 0, [])
+
+
+def test_no_intent_is_written_for_a_call_that_nobody_wants_any_more(tools):
+    api = FakeApi([customer()])
+    run = tools.journal.record(plan_of([customer()]), NOW)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    answers = iter([True, False])  # the reading may go, and then somebody pauses the run
+    step, _ = carry_out_step(run, tools.journal.steps(run.id)[0], api, tools, wanted=lambda: next(answers))
+    assert (step.state, step.attempts, api.changes()) == (StepState.PLANNED, 0, [])
 
 
 def test_no_call_is_made_when_the_intent_can_not_be_written(tools, monkeypatch):

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
+from lib.avara.limiter import Limiter, Sign
 from lib.runs.engine import READ_BACK_WAITS
 from lib.runs.model import RunState, StepState
 from lib.runs.worker import Worker
@@ -19,10 +20,10 @@ PATIENCE = 60.0
 class Bench:
     """A sandbox, a client of it, a journal, and a worker between them."""
 
-    def __init__(self, server, journal, *, timeout=5.0, waits=(0.0, 0.02, 0.05), concurrency=3):
+    def __init__(self, server, journal, *, timeout=5.0, waits=(0.0, 0.02, 0.05), concurrency=3, limiter=None):
         self.server, self.journal = server, journal
         self.connection = Connection(server.base_url, SecretStr(server.api_key), "sandbox", "sandbox")
-        self.client = AvaraClient(self.connection, timeout=timeout, sleep=lambda _: None)
+        self.client = AvaraClient(self.connection, timeout=timeout, sleep=lambda _: None, limiter=limiter)
         self.worker = Worker(
             journal, {self.connection.fingerprint: self.client}.get, concurrency=concurrency, read_back_waits=waits
         )
@@ -114,6 +115,39 @@ def test_a_key_that_is_revoked_in_mid_run_pauses_it_and_nobody_is_blamed(bench):
     job.server.set_faults([])
     run = job.carried(job.worker.resume(run.id))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
+
+
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        (lambda job, _run: job.worker.stop(5), RunState.INTERRUPTED),
+        (lambda job, run: job.worker.pause(run.id), RunState.PAUSED),
+        (lambda job, run: job.worker.cancel(run.id), RunState.CANCELLED),
+    ],
+    ids=["stop", "pause", "cancel"],
+)
+def test_calls_that_wait_for_their_turn_are_not_made_once_somebody_ends_the_run(bench, monkeypatch, end, state):
+    limiter = Limiter()
+    job = bench(limiter=limiter, concurrency=8)
+    run, begin = job.record(8), job.journal.begin_step
+    slots = [limiter.acquire("test")]
+
+    def begin_and_have_the_api_ask_for_a_minute(step, **facts):
+        begun = begin(step, **facts)
+        while slots:
+            limiter.release(slots.pop(), Sign.SLOW_DOWN, 60.0)
+        return begun
+
+    monkeypatch.setattr(job.journal, "begin_step", begin_and_have_the_api_ask_for_a_minute)
+    job.worker.submit(run.id)
+    until(lambda: job.journal.totals(run.id).in_flight)
+    began = time.monotonic()
+    end(job, run)
+    run = job.carried(run)
+    assert time.monotonic() - began < 10
+    assert (run.state, run.totals.in_flight, run.totals.planned) == (state, 0, 8)
+    assert job.calls() == []
+    assert all(step.attempts == 0 for step in job.journal.steps(run.id))
 
 
 def test_under_a_mix_of_faults_the_journal_agrees_with_the_sandbox_and_a_retry_gets_it_done(bench):

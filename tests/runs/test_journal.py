@@ -172,6 +172,24 @@ def test_moves_of_a_run_that_the_table_forbids_are_refused(journal):
     assert journal.run(run.id).state is RunState.CANCELLED
 
 
+def test_a_late_pause_does_not_take_the_place_of_a_cancel(journal):
+    run = started(journal, 1)
+    for what in ("pause", "pause", "cancel"):
+        journal.request(run.id, what, now=NOW, who="Kim")
+        assert journal.orders(run.id).requested == what
+    with pytest.raises(IllegalTransition):
+        journal.request(run.id, "pause", now=NOW, who="Kim")
+    assert journal.orders(run.id).requested == "cancel"
+
+
+def test_runs_are_counted_and_read_by_state_and_page(journal):
+    recorded = [journal.record(plan_of([customer(n)], now=NOW), NOW + timedelta(hours=n)).id for n in range(1, 6)]
+    journal.cancel(recorded[1], words="", now=NOW, who="Robin")
+    assert journal.run_counts() == {RunState.PLANNED: 4, RunState.CANCELLED: 1}
+    assert [run.id for run in journal.runs(2, offset=1, state=RunState.PLANNED)] == [recorded[3], recorded[2]]
+    assert [run.id for run in journal.runs(2, offset=3)] == [recorded[1], recorded[0]]
+
+
 def test_an_unknown_run_is_named_so(journal):
     for ask in (journal.run, journal.plan, journal.orders, journal.totals):
         with pytest.raises(RunNotFound):

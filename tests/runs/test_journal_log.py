@@ -152,7 +152,7 @@ def cancelled(journal):
 
 
 def raising(error):
-    def call(_customer_id):
+    def call(*_args, **_options):
         raise error
 
     return call
@@ -170,8 +170,8 @@ def raising(error):
             "verify",
             "The API refused the call: Conflict, status 409. It could not be read back: BadAnswer,",
         ),
-        (held_for_trouble, "pause", "5 steps in a row met trouble. Paused after 5 of 8 customers;"),
-        (held_for_the_cap, "pause", "Paused after 0 of 1 customers; resume the run to go on."),
+        (held_for_trouble, "pause", "5 steps in a row met trouble. ServiceBroken, status 503. Paused after"),
+        (held_for_the_cap, "pause", "Paused after 0 of 1 customers. Cancel it"),
         (held_for_the_canary, "canary", "The first 2 customers were the canary: 2 verified."),
         (cancelled, "cancel", None),
     ],

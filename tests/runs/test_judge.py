@@ -13,8 +13,9 @@ from lib.errors import (
     Rejected,
     ServiceBroken,
     Unreachable,
+    Withdrawn,
 )
-from lib.runs.judge import NotSent, ReadBack, Settled, judge, judge_read_back
+from lib.runs.judge import NotSent, ReadBack, Settled, judge, judge_read_back, suspicion_of
 from lib.runs.model import Action, StepState
 from tests.runs.fakes import customer, id_of
 
@@ -44,6 +45,7 @@ def seen(verdict):
         (Action.DEACTIVATE, NotAuthorized(), ("NotSent", None)),
         (Action.DEACTIVATE, RateLimited(), ("NotSent", None)),
         (Action.DEACTIVATE, Unreachable(), ("NotSent", None)),
+        (Action.DEACTIVATE, Withdrawn(), ("NotSent", None)),
     ],
 )
 def test_what_a_call_proves(action, answer, verdict):
@@ -94,3 +96,20 @@ def test_trouble_on_the_way_says_how_bad_it_is(error, at_once, wait):
     assert isinstance(verdict, NotSent)
     assert (verdict.trouble.at_once, verdict.trouble.wait) == (at_once, wait)
     assert verdict.trouble.words == error.message
+
+
+@pytest.mark.parametrize(
+    ("error", "doubtful"),
+    [
+        (BadAnswer(), True),
+        (NotFound(), True),
+        (Rejected(), True),
+        (Conflict(), None),  # about this customer's state, for certain
+        (Withdrawn(), None),
+        (NotAuthorized(), False),
+        (ServiceBroken(), False),
+    ],
+)
+def test_an_answer_that_may_be_the_channels_fault_is_suspected(error, doubtful):
+    trouble = suspicion_of(error)
+    assert (trouble.doubtful if trouble else None) is doubtful

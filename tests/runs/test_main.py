@@ -153,7 +153,8 @@ def test_the_whole_way_is_the_same_on_either_database(shell, place):
 def test_a_plan_holds_fresh_records_and_is_for_its_owner_only(shell):
     path = shell.plan(*shell.active[:2])
     made = Plan.from_json(path.read_bytes())
-    assert [planned.record for planned in made.customers] == [shell.client.get_customer(id_) for id_ in shell.active[:2]]
+    planned = {customer.record.id: customer.record for customer in made.customers}
+    assert planned == {id_: shell.client.get_customer(id_) for id_ in shell.active[:2]}
     first = made.customers[0]
     assert (made.reason, made.ticket) == ("Contract over", "OPS-7")
     assert first.evidence == ("Listed in ids.txt", *seen_in(first.record, first.read_at))
@@ -294,7 +295,8 @@ def test_an_undo_leaves_alone_what_somebody_changed_since(shell):
     rows = shell.rows("undo", run_id, "--reason", "A mistake", "-o", saved)
     assert [row["id"] for row in rows if row["kind"] == "left_alone"] == [shell.active[0]]
     plan = Plan.from_json(saved.read_bytes())
-    assert (plan.ids, plan.action, plan.undo_of, plan.reason) == (tuple(shell.active[1:3]), "reactivate", run_id, "A mistake")
+    assert (set(plan.ids), plan.action, plan.undo_of, plan.reason) == ({*shell.active[1:3]}, "reactivate", run_id, "A mistake")
+    assert [one.customer_id for one in plan.left_alone] == [shell.active[0]]
     shell("undo", run_id, "--confirm", 3, code=Exit.REFUSED)
     shell("apply", saved, "--confirm", 2)
     assert shell.rows("show", run_id)[0]["undone_by"] == shell.rows("list")[0]["id"]
@@ -431,7 +433,11 @@ def test_a_run_holds_after_its_canary_until_it_is_resumed(shell):
     assert "after the first 2 the run holds until somebody resumes it" in out
     told = shell.rows("list")[0]
     assert (told["state"], told["totals"]["verified"], told["totals"]["planned"]) == ("paused", 2, 3)
+    shown = shell("show", told["id"])
+    assert "look at         the first 2 customers, then resume or cancel" in shown
+    assert shown.count("  verified  ") == 2
     shell("resume", told["id"])
+    assert "look at" not in shell("show", told["id"])
     plan = shell.plan(*shell.active[5:10], options=("--goes-on",))
     assert "goes on if all are verified" in shell("apply", plan, "--confirm", 5)
 

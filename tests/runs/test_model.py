@@ -11,6 +11,7 @@ ALLOWED_STEPS = {
     "planned -> in_flight",
     "planned -> skipped",
     "planned -> failed",
+    "planned -> verified",
     "in_flight -> verified",
     "in_flight -> not_applied",
     "in_flight -> failed",

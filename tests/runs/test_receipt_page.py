@@ -7,7 +7,7 @@ import pytest
 
 from lib.runs.chain import ChainCheck
 from lib.runs.model import Action, RunState, StepState
-from lib.runs.plan import PlannedCustomer
+from lib.runs.plan import PlannedCustomer, Untouched
 from lib.runs.receipt_page import to_html
 from tests.runs.fakes import NOW, customer, id_of, plan_of
 
@@ -102,15 +102,14 @@ def test_the_counts_stand_for_every_state_and_add_up(journal):
     assert sum(counts[:-1]) == counts[-1] == run.totals.total == 3
 
 
-def test_the_receipts_of_an_undo_and_of_its_run_name_who_was_left_alone(journal):
+def test_the_receipt_of_an_undo_names_whom_it_left_alone_and_why(journal):
     run, _ = page_of(journal, ["a", "b", "c"])
-    inactive = customer(1, is_active=False)
-    undo = journal.record(plan_of([inactive], action=Action.REACTIVATE, undo_of=run.id), NOW)
-    for id_ in (run.id, undo.id):
-        facts = journal.run(id_), journal.plan(id_), journal.every_step(id_), journal.entries(id_), journal.verify_chain()
-        seen = Reader(to_html(*facts, made_at=NOW)).text
-        assert "2 customers that the run had changed were left alone by its undo" in seen
-        assert f"{id_of(2)} {id_of(3)}" in " ".join(seen.split())
+    left = [Untouched(customer_id=id_of(number), why=f"Somebody changed {number}.") for number in (2, 3)]
+    plan = plan_of([customer(1, is_active=False)], action=Action.REACTIVATE, undo_of=run.id, left_alone=left)
+    undo = journal.record(plan, NOW)
+    facts = undo, journal.plan(undo.id), journal.every_step(undo.id), journal.entries(undo.id), journal.verify_chain()
+    seen = Reader(to_html(*facts, made_at=NOW)).text
+    assert all(f"{id_of(number)}Somebody changed {number}." in seen for number in (2, 3))
 
 
 @pytest.mark.parametrize(

@@ -53,5 +53,11 @@ def test_customers_that_need_a_look_come_first_and_else_keep_their_order():
     assert [item.customer.name[-1] for item in seen.items] == ["5", "4", "3", "1", "2"]
 
 
+def test_those_without_warnings_and_with_few_users_are_carried_out_first():
+    records = [customer(1, user_count=9), customer(2), customer(3, user_count=1, updated_at=None), customer(4, user_count=1)]
+    seen = review(records, Action.DEACTIVATE, NOW)
+    assert [item.customer.name[-1] for item in seen.safest_first] == ["2", "4", "1", "3"]
+
+
 def test_nothing_picked_is_an_empty_review():
     assert review([], Action.DEACTIVATE, NOW).items == ()

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
+from lib.runs.plan import Untouched
 from lib.runs.undo import undo_plan
 from tests.runs.fakes import FINGERPRINT, NOW, customer, id_of
 
@@ -59,6 +60,17 @@ def test_who_is_put_back_and_who_is_left_alone(step, current, why):
         assert undo.customers == ()
         assert why in undo.left_alone[0].why
         assert (undo.left_alone[0].customer_id, undo.left_alone[0].name) == (id_of(1), "Clinic 1")
+
+
+def test_who_is_taken_out_of_an_undo_is_left_alone_with_the_others():
+    records = [customer(number, is_active=False, updated_at=NOW) for number in (1, 2)]
+    steps = [Step("run_1", n, one.id, one.name, StepState.VERIFIED, customer(n), one) for n, one in enumerate(records)]
+    undo = undo_plan(run_that(Action.DEACTIVATE), steps, {one.id: one for one in records}, LATER).without(
+        [id_of(1)], "Asked so."
+    )
+    undo = undo.without([id_of(1)], "Asked so.")
+    assert [planned.record.id for planned in undo.customers] == [id_of(2)]
+    assert undo.untouched == (Untouched(customer_id=id_of(1), why="Asked so."),)
 
 
 def test_an_undo_can_be_undone():

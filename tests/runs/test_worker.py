@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lib.avara.limiter import always
 from lib.errors import IllegalTransition, JournalUnavailable, OtherConnection
 from lib.runs.journal import Journal
 from lib.runs.model import RunState, StepState
@@ -64,7 +65,7 @@ class Gate:
 class GatedApi(FakeApi):
     """Waits at the gate without holding up other calls."""
 
-    def deactivate(self, customer_id, /):
+    def deactivate(self, customer_id, /, wanted=always):
         self.gate("deactivate", customer_id, 0)
         return super().deactivate(customer_id)
 

@@ -42,11 +42,13 @@ OURS = {
     ("review", "subject.action.value.capitalize()"),
     ("review", "share"),  # a percentage of the settings
     ("review_notes", "', '.join(found)"),  # of _KINDS
-    ("run_view", "words"),  # "This run takes back"
-    ("run_view", "other"),  # a run's id, made here of hexadecimal digits
     ("run_view", "run.action.value.capitalize()"),
     ("run_list", "label"),  # of RUN_BADGES
+    ("run_list", "next_"),  # "resume" or "start"
     ("run_list", "run.action.value"),
+    ("run_canary", "_MARK"),
+    ("history", "run.action.value.capitalize()"),
+    ("history", "run.id"),
     ("tray", "what"),  # of the findings named in the same function
 }
 

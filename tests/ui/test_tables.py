@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -14,8 +15,10 @@ from lib.runs.plan import PlannedCustomer
 from lib.runs.review import review
 from lib.ui.overview import by_age, by_year
 from lib.ui.review import review_table
+from lib.ui.run_canary import canary_table
 from lib.ui.run_list import runs_table
-from lib.ui.run_view import RUN_BADGES, STEP_WORDS, steps_table
+from lib.ui.run_steps import STEP_WORDS, steps_table
+from lib.ui.run_view import RUN_BADGES
 from lib.ui.tray import picks_table
 from tests.runs.fakes import NOW, customer, id_of
 
@@ -55,6 +58,16 @@ def test_a_step_says_before_after_and_what_happened() -> None:
     ]
 
 
+def test_the_canary_shows_each_field_before_and_now_and_marks_what_changed() -> None:
+    now = customer(1, is_active=False, updated_at=NOW, user_count=3, metadata={"region": "south"})
+    table = canary_table([a_step(1, StepState.VERIFIED, after=now), a_step(2, StepState.UNKNOWN, words="No answer.")])
+    first, second = table.to_dict("records")
+    assert (first["Active"], first["Users"], first["Name"]) == ("yes → no ◀", "0 → 3 ◀", "unchanged")
+    assert first["Metadata"] == "region: north → south ◀"
+    assert first["Updated"].endswith("→ 2026-03-01 12:00:00 UTC ◀")
+    assert (second["State"], second["Active"], second["What happened"]) == ("? unknown", "not read", "No answer.")
+
+
 def test_a_table_without_steps_keeps_its_columns() -> None:
     assert list(steps_table([])) == ["Customer", "State", "Before", "After", "What happened", "Took", "Id"]
 
@@ -78,8 +91,11 @@ def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
     )
     (row,) = runs_table([run], NOW).to_dict("records")
     assert (row["State"], row["Action"], row["Started"]) == ("Paused", "Reactivate", "3 hours ago")
-    counts = {name: row[name] for name in ("Customers", "Verified", "Skipped", "Not applied", "Failed", "Unknown")}
-    assert counts == {"Customers": 28, "Verified": 3, "Skipped": 5, "Not applied": 4, "Failed": 6, "Unknown": 7}
+    counts = {name: row[name] for name in ("Verified", "Skipped", "Not applied", "Failed", "Unknown", "To do")}
+    assert counts == {"Verified": 3, "Skipped": 5, "Not applied": 4, "Failed": 6, "Unknown": 7, "To do": 3}
+    assert row["Customers"] == sum(counts.values())
+    (running,) = runs_table([replace(run, state=RunState.RUNNING, owner="server-2:417:a1b2")], NOW).to_dict("records")
+    assert (row["Carried by"], running["Carried by"]) == ("", "server-2, process 417")
     assert (row["By"], row["Reason"], row["Ticket"], row["Connection"], row["Id"]) == (
         "Robin",
         "=1+1",

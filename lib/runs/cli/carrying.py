@@ -137,7 +137,7 @@ def _undo_plan(
     if not found.customers:
         return None, found.left_alone
     plan = make_plan(
-        found.customers,
+        planning.in_order(found.customers, found.action, session),
         action=found.action,
         reason=reason or f"Undo of {run.id}: {run.reason}",
         ticket=ticket or run.ticket,
@@ -147,6 +147,7 @@ def _undo_plan(
         connection_label=session.connection.label,
         base_url=session.connection.base_url,
         undo_of=run.id,
+        left_alone=found.untouched,
         now=session.now(),
     )
     return plan, found.left_alone

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
@@ -73,18 +71,6 @@ class Console:
             self._err.write("\r\x1b[K")
             self._err.flush()
             self._drawn = False
-
-
-class Pace:
-    """How fast steps settle since this was made. Seconds come from `clock`."""
-
-    def __init__(self, settled: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._first, self._clock, self._began = settled, clock, clock()
-
-    def measure(self, totals: Totals) -> tuple[float, float | None]:
-        """Steps a second, and the seconds left at that rate (None while nothing has settled)."""
-        rate = (totals.settled - self._first) / max(self._clock() - self._began, 1e-6)
-        return rate, (totals.total - totals.settled) / rate if rate > 0 else None
 
 
 def plain(data: object, limit: int = _LONGEST) -> str:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 from lib.errors import JournalUnavailable
 from lib.runs.cli import exits
-from lib.runs.cli.console import Console, Pace, count, plain, progress_line, states
+from lib.runs.cli.console import Console, count, plain, progress_line, states
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.session import Session
 from lib.runs.model import Run, RunState, Step, StepState, Totals
+from lib.runs.pace import WINDOW, pace
 from lib.runs.receipt import entry_facts, summary
 
 #: Seconds between two looks at the journal.
@@ -76,7 +77,6 @@ class _Follower:
 
     def __init__(self, session: Session, console: Console, run: Run) -> None:
         self._session, self._console, self._run_id = session, console, run.id
-        self._pace = Pace(run.totals.settled)
         self._seen_entry = 0
         self._seen_totals: Totals | None = None
 
@@ -92,15 +92,18 @@ class _Follower:
         self._look()
 
     def _look(self) -> None:
+        now = self._session.now()
         try:
             totals = self._session.journal.totals(self._run_id)
+            settled, first_at = self._session.journal.settled_since(self._run_id, now - WINDOW)
             if self._console.as_json:
                 self._tell_entries()
         except JournalUnavailable as error:
             # The worker stops calling by itself; it must not be left trying to write for ever with nobody watching.
             self._session.worker.stop(_STOP_WITHIN)
             raise error from None
-        rate, left = self._pace.measure(totals)
+        going = pace(settled, first_at, now, totals.total - totals.settled)
+        rate, left = going.rate, going.seconds_left
         if totals != self._seen_totals:
             self._seen_totals = totals
             counts = {state.value: totals.count(state) for state in StepState}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_caps
 from lib.runs.review import Review, WarningKind, review
+from lib.runs.terms import terms
 
 #: Of ids left out, and of customers to look at, on lines for people.
 _SHOWN = 10
@@ -71,7 +72,7 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     ]
     _tell_left_out(left_out, console)
     made = make_plan(
-        customers,
+        in_order(customers, action, session),
         action=action,
         reason=options.reason,
         ticket=options.ticket,
@@ -86,6 +87,14 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     check_caps(made, session.policy, None)
     save(made, options.output, session, console)
     return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
+
+
+def in_order(customers: Sequence[PlannedCustomer], action: Action, session: Session) -> list[PlannedCustomer]:
+    """In the order to carry them out, the safest first."""
+    by_id = {planned.record.id: planned for planned in customers}
+    records = [planned.record for planned in customers]
+    reviewed = review(records, action, session.now(), recent_days=session.policy.recent_days)
+    return [by_id[item.customer.id] for item in reviewed.safest_first]
 
 
 def save(made: Plan, path: Path, session: Session, console: Console) -> None:
@@ -115,12 +124,11 @@ def tell_plan(made: Plan, session: Session, console: Console) -> None:
     console.say(f"{act} of {plain(made.connection_label)} ({plain(made.base_url)})")
     console.say(f"  users affected  {made.users_affected:,}")
     console.say(f"  reason          {plain(made.reason, 500)}")
-    for name, value in (("ticket", made.ticket), ("picked by", made.filter_text), ("takes back", made.undo_of)):
-        if value:
-            console.say(f"  {name:<15} {plain(value)}")
+    if made.ticket:
+        console.say(f"  ticket          {plain(made.ticket)}")
     console.say(f"  planned         {made.created_at:%Y-%m-%d %H:%M} UTC by {plain(made.operator)}")
-    console.say(f"  caps            {_caps(session.policy, made)}")
-    console.say(f"  plan hash       {made.hash}")
+    for name, words in terms(made, session.policy).items():
+        console.say(f"  {name:<15} {plain(words)}")
     _tell_customers(reviewed, console)
 
 
@@ -132,19 +140,6 @@ def _tell_customers(reviewed: Review, console: Console) -> None:
         console.say(f"    {item.customer.id}  {plain(item.customer.name, 50)}{f'  ({words})' if words else ''}")
     if len(reviewed.items) > _SHOWN:
         console.say(f"    and {len(reviewed.items) - _SHOWN:,} more; the plan file has all of them")
-
-
-def _caps(policy: Policy, made: Plan) -> str:
-    """What one run may affect at most, and whether this one holds after its first steps."""
-    caps = policy.caps
-    told = f"at most {caps.max_customers:,} customers, {caps.max_users:,} users"
-    if made.action is Action.DEACTIVATE:
-        told += f", {caps.max_percent:g} % of the active customers"
-    canary = policy.canary.of(len(made.customers))
-    if canary is None:
-        return told
-    then = "goes on if all are verified" if made.goes_on else "holds until somebody resumes it"
-    return f"{told}; after the first {canary:,} the run {then}"
 
 
 def _set_aside(records: dict[str, Customer | ApiError], action: Action, policy: Policy) -> Iterable[_LeftOut]:

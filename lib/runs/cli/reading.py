@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 from lib.runs.cli.console import Console, ago, count, plain, states
@@ -10,8 +11,9 @@ from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import write_new
 from lib.runs.cli.follow import tell_step
 from lib.runs.cli.session import Session
+from lib.runs.ending import NEVER_STARTED, where_stopped
 from lib.runs.export import Format, export
-from lib.runs.model import Run, StepState
+from lib.runs.model import Run, RunState, Step, StepState
 from lib.runs.receipt import step_facts, summary
 
 #: What is left out of `show` unless asked for: steps that went as asked, or did not come up yet.
@@ -22,11 +24,11 @@ _GONE = "its process is gone"
 
 def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     """The newest runs, one a line."""
-    runs, gone = session.journal.runs(options.limit), _without_process(session)
+    runs, gone, now = session.journal.runs(options.limit), _without_process(session), session.now()
     for run in runs:
         console.row("run", **summary(run))
-        who = f"{plain(run.operator, 30)}, {ago(run.created_at, session.now())}"
-        needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person else ""
+        who = f"{plain(run.operator, 30)}, {ago(run.created_at, now)}"
+        needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person(now) else ""
         console.say(
             f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
             f"{plain(run.connection_label, 40)}  {who}{needs}"
@@ -41,10 +43,7 @@ def show(session: Session, options: Namespace, console: Console) -> Exit:
     run = session.run(options.run)
     console.row("run", **summary(run))
     _tell_run(run, session, console)
-    every = options.steps == "all" or (console.as_json and options.steps is None)
-    wanted = None if every else {StepState(options.steps)} if options.steps else set(StepState) - _QUIET
-    steps = session.journal.every_step(run.id, wanted)
-    number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
+    number, steps = _steps(run, session, options, console)
     for shown, step in enumerate(steps):
         if options.steps is None and not console.as_json and shown == _SHOWN:
             console.say(f"  and {number - _SHOWN:,} more (--steps shows all)")
@@ -52,6 +51,17 @@ def show(session: Session, options: Namespace, console: Console) -> Exit:
         console.row("step", **step_facts(step))
         tell_step(console, step)
     return Exit.FINISHED
+
+
+def _steps(run: Run, session: Session, options: Namespace, console: Console) -> tuple[int, Iterable[Step]]:
+    """How many steps to show, and those: as asked, else what a person may want to see. While it holds, that is its canary."""
+    every = options.steps == "all" or (console.as_json and options.steps is None)
+    if run.on_canary and run.canary and options.steps is None and not every:
+        console.say(f"  {'look at':<15} the first {count(run.canary, 'customer')}, then resume or cancel")
+        return run.canary, session.journal.steps(run.id, limit=run.canary)
+    wanted = None if every else {StepState(options.steps)} if options.steps else set(StepState) - _QUIET
+    number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
+    return number, session.journal.every_step(run.id, wanted)
 
 
 def verify(session: Session, options: Namespace, console: Console) -> Exit:
@@ -91,12 +101,30 @@ def _form_of(output: Path | None) -> str:
     return ending if ending in set(Format) else Format.CSV
 
 
+def _stands(run: Run, session: Session) -> str:
+    if run.id in _without_process(session):
+        return f"{_GONE}; resume goes on"
+    return NEVER_STARTED if run.never_started(session.now()) else run.words
+
+
+def _where_it_stopped(run: Run, session: Session) -> str:
+    if run.state is RunState.RUNNING or not run.totals.settled or not run.totals.planned:
+        return ""
+    (first,) = session.journal.steps(run.id, StepState.PLANNED, limit=1)
+    return where_stopped(first, run.totals.planned)
+
+
+def _taken_back(run: Run, undo: Run) -> str:
+    return f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"
+
+
 def _tell_run(run: Run, session: Session, console: Console) -> None:
     now = session.now()
     console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
     facts = {
         "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
-        "stands": f"{_GONE}; resume goes on" if run.id in _without_process(session) else run.words,
+        "stands": _stands(run, session),
+        "stopped": _where_it_stopped(run, session),
         "account": f"{run.connection_label} ({run.base_url})",
         "reason": run.reason,
         "ticket": run.ticket,
@@ -106,7 +134,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
         "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
         "carried by": run.owner if run.live else "",
         "takes back": run.undo_of,
-        "taken back by": run.undone_by,
+        "taken back by": "; ".join(_taken_back(run, undo) for undo in session.journal.undos(run.id)),
         "plan hash": run.plan_hash,
     }
     for name, value in facts.items():

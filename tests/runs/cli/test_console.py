@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lib.errors import AlreadyStarted
-from lib.runs.cli.console import Console, Pace, plain, progress_line, states
+from lib.runs.cli.console import Console, plain, progress_line, states
 from lib.runs.cli.exits import Exit
 from lib.runs.model import Totals
 
@@ -44,13 +44,6 @@ def test_json_is_all_that_a_program_gets_and_ascii():
     assert rows[1] == {"kind": "error", "error": "AlreadyStarted", "message": "Started.", "exit": 2, "run_id": "run_1"}
     assert out.getvalue().isascii()
     assert err.getvalue() == ""
-
-
-def test_pace_is_of_what_was_settled_since():
-    clock = iter([100.0, 104.0, 110.0]).__next__
-    pace = Pace(10, clock)
-    assert pace.measure(Totals(verified=10, planned=40)) == (0.0, None)
-    assert pace.measure(Totals(verified=30, planned=20)) == (2.0, 10.0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""How fast a run goes and how long it was carried, from what the journal knows, so that whoever looks sees the same. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lib.runs.chain import Entry
+
+#: What was settled before this says nothing of the present: a pause, a slower hour.
+WINDOW = timedelta(seconds=30)
+
+_BEGINS = frozenset({"approved", "resume", "retry"})
+_ENDS = frozenset({"pause", "canary", "interrupt", "finish", "cancel"})
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Steps a second, and the seconds left at that rate (None while too little has settled to tell)."""
+
+    rate: float = 0.0
+    seconds_left: float | None = None
+
+
+def pace(settled: int, first_at: datetime | None, now: datetime, to_do: int) -> Pace:
+    """The pace of a run of which `settled` steps settled within WINDOW, the first of them at `first_at`."""
+    if settled < 2 or first_at is None:
+        return Pace()
+    rate = (settled - 1) / max((now - first_at).total_seconds(), 1.0)
+    return Pace(rate, to_do / rate)
+
+
+def time_carried(entries: Iterable[Entry]) -> timedelta:
+    """How long somebody carried the run, by the log entries of the run as a whole: pauses and waiting do not count."""
+    carried, began = timedelta(), None
+    for entry in entries:
+        if entry.event in _BEGINS:
+            began = entry.at
+        elif began is not None and entry.event in _ENDS and not _went_on(entry):
+            carried, began = carried + (entry.at - began), None
+    return carried
+
+
+def _went_on(entry: Entry) -> bool:
+    """A canary without a hold: the run went on by itself."""
+    return entry.event == "canary" and not json.loads(entry.payload).get("hold")

@@ -1,0 +1,60 @@
+"""The pace of a run is that of now, and the time it took leaves its pauses out."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from lib.runs.chain import Entry
+from lib.runs.model import RunState, StepState
+from lib.runs.pace import WINDOW, Pace, pace, time_carried
+from tests.runs.fakes import NOW, customer, plan_of
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("settled", "seconds", "to_do", "told"),
+    [
+        (0, None, 9, Pace()),
+        (1, 20, 9, Pace()),
+        (21, 10, 8, Pace(2.0, 4.0)),
+        (21, 10, 0, Pace(2.0, 0.0)),
+        (3, 0, 4, Pace(2.0, 2.0)),
+    ],
+)
+def test_the_pace_is_that_of_what_settled_last(settled, seconds, to_do, told):
+    first_at = None if seconds is None else NOW - seconds * SECOND
+    assert pace(settled, first_at, NOW, to_do) == told
+
+
+def entry(seconds, event, **payload):
+    return Entry(1, "run_1", NOW + seconds * SECOND, event, None, "Robin", json.dumps(payload), "")
+
+
+def test_a_run_took_the_time_that_somebody_carried_it():
+    told = [
+        entry(0, "planned"),
+        entry(100, "approved"),
+        entry(110, "canary"),  # it went on by itself
+        entry(120, "pause"),
+        entry(900, "resume"),
+        entry(905, "canary", hold="canary"),
+        entry(2000, "resume"),
+        entry(2001, "finish"),
+        entry(5000, "retry"),
+        entry(5004, "finish"),
+        entry(6000, "export"),
+    ]
+    assert time_carried(told) == 30 * SECOND
+
+
+def test_what_was_settled_before_a_pause_says_nothing_of_the_pace(journal):
+    run = journal.record(plan_of([customer(number) for number in range(1, 5)]), NOW)
+    journal.start(run.id, owner="host:1:a", now=NOW, who="Robin")
+    for step, seconds in zip(journal.steps(run.id), (0, 3590, 3595), strict=False):
+        journal.settle_step(step, StepState.SKIPPED, now=NOW + seconds * SECOND, who="Robin", words="Inactive by now.")
+    now = NOW + 3600 * SECOND
+    assert journal.settled_since(run.id, now - WINDOW) == (2, NOW + 3590 * SECOND)
+    assert journal.settled_since(run.id, now) == (0, None)
+    assert journal.run(run.id).state is RunState.RUNNING
