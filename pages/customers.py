@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.customers.filters import apply, summary, unknown_times
-from lib.ui import dialogs, drawer, export, filters, loading, table, tray
+from lib.customers.filters import apply, describe, summary, unknown_times
+from lib.ui import dialogs, drawer, export, filters, loading, picks, table, tray
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
 
@@ -18,6 +18,7 @@ loading.show_trouble(resources.loads)
 title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
 flt = filters.show(frame, now)
 positions = apply(frame, flt, now)
+picks.look_at(describe(flt), resources.loads.read_at)
 with title:
     st.title("Customers", anchor=False, width="stretch")
     table.show_view_options(frame)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lib.avara.limiter import Limiter
+from lib.config import VERSION
+from lib.errors import CapExceeded
+from lib.runs.journal import Journal
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
+from lib.runs.policy import Caps, Policy
 from lib.sandbox.server import SandboxServer
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "session.ipynb"
@@ -20,19 +27,33 @@ def cells() -> list[str]:
     return ["".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"]
 
 
-@pytest.mark.parametrize(("confirmed", "changed"), [(0, 0), (2, 0), (3, 3)])
-def test_it_does_what_is_confirmed_and_shows_each_record(
-    confirmed: int, changed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
+    """A sandbox that the notebook's settings name, with a data folder of the test's own."""
     with SandboxServer(customers=400, api_key=KEY) as sandbox:
         monkeypatch.setenv("EXPRESS_OPS_HOME", str(tmp_path))
         monkeypatch.setenv("AVARA_API_KEY", KEY)
         monkeypatch.setenv("AVARA_BASE_URL", sandbox.base_url)
         monkeypatch.delenv("EXPRESS_OPS_DATABASE_URL", raising=False)
-        names: dict[str, Any] = {}
-        for cell in cells():
-            exec(cell.replace("CONFIRM = 0", f"CONFIRM = {confirmed}"), names)
-        called = [call.customer_id for call in sandbox.calls() if call.operation == "deactivate"]
+        yield sandbox
+
+
+def run_all(confirmed: int, **between: Any) -> dict[str, Any]:
+    """The notebook's names once all cells have run; `between` are names set before the cell that carries the plan out."""
+    names: dict[str, Any] = {}
+    for cell in cells():
+        if "CONFIRM = 0" in cell:
+            names |= between
+        exec(cell.replace("CONFIRM = 0", f"CONFIRM = {confirmed}"), names)
+    return names
+
+
+@pytest.mark.parametrize(("confirmed", "changed"), [(0, 0), (2, 0), (3, 3)])
+def test_it_does_what_is_confirmed_and_shows_each_record(
+    confirmed: int, changed: int, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    names = run_all(confirmed)
+    called = [call.customer_id for call in sandbox.calls() if call.operation == "deactivate"]
     assert sorted(called) == sorted(names["picked"] if changed else [])
     assert len(names["steps"]) == changed
     if changed:
@@ -40,6 +61,29 @@ def test_it_does_what_is_confirmed_and_shows_each_record(
         assert names["run"].totals.verified == changed
     saved = next(tmp_path.glob("plan-*.json"))
     assert Plan.from_json(saved.read_bytes()).ids == tuple(names["picked"])
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_its_calls_wait_for_the_limiter_and_its_log_says_which_version_wrote_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    acquire = Limiter.acquire
+    monkeypatch.setattr(Limiter, "acquire", lambda limiter, kind: (asked.append(kind), acquire(limiter, kind))[1])
+    run = run_all(3)["run"]
+    assert sum(kind.startswith("POST") for kind in asked) == 3
+    journal = Journal(tmp_path / "journal.sqlite")
+    contexts = {entry.event: json.loads(entry.context) for entry in journal.entries(run.id)}
+    journal.close()
+    assert {context["version"] for context in contexts.values()} == {VERSION}
+    assert contexts["planned"]["known"] == "as the user of the notebook"
+
+
+def test_the_cap_on_the_share_of_active_customers_holds_when_the_run_starts(sandbox: SandboxServer) -> None:
+    with pytest.raises(CapExceeded, match="max_percent"):
+        run_all(3, policy=Policy(caps=Caps(max_percent=0.01)))
+    assert not [call for call in sandbox.calls() if call.operation == "deactivate"]
 
 
 def test_it_is_kept_without_results() -> None:

@@ -108,8 +108,8 @@ def test_a_whole_session_leaves_the_key_nowhere(world: World, log: Kept) -> None
     everything = np.arange(len(frame))
     files = [
         plan.to_json().encode(),
-        receipt.to_csv(run, steps),
-        receipt.to_jsonl(run, steps, resources.journal.entries(run_id)),
+        receipt.to_csv(run, plan, steps),
+        receipt.to_jsonl(run, plan, steps, resources.journal.entries(run_id)),
         *(make(frame, everything) for make in (export.to_csv, export.to_xlsx, export.to_jsonl, export.to_parquet)),
     ]
     assert not [number for number, page in enumerate(pages) if holds_key(page)]

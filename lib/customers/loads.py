@@ -153,6 +153,12 @@ class Loads:
         return shown is not None and shown.complete
 
     @property
+    def read_at(self) -> datetime | None:
+        """When the whole list on show had been read; None where it is not whole."""
+        shown = self.shown
+        return shown.progress().finished_at if shown is not None and shown.complete else None
+
+    @property
     def compared(self) -> Comparison | None:
         """The list on show beside the one before it; None where there was none."""
         with self._lock:

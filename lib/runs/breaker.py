@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from lib.runs.judge import Trouble
 from lib.runs.policy import Thresholds
+from lib.runs.words import Words, joined
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Breaker:
         if trouble.at_once:
             return trouble.words
         if self.probing and not trouble.doubtful:
-            return f"The first step after resuming met trouble again. {trouble.words}"
+            return joined(Words("The first step after resuming met trouble again."), trouble.words)
         if self.in_a_row >= limits.in_a_row:
-            return f"{self.in_a_row} steps in a row met trouble. {trouble.words}"
+            return joined(Words(f"{self.in_a_row} steps in a row met trouble."), trouble.words)
         if taken >= limits.at_least and bad >= limits.error_rate * taken:
-            return f"{bad} of the last {taken} steps met trouble. {trouble.words}"
+            return joined(Words(f"{bad} of the last {taken} steps met trouble."), trouble.words)
         return ""

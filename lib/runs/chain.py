@@ -70,9 +70,12 @@ class ChainCheck:
         return self.broken_at is None
 
 
-def verify(entries: Iterable[Entry], head_seq: int, head_hash: str) -> ChainCheck:
-    """Check entries, in order from the first, against each other and against the journal's note of the last one."""
-    previous, count = START, 0
+def verify(entries: Iterable[Entry], head_seq: int, head_hash: str, *, shown: str = "") -> ChainCheck:
+    """Check entries, in order from the first, against each other and against the journal's note of the last one.
+
+    `shown` is the hash of an entry as a receipt shows it. Whoever cuts the log short can alter that note too, the receipt not.
+    """
+    previous, count, found = START, 0, not shown
     for entry in entries:
         expected = count + 1
         if entry.seq != expected:
@@ -80,6 +83,10 @@ def verify(entries: Iterable[Entry], head_seq: int, head_hash: str) -> ChainChec
         if entry.previous != previous or entry.hash != entry.computed():
             return ChainCheck(count, expected, f"Entry {expected} was altered, or the one before it was.", previous)
         previous, count = entry.hash, expected
+        found = found or entry.hash == shown
     if (count, previous) != (head_seq, head_hash):
         return ChainCheck(count, count + 1, f"The log ends at entry {count}, but {head_seq} were written.", previous)
+    if not found:
+        words = f"No entry has the hash {shown}: its end was cut off, or it was written anew."
+        return ChainCheck(count, count + 1, words, previous)
     return ChainCheck(count, head=previous)

@@ -11,6 +11,7 @@ from lib.errors import ApiError, BadAnswer, NotFound, Withdrawn
 from lib.runs.judge import NotSent, Settled, suspicion_of, trouble_of
 from lib.runs.model import Action, Step, StepState
 from lib.runs.policy import DriftField, Policy
+from lib.runs.words import Words, joined, of_error
 
 
 @dataclass(frozen=True)
@@ -74,33 +75,33 @@ def preflight(
 
 def _as_asked(step: Step, read: Customer) -> Settled:
     if step.called_before:
-        return Settled(
-            StepState.VERIFIED, "An earlier call of this run took effect after all; no other was needed.", after=read
-        )
-    return Settled(StepState.SKIPPED, f"Already {_activity(read)}; no call was needed.", after=read)
+        late = Words("An earlier call of this run took effect after all; no other was needed.")
+        return Settled(StepState.VERIFIED, late, after=read)
+    return Settled(StepState.SKIPPED, Words(f"Already {_activity(read)}; no call was needed."), after=read)
 
 
 def _changed(planned: Customer, read: Customer, policy: Policy, *, exact: bool) -> Settled | None:
     changes = drift(planned, read, policy.drift, exact=exact)
-    words = "; ".join(str(change) for change in changes)
-    return Settled(StepState.SKIPPED, f"Changed since the review: {words}. No call was made.", after=read) if changes else None
+    what = Words("; ".join(map(str, changes)), ", ".join(change.field for change in changes))
+    words = what.within("Changed since the review: {}. No call was made.")
+    return Settled(StepState.SKIPPED, words, after=read) if changes else None
 
 
 def protection(record: Customer, policy: Policy) -> Settled | None:
     """The end of a step whose customer is protected; None where it is not."""
     why = policy.protected.why(record)
-    return Settled(StepState.SKIPPED, f"Protected: {why}. No call was made.", after=record) if why else None
+    return Settled(StepState.SKIPPED, why.within("Protected: {}. No call was made."), after=record) if why else None
 
 
 def _unread(error: ApiError) -> Settled | NotSent:
     if isinstance(error, Withdrawn):
-        return NotSent(error.message)
+        return NotSent(of_error(error))
     trouble = trouble_of(error)
     if trouble is not None:
         return NotSent(trouble.words, trouble)
-    words = f"The record could not be read before the call, so no call was made: {error.message}"
+    words = joined(Words("The record could not be read before the call, so no call was made:"), of_error(error))
     if isinstance(error, NotFound):
-        words = "The API knows no such customer any more. No call was made."
+        words = Words("The API knows no such customer any more. No call was made.")
     return Settled(StepState.FAILED, words, trouble=suspicion_of(error))
 
 

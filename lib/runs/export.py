@@ -35,17 +35,18 @@ class ReceiptFile:
 def export(journal: Journal, run_id: str, form: Format, *, who: str, now: datetime) -> ReceiptFile:
     """Log the export, then make the receipt, which tells of that entry too.
 
-    Raises RunNotFound, or JournalUnavailable when the export can't be logged: then there is no receipt.
+    Raises RunNotFound, JournalUnavailable when the export can't be logged, or PlanError when the plan in the journal is no
+    longer what was confirmed: then there is no receipt.
     """
     journal.run(run_id)
     journal.note(run_id, "export", now=now, who=who, format=form.value)
-    run = journal.run(run_id)
+    run, plan = journal.run(run_id), journal.plan(run_id)
     match form:
         case Format.CSV:
-            body = receipt.to_csv(run, journal.every_step(run_id))
+            body = receipt.to_csv(run, plan, journal.every_step(run_id))
         case Format.JSONL:
-            body = receipt.to_jsonl(run, journal.every_step(run_id), journal.entries(run_id))
+            body = receipt.to_jsonl(run, plan, journal.every_step(run_id), journal.entries(run_id))
         case Format.HTML:
             entries, check = journal.entries(run_id), journal.verify_chain()
-            body = to_html(run, journal.every_step(run_id), entries, check, made_at=now)
+            body = to_html(run, plan, journal.every_step(run_id), entries, check, made_at=now)
     return ReceiptFile(f"receipt-{run_id}.{form.value}", form.mime, body)

@@ -64,9 +64,11 @@ class GroupCommit(Generic[_R]):
             errors = self._carry_out([ticket.request for ticket in group])
             for ticket, error in zip(group, errors, strict=True):
                 ticket.error = error
-        except Exception as exc:  # noqa: BLE001 - whatever it was, each of the others must hear of it in its own thread
+        except BaseException as exc:  # whatever it was, each of the others must hear of it in its own thread
             for ticket in group:
                 ticket.error = _own_copy(exc)
+            if not isinstance(exc, Exception):  # this very thread is asked to stop
+                raise
         finally:
             for ticket in group:
                 ticket.done = True
@@ -77,7 +79,7 @@ class GroupCommit(Generic[_R]):
                 ticket.wake.release()
 
 
-def _own_copy(exc: Exception) -> Exception:
+def _own_copy(exc: BaseException) -> Exception:
     """An exception raised by several threads would mix up their tracebacks."""
     if isinstance(exc, JournalUnavailable):
         return JournalUnavailable(exc.message, run_id=exc.run_id)

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, RunNotFound, RunsOverlap
@@ -20,6 +20,7 @@ from lib.runs.journal_steps import JournalSteps
 from lib.runs.journal_tables import database_now, holds, plans, record_json, runs, steps
 from lib.runs.model import LIVE, RETRYABLE, Hold, Run, RunState, StepState, run_states_before
 from lib.runs.plan import Plan
+from lib.runs.words import for_log
 
 _T = TypeVar("_T")
 _BATCH = 1000
@@ -157,7 +158,8 @@ class Journal(JournalSteps):
             carried = () if owner is None else (runs.c.owner == owner,)
             self._move_run(db, run_id, to, *carried, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
-            writing.log(run_id, event, who=who, now=now, payload={"words": words, "hold": hold})
+            payload = {"words": for_log(words) or None, "hold": hold, "steps": _stand(db, run_id)}
+            writing.log(run_id, event, who=who, now=now, payload=payload)
         return self.run(run_id)
 
     def pass_canary(self, run_id: str, *, words: str, now: datetime, who: str, owner: str) -> None:
@@ -167,7 +169,8 @@ class Journal(JournalSteps):
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING, runs.c.owner == owner)
             if db.execute(guarded.values(canary=None)).rowcount != 1:
                 raise self._refuse(db, run_id, RunState.RUNNING)
-            writing.log(run_id, "canary", who=who, now=now, payload={"words": words, "hold": None})
+            payload = {"words": for_log(words) or None, "steps": _stand(db, run_id)}
+            writing.log(run_id, "canary", who=who, now=now, payload=payload)
 
     def cancel(self, run_id: str, *, words: str, now: datetime, who: str) -> Run:
         """planned, paused or interrupted → cancelled, for a run that nobody carries and that has nothing in flight."""
@@ -175,7 +178,8 @@ class Journal(JournalSteps):
         with self._write() as writing:
             db = writing.db
             self._move_run(db, run_id, RunState.CANCELLED, before=before, values={"words": words, "finished_at": now})
-            writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload={"words": words})
+            payload = {"words": for_log(words) or None, "steps": _stand(db, run_id)}
+            writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload=payload)
         return self.run(run_id)
 
     def renew(self, owner: str, lease: float, run_ids: Iterable[str] | None = None) -> int:
@@ -195,7 +199,7 @@ class Journal(JournalSteps):
         with self._write() as writing:
             expired = runs.c.lease_until < database_now(), runs.c.owner == run.owner
             self._move_run(writing.db, run.id, RunState.INTERRUPTED, *expired, before={RunState.RUNNING}, values=values)
-            payload = {"words": words, "owner": run.owner}
+            payload = {"words": for_log(words) or None, "owner": run.owner, "steps": _stand(writing.db, run.id)}
             writing.log(run.id, _RUN_EVENTS[RunState.INTERRUPTED], who=ITSELF, now=now, payload=payload)
         return self.run(run.id)
 
@@ -268,6 +272,12 @@ def _step_rows(run_id: str, plan: Plan) -> Iterator[dict[str, Any]]:
         }
 
 
+def _stand(db: Connection, run_id: str) -> dict[str, int]:
+    """How many steps of the run are in each state, for the log: words about a run may name customers, numbers never do."""
+    counted = select(steps.c.state, func.count().label("number")).where(steps.c.run_id == run_id).group_by(steps.c.state)
+    return {row.state: row.number for row in db.execute(counted)}
+
+
 def _check_undo(db: Connection, plan: Plan) -> None:
     if plan.undo_of is None:
         return
@@ -279,8 +289,9 @@ def _check_undo(db: Connection, plan: Plan) -> None:
 
 
 def _told_of(plan: Plan) -> dict[str, Any]:
-    """What the log says of a plan: all but the customers, which its hash binds."""
-    told = plan.model_dump(mode="json", exclude={"customers"} if plan.left_alone else {"customers", "left_alone"})
+    """What the log says of a plan: all but the customers and the filter, which may hold any value; its hash binds them."""
+    without = {"customers", "filter_text"}
+    told = plan.model_dump(mode="json", exclude=without if plan.left_alone else without | {"left_alone"})
     return told | {"plan_hash": plan.hash, "customers": len(plan.customers), "users_affected": plan.users_affected}
 
 

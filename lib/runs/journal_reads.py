@@ -199,12 +199,15 @@ class JournalReads:
         by_id = {run.id: run for run in self._runs(select(runs).where(runs.c.id.in_([step.run_id for step in found])))}
         return tuple((by_id[step.run_id], step) for step in found)
 
-    def verify_chain(self) -> ChainCheck:
-        """Check every entry of the log against the one before it, a thousand in memory at a time."""
+    def verify_chain(self, shown: str = "") -> ChainCheck:
+        """Check every entry of the log against the one before it, a thousand in memory at a time.
+
+        `shown`: the hash of an entry that a receipt shows; the log must still hold it.
+        """
         with self._read() as db:
             head = db.execute(select(log_head)).one()
             rows = db.execution_options(yield_per=1000).execute(_ENTRIES.order_by(log.c.seq))
-            return chain.verify((to_entry(row) for row in rows), head.seq, head.hash)
+            return chain.verify((to_entry(row) for row in rows), head.seq, head.hash, shown=shown)
 
     def _runs(self, query: Select[Any]) -> tuple[Run, ...]:
         with self._read() as db:

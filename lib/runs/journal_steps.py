@@ -17,6 +17,7 @@ from lib.runs.group import GroupCommit
 from lib.runs.journal_log import JournalLog, Writing
 from lib.runs.journal_tables import record_json, runs, steps
 from lib.runs.model import RunState, Step, StepState, check
+from lib.runs.words import for_log
 
 # Built once: putting a statement together costs more than running it. Parameters that are no bindparam are columns to set.
 _MOVE_STEP = update(steps).where(
@@ -93,6 +94,7 @@ class JournalSteps(JournalLog):
     ) -> Step:
         """Write what became of a step. Facts of the call that are None keep what was written before.
 
+        The step keeps `words` whole; the log gets of them what `for_log` gives.
         `read_back`: the record was read after the call had left it open, which the log tells apart. `unsent`: the call that
         was intended never went out, so it is no attempt. Once another worker
         has taken up the run, `owner` is refused: what happened is then found out by reading back.
@@ -112,7 +114,7 @@ class JournalSteps(JournalLog):
         values = _guard(step) | {name: getattr(settled, name) for name in _KEPT}
         values["after"] = record_json(settled.after) if settled.after else None
         outcome = {"attempt": step.attempts, "status": status, "request_id": request_id, "seconds": seconds}
-        verdict = {"state": to, "words": words or None, "observed": _seen_of(after) if after else None}
+        verdict = {"state": to, "words": for_log(words) or None, "observed": _seen_of(after) if after else None}
         called = seconds is not None or status is not None
         if called and read_back:
             told: tuple[tuple[str, dict[str, Any]], ...] = (("result", outcome), ("verify", verdict))

@@ -24,14 +24,15 @@ from lib.errors import (
     Withdrawn,
 )
 from lib.runs.model import Action, StepState
+from lib.runs.words import Words, joined, of_error
 
 #: Seconds: a run that the API asks to wait for longer pauses and says so, instead of waiting.
 LONGEST_WAIT = 60.0
 
 #: The `why` of a step that a dead process left in flight.
-INTERRUPTED = "The run was interrupted while this call was under way."
+INTERRUPTED = Words("The run was interrupted while this call was under way.")
 #: The `why` of a step whose call is long over and could not be read back then.
-LEFT_OPEN = "An earlier call left the outcome open."
+LEFT_OPEN = Words("An earlier call left the outcome open.")
 
 
 @dataclass(frozen=True)
@@ -83,21 +84,21 @@ def judge(action: Action, customer_id: str, answer: Customer | ApiError) -> Sett
     if isinstance(answer, Customer):
         return _judge_record(action, customer_id, answer)
     if isinstance(answer, Withdrawn):
-        return NotSent(answer.message)
+        return NotSent(of_error(answer))
     trouble = trouble_of(answer)
     if trouble is not None and not answer.may_have_applied:
         return NotSent(trouble.words, trouble)
     if isinstance(answer, Rejected) and not isinstance(answer, Conflict):
-        return Settled(StepState.FAILED, answer.message)
+        return Settled(StepState.FAILED, of_error(answer))
     return ReadBack(_brought(answer))
 
 
 def _judge_record(action: Action, customer_id: str, record: Customer) -> Settled | ReadBack:
     if not _same(record.id, customer_id):
-        return ReadBack("The answer was about another customer.")
+        return ReadBack(Words("The answer was about another customer."))
     if record.is_active == action.wants_active:
         return Settled(StepState.VERIFIED, after=record)
-    return ReadBack(f"The API said yes, but its answer showed the customer {_activity(record)}.", seen=record)
+    return ReadBack(Words(f"The API said yes, but its answer showed the customer {_activity(record)}."), seen=record)
 
 
 def judge_read_back(action: Action, customer_id: str, why: str, read: Customer | ApiError, tries_left: int) -> Settled | None:
@@ -107,22 +108,24 @@ def judge_read_back(action: Action, customer_id: str, why: str, read: Customer |
     if isinstance(read, Customer) and read.is_active == action.wants_active:
         return Settled(StepState.VERIFIED, after=read)
     if isinstance(read, NotFound):
-        return Settled(StepState.FAILED, f"{why} Read back, the API knows no such customer any more.")
+        return Settled(StepState.FAILED, joined(why, Words("Read back, the API knows no such customer any more.")))
     if tries_left > 0 and not isinstance(read, NotAuthorized):
         return None
     if isinstance(read, Customer):
-        return Settled(StepState.NOT_APPLIED, f"{why} Read back, the record is still {_activity(read)}.", after=read)
-    return Settled(StepState.UNKNOWN, f"{why} It could not be read back: {read.message}", trouble=trouble_of(read))
+        still = Words(f"Read back, the record is still {_activity(read)}.")
+        return Settled(StepState.NOT_APPLIED, joined(why, still), after=read)
+    unread = joined(why, Words("It could not be read back:"), of_error(read))
+    return Settled(StepState.UNKNOWN, unread, trouble=trouble_of(read))
 
 
 def trouble_of(error: ApiError) -> Trouble | None:
     """The channel trouble that an error is a sign of; None where it says something about the one customer."""
     match error:
         case NotAuthorized():
-            return Trouble(error.message, at_once=True)
+            return Trouble(of_error(error), at_once=True)
         case Unreachable() | RateLimited() | NoAnswer() | ServiceBroken():
             wait = error.retry_after or 0.0
-            return Trouble(error.message, at_once=wait > LONGEST_WAIT, wait=wait)
+            return Trouble(of_error(error), at_once=wait > LONGEST_WAIT, wait=wait)
     return None
 
 
@@ -130,7 +133,7 @@ def suspicion_of(error: ApiError) -> Trouble | None:
     """As trouble_of, and doubtful trouble for what might be the channel's fault although it was this customer's answer."""
     trouble = trouble_of(error)
     if trouble is None and isinstance(error, BadAnswer | Rejected) and not isinstance(error, Conflict):
-        return Trouble(error.message, doubtful=True)
+        return Trouble(of_error(error), doubtful=True)
     return trouble
 
 
@@ -139,19 +142,16 @@ def keeping(settled: Settled, seen: Customer | None) -> Settled:
     return settled if settled.after is not None or seen is None else replace(settled, after=seen)
 
 
-def _brought(error: ApiError) -> str:
+def _brought(error: ApiError) -> Words:
     match error:
         case NoAnswer():
-            return "The call was sent but no usable answer came back."
+            return Words("The call was sent but no usable answer came back.")
         case ServiceBroken():
-            return (
-                f"The API failed while answering (status {error.status})."
-                if error.status
-                else "The API failed while answering."
-            )
+            status = f" (status {error.status})" if error.status else ""
+            return Words(f"The API failed while answering{status}.")
         case Conflict():
-            return f"The API refused the call: {error.message}"
-    return f"The answer to the call can't be read: {error.message}"
+            return joined(Words("The API refused the call:"), of_error(error))
+    return joined(Words("The answer to the call can't be read:"), of_error(error))
 
 
 def _same(one: str, other: str) -> bool:

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lib.avara.models import Customer, UtcDatetime
 from lib.errors import EmptyPlan, OtherConnection, PlanError, ReasonMissing
@@ -41,7 +41,10 @@ class Untouched(_Frozen):
 
 
 class Plan(_Frozen):
-    """What one run will do, to whom, and why. Made by `make_plan`; never changed afterwards."""
+    """What one run will do, to whom, and why. Made by `make_plan`; never changed afterwards.
+
+    However it is made or read, a customer that is there twice raises PlanError, with its name.
+    """
 
     version: Literal[1] = 1
     action: Action
@@ -57,6 +60,16 @@ class Plan(_Frozen):
     undo_of: str | None = None
     goes_on: bool = False  # after the canary, by itself, if all its steps are verified
     left_alone: tuple[Untouched, ...] = ()  # of the run that it undoes
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        # The API's ids are hexadecimal: case tells no two customers apart.
+        counts = Counter(customer_id.lower() for customer_id in self.ids)
+        repeated = next((one.record for one in self.customers if counts[one.record.id.lower()] > 1), None)
+        if repeated is not None:
+            more = f"{len(self.ids) - len(counts):,} too many in all"
+            raise PlanError(f"{repeated.name} ({repeated.id}) is in this plan more than once ({more}). Remove the repeats.")
+        return self
 
     @cached_property
     def hash(self) -> str:
@@ -75,7 +88,7 @@ class Plan(_Frozen):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
-        """The plan of a file that `to_json` wrote. Raises PlanError when it can't be read or was altered."""
+        """The plan of a file that `to_json` wrote. Raises PlanError: unreadable, altered, or with a repeat."""
         try:
             envelope = json.loads(text)
             said, body = envelope["hash"], envelope["plan"]
@@ -135,10 +148,6 @@ def make_plan(
         raise EmptyPlan
     if not reason.strip():
         raise ReasonMissing
-    # The API's ids are hexadecimal: case tells no two customers apart.
-    repeated = [id_ for id_, count in Counter(planned.record.id.lower() for planned in customers).items() if count > 1]
-    if repeated:
-        raise PlanError(f"{repeated[0]} is in this plan more than once ({len(repeated)} repeated in all). Remove the repeats.")
     return Plan(
         action=action,
         customers=tuple(customers),

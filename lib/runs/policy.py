@@ -45,6 +45,7 @@ from lib.avara.models import CUSTOMER_ID_PATTERN, Customer
 from lib.errors import CapExceeded, PlanError, ProtectedCustomer
 from lib.runs.model import Action
 from lib.runs.plan import Plan
+from lib.runs.words import Words
 
 #: How old the records of a plan may be that nobody reads again before their calls.
 UNCHECKED_FOR = timedelta(hours=1)
@@ -79,15 +80,16 @@ class ProtectedCustomers(_Frozen):
     ids: frozenset[_Id] = frozenset()
     metadata: _Patterns = ()
 
-    def why(self, record: Customer) -> str:
+    def why(self, record: Customer) -> Words:
         """Why this customer is protected, in words; empty if it is not."""
         if record.id.lower() in self.ids:
-            return "its id is in the settings"
+            return Words("its id is in the settings")
         for wanted_key, pattern in self.metadata:
             for key, value in record.metadata.items():
                 if fnmatchcase(key.lower(), wanted_key.lower()) and fnmatchcase(value.lower(), pattern.lower()):
-                    return f"its metadata says {key} = “{value}”"
-        return ""
+                    told = f"its metadata has a value of {key} that the settings protect"
+                    return Words(f"its metadata says {key} = “{value}”", told)
+        return Words("")
 
 
 class Canary(_Frozen):

@@ -1,4 +1,5 @@
-"""The receipt of a run: proof of what was asked, of whom, why, and what each record said before and after. Pure.
+"""The receipt of a run: proof of what was asked, of whom, why, on what evidence, and what each record said
+before and after. Pure.
 
 CSV is for people and safe in spreadsheets; JSON lines are exact, for machines; `receipt_page` has the one to print.
 """
@@ -13,7 +14,7 @@ from typing import Any
 from lib.avara.models import Customer
 from lib.runs.chain import Entry
 from lib.runs.model import Run, Step, StepState
-from lib.runs.plan import canonical_json
+from lib.runs.plan import Plan, PlannedCustomer, canonical_json
 from lib.spreadsheet import Cell, csv_bytes
 
 CSV_HEADER = (
@@ -37,6 +38,8 @@ CSV_HEADER = (
     "metadata before",
     "metadata after",
     "created (UTC)",
+    "evidence",
+    "read (UTC)",
     "run",
     "action",
     "operator",
@@ -67,29 +70,35 @@ def entry_facts(entry: Entry) -> dict[str, Any]:
     return {**asdict(entry), "at": entry.at.isoformat(timespec="microseconds")}
 
 
-def to_csv(run: Run, steps: Iterable[Step]) -> bytes:
+def to_csv(run: Run, plan: Plan, steps: Iterable[Step]) -> bytes:
     """One row a customer, in the plan's order, with the run's facts on each row so that a row stands on its own."""
     why = (
         *(run.id, run.action.value, run.operator, run.reason, run.ticket, run.connection_label),
         *(run.base_url, run.filter_text, run.plan_hash, run.undo_of),
     )
-    return csv_bytes(CSV_HEADER, ((*_row(step), *why) for step in steps))
+    return csv_bytes(CSV_HEADER, ((*_row(step, plan.customers[step.position]), *why) for step in steps))
 
 
-def to_jsonl(run: Run, steps: Iterable[Step], entries: Iterable[Entry]) -> bytes:
-    """The run, its steps with both records whole, and its log entries with their hashes: one JSON object a line."""
-    return "".join(f"{line}\n" for line in _lines(run, steps, entries)).encode()
+def to_jsonl(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry]) -> bytes:
+    """The run, its plan, its steps with both records whole, and its log entries with their hashes: one JSON object a line.
+
+    The SHA-256 of what stands in the plan's line as `plan`, written as it is there, is the plan's hash.
+    """
+    return "".join(f"{line}\n" for line in _lines(run, plan, steps, entries)).encode()
 
 
-def _lines(run: Run, steps: Iterable[Step], entries: Iterable[Entry]) -> Iterator[str]:
+def _lines(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry]) -> Iterator[str]:
     yield canonical_json({"kind": "run", **summary(run)})
+    yield f'{{"kind":"plan","plan":{plan.canonical()}}}'
     for step in steps:
-        yield canonical_json({"kind": "step", **step_facts(step)})
+        planned = plan.customers[step.position]
+        seen = {"evidence": planned.evidence, "read_at": planned.read_at.isoformat()}
+        yield canonical_json({"kind": "step", **step_facts(step), **seen})
     for entry in entries:
         yield canonical_json({"kind": "entry", **entry_facts(entry)})
 
 
-def _row(step: Step) -> tuple[Cell, ...]:
+def _row(step: Step, planned: PlannedCustomer) -> tuple[Cell, ...]:
     before, after = step.before, step.after
     return (
         step.customer_id,
@@ -112,6 +121,8 @@ def _row(step: Step) -> tuple[Cell, ...]:
         _metadata(before),
         _metadata(after),
         before.created_at,
+        "; ".join(planned.evidence),
+        planned.read_at,
     )
 
 

@@ -10,10 +10,12 @@ import html
 import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 
 from lib.avara.models import Customer
 from lib.runs.chain import ChainCheck, Entry
 from lib.runs.model import Run, Step, StepState
+from lib.runs.plan import Plan, PlannedCustomer
 
 _WORDS = {
     StepState.VERIFIED: "verified: the record, read after the call, says what was asked for",
@@ -38,16 +40,18 @@ p.bad { border: 2px solid; padding: .5rem; font-weight: bold }
 """
 
 
-def to_html(run: Run, steps: Iterable[Step], entries: Iterable[Entry], check: ChainCheck, *, made_at: datetime) -> bytes:
+def to_html(
+    run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry], check: ChainCheck, *, made_at: datetime
+) -> bytes:
     """A UTF-8 page: who, what, when, why, counts that add up, each step before and after, and whether the log is sound.
 
     `entries` is the run's log, of which the page shows what concerns the whole run; `check` is of the whole log.
     """
-    parts = _parts(run, steps, entries, check, made_at)
+    parts = chain(_head(run, made_at), _body(run, plan, steps, entries, check))
     return "".join(f"{part}\n" for part in parts).encode("utf-8", errors="replace")
 
 
-def _parts(run: Run, steps: Iterable[Step], entries: Iterable[Entry], check: ChainCheck, made_at: datetime) -> Iterator[str]:
+def _head(run: Run, made_at: datetime) -> Iterator[str]:
     title = f"Receipt of {run.id}"
     yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
@@ -55,11 +59,15 @@ def _parts(run: Run, steps: Iterable[Step], entries: Iterable[Entry], check: Cha
     noun = "customer" if run.totals.total == 1 else "customers"
     yield f"<h1>{_data(run.action.value.capitalize())} {run.totals.total:,} {noun}: {_data(run.state.value)}</h1>"
     yield f"<p>{_data(title)}, made {_time(made_at)}.</p>"
+
+
+def _body(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry], check: ChainCheck) -> Iterator[str]:
     yield from _facts(run)
     yield from _counts(run)
+    yield from _left_alone(plan)
     yield from _log(check)
     yield from _events(entries)
-    yield from _steps(steps)
+    yield from _steps(plan, steps)
     yield "</body>\n</html>"
 
 
@@ -93,6 +101,16 @@ def _counts(run: Run) -> Iterator[str]:
     yield f'<tr><th>Customers in the plan</th><th class="n">{run.totals.total:,}</th></tr>\n</table>'
 
 
+def _left_alone(plan: Plan) -> Iterator[str]:
+    """Whom this undo does not touch, and why."""
+    if plan.left_alone:
+        yield "<h2>Left alone by this undo</h2>\n<table>"
+        yield from (
+            f"<tr><td><code>{_data(one.customer_id)}</code></td><td>{_data(one.why)}</td></tr>" for one in plan.left_alone
+        )
+        yield "</table>"
+
+
 def _log(check: ChainCheck) -> Iterator[str]:
     yield "<h2>The log</h2>"
     if check.ok:
@@ -112,18 +130,27 @@ def _events(entries: Iterable[Entry]) -> Iterator[str]:
     yield "</table>"
 
 
-def _steps(steps: Iterable[Step]) -> Iterator[str]:
-    heads = ("#", "Customer", "Result", "Before", "After", "Call")
+def _steps(plan: Plan, steps: Iterable[Step]) -> Iterator[str]:
+    heads = ("#", "Customer", "Evidence", "Result", "Before", "After", "Call")
     yield "<h2>Each customer</h2>\n<table>"
     yield f"<thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"
     for step in steps:
         words = f"<br>{_data(step.words)}" if step.words else ""
-        yield (
-            f"<tr><td>{step.position + 1:,}</td><td>{_data(step.name)}<br><code>{_data(step.customer_id)}</code></td>"
-            f"<td>{_data(step.state.value.replace('_', ' '))}{words}</td><td>{_record(step.before, step.before)}</td>"
-            f"<td>{_record(step.after, step.before)}</td><td>{_call(step)}</td></tr>"
+        cells = (
+            f"{step.position + 1:,}",
+            f"{_data(step.name)}<br><code>{_data(step.customer_id)}</code>",
+            _evidence(plan.customers[step.position]),
+            f"{_data(step.state.value.replace('_', ' '))}{words}",
+            _record(step.before, step.before),
+            _record(step.after, step.before),
+            _call(step),
         )
+        yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     yield "</table>"
+
+
+def _evidence(planned: PlannedCustomer) -> str:
+    return "<br>".join(_data(told) for told in (*planned.evidence, f"read {_time(planned.read_at)}"))
 
 
 def _record(record: Customer | None, before: Customer) -> str:

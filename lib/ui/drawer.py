@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.customers.frame import CustomerFrame
+from lib.runs.evidence import Way
 from lib.ui import dialogs, history, picks, record_view
 from lib.ui.resources import Resources
+from lib.ui.text import md
 
 
 @st.dialog("Customer", width=620, position="right", icon=":material/domain:", on_dismiss=dialogs.close)
@@ -20,13 +22,18 @@ def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
         _history(resources, customer_id)
         return
     record_view.show_record(record, datetime.now(UTC))
-    picked = picks.contains(customer_id)
+    picked = picks.how().get(customer_id)
+    if picked:
+        st.caption(md(picked.words, limit=500))
     if st.button(
         "Unpick this customer" if picked else "Pick this customer",
         icon=":material/remove:" if picked else ":material/add:",
         key="drawer_pick",
     ):
-        (picks.remove if picked else picks.add)([customer_id])
+        if picked:
+            picks.remove([customer_id])
+        else:
+            picks.add([customer_id], Way.RECORD)
         st.rerun()
     _history(resources, customer_id)
 

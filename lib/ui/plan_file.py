@@ -64,7 +64,7 @@ def show(resources: Resources, plan: Plan) -> None:
     show_metrics(reviewed)
     show_notes(Subject(plan.action, planned, plan.filter_text), reviewed, missing=())
     st.dataframe(
-        review_table(reviewed.items, now),
+        review_table(reviewed.items, planned, now),
         hide_index=True,
         height=grid_height(len(reviewed.items), 9),
         row_height=ROW_HEIGHT,

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.avara.models import Customer
+from lib.runs.plan import PlannedCustomer
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import ago, exact, md
 
@@ -40,6 +41,12 @@ def show_record(record: Customer, now: datetime) -> None:
     _table(pd.DataFrame(field_values(record).items(), columns=["Field", "Value"]), "The record's fields")
     show_metadata(record)
     show_raw(record)
+
+
+def show_evidence(planned: PlannedCustomer) -> None:
+    """Why the customer was picked, what its record said, and when it was read."""
+    told = "; ".join(planned.evidence) or "none was noted"
+    st.caption(f"Evidence: {md(told, limit=1000)}. Record read {exact(planned.read_at)}.")
 
 
 def show_change(before: Customer, after: Customer | None, now: datetime) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
 
-from lib.customers.filters import describe
 from lib.customers.frame import CustomerFrame
 from lib.errors import CapExceeded, PlanError
+from lib.runs.evidence import filters_of, seen_in
 from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
 from lib.runs.undo import Undo, undo_plan
-from lib.ui import confirm, dialogs, draft, filters, nav, picks
+from lib.ui import confirm, dialogs, draft, nav, picks
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources, operator
 from lib.ui.review_notes import Subject, show_metrics, show_notes
@@ -34,10 +35,13 @@ def show_picks(resources: Resources) -> None:
         _nothing_picked()
         return
     _plannable(resources, "Deactivate")
-    read_at = _read_at(resources)
+    read_at, how = _read_at(resources), picks.how()
     records = frame.records([customer_id for customer_id in picked if frame.contains(customer_id)])
-    planned = {record.id: PlannedCustomer(record=record, read_at=read_at) for record in records}
-    subject = _unprotected(resources, Subject(Action.DEACTIVATE, planned, describe(filters.kept())))
+    planned = {
+        record.id: PlannedCustomer(record=record, evidence=(how[record.id].words, *seen_in(record, read_at)), read_at=read_at)
+        for record in records
+    }
+    subject = _unprotected(resources, Subject(Action.DEACTIVATE, planned, filters_of(how[id_] for id_ in planned)))
     _show(resources, subject, missing=_missing(frame, picked))
 
 
@@ -112,7 +116,7 @@ def _items(reviewed: Review, subject: Subject, now: datetime) -> None:
     items = reviewed.items
     ids = [item.customer.id for item in items]
     chosen = st.dataframe(
-        review_table(items, now),
+        review_table(items, subject.planned, now),
         key=f"{_GRID}-{hash(tuple(ids))}",
         hide_index=True,
         height=grid_height(len(items), 9),
@@ -124,6 +128,7 @@ def _items(reviewed: Review, subject: Subject, now: datetime) -> None:
             "Look at": st.column_config.TextColumn(width=260),
             "Users": st.column_config.NumberColumn(width=75),
             "Updated, UTC": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC", width=140),
+            "Evidence": st.column_config.TextColumn(width=300),
             "Id": st.column_config.TextColumn(width=300),
         },
         placeholder="",
@@ -156,8 +161,8 @@ def _take_out(undo_of: str, ids: list[str]) -> None:
     st.session_state[draft.key("taken_out", undo_of)] = (*_taken_out(undo_of), *ids)
 
 
-def review_table(items: tuple[ReviewItem, ...], now: datetime) -> pd.DataFrame:
-    """One row an item, in the review's order: Customer, Look at, Users, Updated (relative), Updated UTC, Metadata, Id."""
+def review_table(items: tuple[ReviewItem, ...], planned: Mapping[str, PlannedCustomer], now: datetime) -> pd.DataFrame:
+    """One row an item, in the review's order: Customer, Look at, Users, Updated, Updated UTC, Evidence, Metadata, Id."""
     records = [item.customer for item in items]
     return pd.DataFrame(
         {
@@ -166,6 +171,7 @@ def review_table(items: tuple[ReviewItem, ...], now: datetime) -> pd.DataFrame:
             "Users": [record.user_count for record in records],
             "Updated": [ago(record.updated_at, now) for record in records],
             "Updated, UTC": pd.to_datetime(pd.Series([record.updated_at for record in records]), utc=True),
+            "Evidence": ["; ".join(planned[record.id].evidence) for record in records],
             "Metadata": [
                 ", ".join(f"{key}: {value}" for key, value in list(record.metadata.items())[:4]) for record in records
             ],
@@ -249,9 +255,7 @@ def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple
 
 
 def _read_at(resources: Resources) -> datetime:
-    shown = resources.loads.shown
-    finished = shown.progress().finished_at if shown else None
-    return finished or datetime.now(UTC)
+    return resources.loads.read_at or datetime.now(UTC)
 
 
 def _missing(frame: CustomerFrame, picked: tuple[str, ...]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def show(resources: Resources, run: Run) -> None:
         )
         rows = [row for row in chosen["selection"]["rows"] if 0 <= row < len(first)]
         if rows:
-            run_steps.show_step(first[rows[0]])
+            run_steps.show_step(resources, first[rows[0]])
         left = f"the other {number(run.totals.planned)}"
         st.caption(
             f"Are these records as you want them? *Let it go on* takes up {left}; *Cancel* leaves {left} as they are. "

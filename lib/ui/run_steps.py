@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
+from lib.runs.journal import Journal
 from lib.runs.model import Run, Step, StepState
+from lib.runs.plan import PlannedCustomer
 from lib.ui import record_view
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
@@ -31,7 +33,7 @@ STEP_WORDS = {
 def show(resources: Resources, run: Run) -> None:
     """The steps in the plan's order, by state and page; where there is one customer, its record at once."""
     if run.totals.total == 1:
-        show_step(resources.journal.steps(run.id, limit=1)[0])
+        show_step(resources, resources.journal.steps(run.id, limit=1)[0])
     else:
         _many(resources, run)
 
@@ -75,7 +77,7 @@ def _many(resources: Resources, run: Run) -> None:
         st.pagination(pages, key=f"steps-page-{run.id}")
     rows = [row for row in chosen["selection"]["rows"] if 0 <= row < len(steps)]
     if rows:
-        show_step(steps[rows[0]])
+        show_step(resources, steps[rows[0]])
     else:
         st.caption("Tick a row to see the customer's record before and after, and its metadata.")
 
@@ -96,11 +98,18 @@ def steps_table(steps: list[Step]) -> pd.DataFrame:
     )
 
 
-def show_step(step: Step) -> None:
-    """One customer's record before and after, with its metadata."""
+def show_step(resources: Resources, step: Step) -> None:
+    """One customer's evidence, its record before and after, with its metadata."""
     mark = STEP_WORDS[step.state]
     st.markdown(f"**{md(mark)}**" + (f": {md(step.words, limit=400)}" if step.words else ""))
+    record_view.show_evidence(_planned(resources.journal, step.run_id)[step.position])
     record_view.show_change(step.before, step.after, datetime.now(UTC))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _planned(_journal: Journal, run_id: str) -> tuple[PlannedCustomer, ...]:
+    """The plan's customers, in the order of the run's steps. A plan never changes, and the page asks often."""
+    return _journal.plan(run_id).customers
 
 
 def _activity(is_active: bool) -> str:  # noqa: FBT001  # a field's value, not a switch

@@ -12,6 +12,7 @@ from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
 from lib.errors import LoadIncomplete, UploadUnreadable
+from lib.runs.evidence import Way
 from lib.ui import dialogs, nav, picks
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import count, md, number
@@ -53,7 +54,7 @@ def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncompl
 
 
 def _pick_all(frame: CustomerFrame, matching: Positions) -> None:
-    picks.add(frame.ids(matching))
+    picks.add(frame.ids(matching), Way.ALL)
 
 
 def _summary(frame: CustomerFrame, picked: Sequence[str], matching: Positions) -> str:
@@ -149,7 +150,7 @@ def show_paste(frame: CustomerFrame) -> None:
         disabled=not usable,
         key="paste_pick",
     ):
-        picks.add(usable)
+        picks.add(usable, Way.LISTED)
         dialogs.close()
         st.rerun()
 

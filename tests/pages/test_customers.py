@@ -400,6 +400,7 @@ def test_a_row_opens_as_a_record_with_every_field_and_can_be_picked(page: Sessio
     assert dict(zip(metadata["Key"], metadata["Value"], strict=True)) == record["metadata"]
     page.press("drawer_pick")
     assert page.picks == [record["expressCustomerId"]]
+    assert "Picked from its record, filter: all customers; customers as read" in page.plain
     page.press("drawer_pick")
     assert page.picks == []
 

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1.element_tree import TextInput
 
 from lib.errors import CapExceeded
+from lib.runs.evidence import seen_in
 from lib.sandbox.server import SandboxServer
 from tests.pages.world import Session, World, records_of
 
@@ -86,6 +87,22 @@ def test_the_review_names_everyone_and_what_deserves_a_look(world: World, sandbo
     assert set(table["Id"]) == {*without, *with_users}
     assert set(table["Id"][:2]) == set(with_users)  # those to look at come first
     assert table["Look at"].tolist()[0].startswith("Has ")
+
+
+def test_the_plan_holds_why_each_was_picked_under_the_filter_of_that_moment(world: World, sandbox: SandboxServer) -> None:
+    session = world.open(status="Active").tick([0]).go("customers", status="Inactive")
+    (picked,) = session.picks
+    session = to_dialog(session.go("deactivate"))
+    record = record_of(sandbox, picked)
+    evidence = session.grid.value["Evidence"][0]
+    assert evidence.startswith("Ticked in the table, filter: active; customers as read 2")
+    session = confirm(session, record["expressCustomerName"]).until(ended)
+    plan = world.resources.journal.plan(world.resources.journal.runs()[0].id)
+    planned = plan.customers[0]
+    assert plan.filter_text == "active"
+    assert "; ".join(planned.evidence) == evidence
+    assert planned.evidence[1:] == seen_in(planned.record, planned.read_at)
+    assert "Evidence: Ticked in the table, filter: active; customers as read" in session.plain
 
 
 def test_the_already_inactive_are_set_aside_and_the_no_longer_listed_named(world: World, sandbox: SandboxServer) -> None:

@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib.avara.client import AvaraClient
 from lib.errors import ExpressOpsError
+from lib.runs.evidence import Picked, Way
 from lib.runs.worker import Worker
 from lib.sandbox.server import SandboxServer
 from lib.ui import resources as wiring
@@ -97,7 +98,7 @@ class Session:
         return list(self.at.session_state["picks"]) if "picks" in self.at.session_state else []
 
     def pick(self, ids: Iterable[str]) -> Self:
-        self.at.session_state["picks"] = dict.fromkeys(ids)
+        self.at.session_state["picks"] = dict.fromkeys(ids, Picked(Way.TICKED, "all customers"))
         return self.run()
 
     def tick(self, rows: Iterable[int], *, columns: Iterable[str] = (), grid: Any = None) -> Self:

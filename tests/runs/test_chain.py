@@ -28,6 +28,15 @@ def forged(entry):
     return replace(entry, hash=entry.computed())
 
 
+@pytest.mark.parametrize(
+    ("shown", "ok"), [(chain_of(3)[1].hash, True), (chain_of(4)[3].hash, False), ("ab" * 32, False), ("", True)]
+)
+def test_a_tail_cut_with_the_note_of_its_end_shows_by_a_receipts_head(shown, ok):
+    left = chain_of(3)
+    seen = verify(left, 3, left[-1].hash, shown=shown)
+    assert (seen.ok, seen.broken_at, seen.head) == (ok, None if ok else 4, left[-1].hash)
+
+
 def test_a_whole_chain_is_sound_and_so_is_an_empty_log():
     assert (check(chain_of(4)).ok, check(chain_of(4)).entries) == (True, 4)
     assert verify([], 0, START).ok

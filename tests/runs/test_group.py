@@ -28,7 +28,7 @@ class Bench:
     def ask(self, request):
         try:
             self.together.do(request)
-        except Exception as exc:  # noqa: BLE001 - whatever it is, it is this request's outcome
+        except BaseException as exc:  # noqa: BLE001 - whatever it is, it is this request's outcome
             self.outcomes[request] = exc
         else:
             self.outcomes[request] = None
@@ -79,6 +79,21 @@ def test_what_a_whole_group_fails_with_is_everybodys_own_error_and_the_next_ones
     bench.gather(5)
     assert {type(outcome) for outcome in bench.outcomes.values()} == {heard}
     assert len({id(outcome) for outcome in bench.outcomes.values()}) == 5
+    bench.ask(7)
+    assert bench.outcomes[7] is None
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_nobody_takes_a_group_whose_leader_was_stopped_for_done(stop):
+    def fail(number):
+        if 0 < number < 5:
+            raise stop
+
+    bench = Bench(fail=fail)
+    bench.gather(5)
+    first, leader, *others = (bench.outcomes[number] for number in range(5))
+    assert (first, type(leader)) == (None, stop)
+    assert {type(outcome) for outcome in others} == {RuntimeError}
     bench.ask(7)
     assert bench.outcomes[7] is None
 

@@ -6,8 +6,11 @@ from itertools import pairwise
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from lib.errors import BadAnswer, Conflict, Rejected, ServiceBroken
 from lib.runs.model import Action, Person, RunState, StepState
-from tests.runs.fakes import NOW, customer, plan_of
+from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers
+from lib.runs.worker import Worker
+from tests.runs.fakes import NOW, FakeApi, customer, plan_of
 
 OWNER = "host:1:a"
 ROBIN = Person("Robin", "login")
@@ -81,13 +84,118 @@ def test_a_plan_that_somebody_else_records_names_both(journal):
     assert (run.operator, told(planned)["operator"]) == ("Sam", "Sam")
 
 
-def test_names_and_metadata_stay_out_of_the_log(journal):
-    run = started(journal, 1)
-    step = begin(journal, journal.steps(run.id)[0])
-    settle(journal, step, StepState.VERIFIED, after=customer(1, is_active=False), status=200, seconds=0.1)
-    everything = "".join(entry.payload + entry.context for entry in journal.entries(run.id))
-    assert "Clinic" not in everything
-    assert "north" not in everything
+SECRET = "John Doe 1950-01-01"
+QUOTING = f"The API refused the request (status 422). It said: {SECRET}"
+
+
+def carried_out(journal, records, api, policy=Policy(), **fields):  # noqa: B008 - frozen
+    """A run over a scripted API, as the worker carries it."""
+    run = journal.record(plan_of(records, filter_text=f"contact is {SECRET}", **fields), NOW)
+    worker = Worker(journal, lambda _: api, policy=policy, concurrency=1, sleep=lambda _: None, read_back_waits=(0.0,))
+    worker.submit(run.id)
+    worker.join(run.id)
+    worker.stop()
+    return journal.run(run.id)
+
+
+def drifted(journal):
+    now_read = customer(1, name=f"Clinic of {SECRET}", metadata={"contact": "somebody else"})
+    return carried_out(journal, [customer(1, name=SECRET, metadata={"contact": SECRET})], FakeApi([now_read]))
+
+
+def protected(journal):
+    policy = Policy(protected=ProtectedCustomers(metadata={"contact": "John*"}))
+    records = [customer(1, metadata={"contact": SECRET})]
+    return carried_out(journal, records, FakeApi(records), policy)
+
+
+def refused(journal):
+    api = FakeApi([customer(1, name=SECRET)])
+    api.deactivate = raising(Rejected(QUOTING, status=422))
+    return carried_out(journal, [customer(1, name=SECRET)], api)
+
+
+def unreadable(journal):
+    api = FakeApi([customer(1)])
+    api.get_customer = raising(BadAnswer(QUOTING, status=200))
+    return carried_out(journal, [customer(1)], api)
+
+
+def not_read_back(journal):
+    api = FakeApi([customer(1)])
+    api.deactivate = raising(Conflict(QUOTING, status=409))
+    api.get_customer = raising(BadAnswer(QUOTING, status=200))
+    return carried_out(journal, [customer(1)], api, Policy(preflight=False))
+
+
+def held_for_trouble(journal):
+    records = [customer(number) for number in range(1, 9)]
+    api = FakeApi(records)
+    api.deactivate = raising(ServiceBroken(QUOTING, status=503))
+    return carried_out(journal, records, api)
+
+
+def held_for_the_cap(journal):
+    records = [customer(1, name=SECRET, user_count=7)]
+    policy = Policy(caps=Caps(max_users=6), preflight=True, drift=())
+    return carried_out(journal, [customer(1, name=SECRET)], FakeApi(records), policy, reason="Capped")
+
+
+def held_for_the_canary(journal):
+    records = [customer(number, name=SECRET) for number in range(1, 4)]
+    return carried_out(journal, records, FakeApi(records), Policy(canary=Canary(steps=2, from_size=1)))
+
+
+def cancelled(journal):
+    run = held_for_the_canary(journal)
+    return journal.cancel(run.id, words=f"Cancelled for {SECRET}.", now=NOW, who=ROBIN)
+
+
+def raising(error):
+    def call(*_args, **_options):
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("happens", "event", "said"),
+    [
+        (drifted, "skip", "Changed since the review: name, metadata: contact. No call was made."),
+        (protected, "skip", "Protected: its metadata has a value of contact that the settings protect. No call was made."),
+        (refused, "result", "Rejected, status 422."),
+        (unreadable, "result", "The record could not be read before the call, so no call was made: BadAnswer, status 200."),
+        (
+            not_read_back,
+            "verify",
+            "The API refused the call: Conflict, status 409. It could not be read back: BadAnswer,",
+        ),
+        (held_for_trouble, "pause", "5 steps in a row met trouble. ServiceBroken, status 503. Paused after"),
+        (held_for_the_cap, "pause", "Paused after 0 of 1 customers. Cancel it"),
+        (held_for_the_canary, "canary", "The first 2 customers were the canary: 2 verified."),
+        (cancelled, "cancel", None),
+    ],
+)
+def test_names_and_metadata_stay_out_of_the_log(journal, happens, event, said):
+    run = happens(journal)
+    entries = journal.entries(run.id)
+    everything = "".join(entry.payload + entry.context for entry in entries)
+    assert not any(part in everything for part in ("Clinic", "John", "north", "somebody"))
+    words = next(told(entry) for entry in reversed(entries) if entry.event == event).get("words", "")
+    assert words.startswith(said) if said else not words
+
+
+def test_people_read_the_whole_words_beside_the_step_and_the_run(journal):
+    run = drifted(journal)
+    assert run.filter_text == f"contact is {SECRET}"
+    assert f"is now “Clinic of {SECRET}”" in journal.steps(run.id)[0].words
+    assert QUOTING in journal.steps(refused(journal).id)[0].words
+    assert SECRET in held_for_the_cap(journal).words
+
+
+def test_how_a_run_stood_when_it_stopped_is_in_the_log(journal):
+    run = held_for_the_canary(journal)
+    assert told(journal.entries(run.id)[-1])["steps"] == {"verified": 2, "planned": 1}
 
 
 def test_what_entries_share_is_kept_once(journal, place):

@@ -1,6 +1,7 @@
 """The command line as people and scripts run it: real processes, real HTTP, a real journal."""
 
 import json
+import re
 import signal
 import sqlite3
 import stat
@@ -15,6 +16,7 @@ from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.runs.cli.exits import MEANINGS, Exit
 from lib.runs.cli.main import main, parser
+from lib.runs.evidence import seen_in
 from lib.runs.journal import Journal
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
@@ -118,12 +120,44 @@ def test_from_a_list_of_ids_to_a_receipt_and_back(shell):
     assert all(shell.client.get_customer(customer_id).is_active for customer_id in ids)
 
 
+def test_the_whole_way_is_the_same_on_either_database(shell, place):
+    shell.set(EXPRESS_OPS_DATABASE_URL=place.url)
+    first, second = shell.active[:2]
+    plan = shell.plan(first, second)
+    shell.client.update_customer(second, name="Renamed since")
+    rows = shell.rows("apply", plan, "--confirm", 2, code=Exit.PARTLY)
+    run = rows[-1]
+    assert (run["state"], run["totals"]["verified"], run["totals"]["skipped"]) == ("finished", 1, 1)
+    assert {row["event"] for row in rows if row["kind"] == "entry"} >= {
+        "planned",
+        "approved",
+        "attempt",
+        "result",
+        "skip",
+        "finish",
+    }
+    shell("apply", plan, "--confirm", 2, code=Exit.REFUSED)
+
+    receipt = shell.home / "receipt.jsonl"
+    shell("export", run["id"], "-o", receipt)
+    lines = [json.loads(line) for line in receipt.read_text().splitlines()]
+    assert [line["kind"] for line in lines[:4]] == ["run", "plan", "step", "step"]
+    checked = shell.rows("verify", "--head", lines[-1]["hash"])[0]
+    assert (checked["ok"], checked["entries"], checked["head"]) == (True, lines[-1]["seq"], lines[-1]["hash"])
+    shell("undo", run["id"], "--confirm", 1)
+    assert shell.client.get_customer(first).is_active
+    assert place.run("SELECT count(*) FROM runs") == [(2,)]
+    assert not (shell.home / "journal.sqlite").exists()
+
+
 def test_a_plan_holds_fresh_records_and_is_for_its_owner_only(shell):
     path = shell.plan(*shell.active[:2])
     made = Plan.from_json(path.read_bytes())
     planned = {customer.record.id: customer.record for customer in made.customers}
     assert planned == {id_: shell.client.get_customer(id_) for id_ in shell.active[:2]}
-    assert (made.reason, made.ticket, made.customers[0].evidence) == ("Contract over", "OPS-7", ("Listed in ids.txt",))
+    first = made.customers[0]
+    assert (made.reason, made.ticket) == ("Contract over", "OPS-7")
+    assert first.evidence == ("Listed in ids.txt", *seen_in(first.record, first.read_at))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -302,10 +336,31 @@ def test_the_log_is_verified_and_an_altered_one_found(shell):
     assert shell.rows("verify", code=Exit.BROKEN_LOG)[0]["broken_at"] == 2
 
 
+def test_a_log_cut_short_shows_by_the_head_that_a_receipt_has(shell):
+    run_id = shell.run(shell.active[0])
+    shell("export", run_id, "-o", shell.home / "r.html")
+    head = re.search(r"<code>([0-9a-f]{64})</code>", (shell.home / "r.html").read_text())[1]
+    shell.run(shell.active[1])
+    assert shell.rows("verify", "--head", head.upper())[0]["ok"]
+    with sqlite3.connect(shell.home / "journal.sqlite") as db:
+        ((seq,),) = db.execute("SELECT seq FROM log WHERE hash = ?", (head,))
+        drop_guards(db)
+        db.execute("DELETE FROM log WHERE seq >= ?", (seq,))
+        db.execute("UPDATE log_head SET (seq, hash) = (SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1)")
+    db.close()
+    shell("verify")
+    assert "No entry has the hash" in shell("verify", "--head", head, code=Exit.BROKEN_LOG)
+    assert shell.rows("verify", "--head", head, code=Exit.BROKEN_LOG)[0]["broken_at"] == seq
+
+
+def drop_guards(db):
+    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        db.execute(f'DROP TRIGGER "{name}"')
+
+
 def tamper(path):
     with sqlite3.connect(path) as db:
-        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f'DROP TRIGGER "{name}"')
+        drop_guards(db)
         db.execute("UPDATE log SET who = 'somebody else' WHERE seq = 2")
     db.close()
 
@@ -405,6 +460,7 @@ def test_a_plan_without_a_reason_or_customers_is_refused(shell, reason):
         ("apply",),
         ("apply", "p", "--confirm", "many"),
         ("list", "--limit", "0"),
+        ("verify", "--head", "run_1"),
         ("show", "r", "--steps", "x"),
     ],
 )

@@ -1,5 +1,6 @@
 """A plan is frozen, named by its hash, and can't be had without customers or a reason."""
 
+import hashlib
 import json
 from datetime import timedelta, timezone
 
@@ -71,6 +72,14 @@ def test_a_customer_is_in_a_plan_once_whatever_the_case_of_its_id():
     twin = customer(0xAB).model_copy(update={"id": "cus_" + f"{0xAB:032X}"})
     with pytest.raises(PlanError, match="more than once"):
         plan_of([customer(0xAB), twin])
+
+
+def test_a_plan_file_with_a_customer_twice_is_refused_with_its_name():
+    told = json.loads(plan_of([customer(1), customer(2)]).to_json())
+    told["plan"]["customers"] += told["plan"]["customers"][:1]
+    told["hash"] = hashlib.sha256(canonical_json(told["plan"]).encode()).hexdigest()
+    with pytest.raises(PlanError, match=rf"Clinic 1 \({id_of(1)}\) is in this plan more than once"):
+        Plan.from_json(json.dumps(told))
 
 
 def test_a_plan_never_changes():

@@ -1,12 +1,14 @@
 """A receipt tells all of it: exact for machines, safe for spreadsheets."""
 
 import csv
+import hashlib
 import io
 import json
 from dataclasses import replace
 
 from lib.runs.chain import Entry
 from lib.runs.model import RunState, StepState
+from lib.runs.plan import PlannedCustomer
 from lib.runs.receipt import CSV_HEADER, entry_facts, step_facts, summary, to_csv, to_jsonl
 from lib.spreadsheet import unguard
 from tests.runs.fakes import NOW, customer, id_of, plan_of
@@ -25,9 +27,18 @@ def finished(journal):
     return journal.end(run.id, RunState.FINISHED, words="", now=NOW, who="Robin")
 
 
+def csv_of(journal, run):
+    return to_csv(run, journal.plan(run.id), journal.steps(run.id)).decode("utf-8-sig")
+
+
+def lines_of(journal, run):
+    made = to_jsonl(run, journal.plan(run.id), journal.steps(run.id), journal.entries(run.id))
+    return [json.loads(line) for line in made.splitlines()]
+
+
 def test_the_csv_has_a_row_a_customer_and_no_formula(journal):
     run = finished(journal)
-    told = to_csv(run, journal.steps(run.id)).decode("utf-8-sig")
+    told = csv_of(journal, run)
     rows = list(csv.DictReader(io.StringIO(told, newline="")))
     assert tuple(rows[0]) == CSV_HEADER
     assert [row["customer id"] for row in rows] == [id_of(1), id_of(2)]
@@ -41,15 +52,35 @@ def test_the_csv_has_a_row_a_customer_and_no_formula(journal):
 
 def test_the_json_lines_are_exact(journal):
     run = finished(journal)
-    lines = [json.loads(line) for line in to_jsonl(run, journal.steps(run.id), journal.entries(run.id)).splitlines()]
-    assert [line["kind"] for line in lines] == ["run", "step", "step"] + ["entry"] * 6
+    lines = lines_of(journal, run)
+    assert [line["kind"] for line in lines] == ["run", "plan", "step", "step"] + ["entry"] * 6
     assert lines[0]["totals"]["verified"] == lines[0]["totals"]["failed"] == 1
     assert lines[0]["totals"]["total"] == 2
-    assert lines[1]["before"]["expressCustomerName"] == HOSTILE
-    assert lines[1]["after"]["isActive"] is False
-    assert lines[1]["before"]["metadata"] == {"@k": "=1"}
-    assert lines[2]["after"] is None
-    assert [line["hash"] for line in lines[3:]] == [entry.hash for entry in journal.entries(run.id)]
+    assert lines[2]["before"]["expressCustomerName"] == HOSTILE
+    assert lines[2]["after"]["isActive"] is False
+    assert lines[2]["before"]["metadata"] == {"@k": "=1"}
+    assert (lines[2]["evidence"], lines[2]["read_at"]) == (["no users"], NOW.isoformat())
+    assert lines[3]["after"] is None
+    assert [line["hash"] for line in lines[4:]] == [entry.hash for entry in journal.entries(run.id)]
+
+
+def test_the_plans_hash_can_be_computed_from_the_json_lines_alone(journal):
+    run = finished(journal)
+    lines = lines_of(journal, run)
+    plan = next(line["plan"] for line in lines if line["kind"] == "plan")
+    text = json.dumps(plan, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    hashes = {line["plan_hash"] for line in lines if line["kind"] == "run"}
+    hashes |= {json.loads(line["context"])["plan_hash"] for line in lines if line["kind"] == "entry"}
+    assert hashes == {hashlib.sha256(text.encode()).hexdigest()}
+
+
+def test_the_csv_tells_the_evidence_and_runs_no_formula_of_it(journal):
+    evidence = ("=1+1", "no users, since\n2025")
+    planned = PlannedCustomer(record=customer(1), evidence=evidence, read_at=NOW)
+    run = journal.record(plan_of([customer(1)]).model_copy(update={"customers": (planned,)}), NOW)
+    (row,) = csv.DictReader(io.StringIO(csv_of(journal, run), newline=""))
+    assert (unguard(row["evidence"]), row["evidence"][:2]) == ("=1+1; no users, since\n2025", "'=")
+    assert row["read (UTC)"] == "2026-03-01T12:00:00Z"
 
 
 def test_the_summary_is_plain_json(journal):
@@ -62,7 +93,7 @@ def test_the_summary_is_plain_json(journal):
 
 def test_the_csv_read_back_has_every_field_before_and_after(journal):
     run = finished(journal)
-    told = to_csv(run, journal.steps(run.id)).decode("utf-8-sig")
+    told = csv_of(journal, run)
     rows = [{name: unguard(cell) for name, cell in row.items()} for row in csv.DictReader(io.StringIO(told, newline=""))]
     for row, step in zip(rows, journal.steps(run.id), strict=True):
         assert (row["name"], json.loads(row["metadata before"])) == (step.before.name, step.before.metadata)

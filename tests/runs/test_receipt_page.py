@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from lib.runs.chain import ChainCheck
-from lib.runs.model import RunState, StepState
+from lib.runs.model import Action, RunState, StepState
+from lib.runs.plan import PlannedCustomer, Untouched
 from lib.runs.receipt_page import to_html
 from tests.runs.fakes import NOW, customer, id_of, plan_of
 
@@ -41,7 +42,11 @@ class Reader(HTMLParser):
 
 def page_of(journal, names, check=None):
     records = [customer(number, name=name, metadata={name[:90]: name}) for number, name in enumerate(names, start=1)]
-    run = journal.record(plan_of(records, reason=names[0], ticket=names[-1], operator=names[1]), NOW)
+    planned = [
+        PlannedCustomer(record=record, evidence=(f"filter: {record.name}", "0 users"), read_at=NOW) for record in records
+    ]
+    plan = plan_of(records, reason=names[0], ticket=names[-1], operator=names[1])
+    run = journal.record(plan.model_copy(update={"customers": tuple(planned)}), NOW)
     run = journal.start(run.id, owner="host:1:a", now=NOW, who=names[0])
     for step, record in zip(journal.steps(run.id), records, strict=True):
         begun = journal.begin_step(step, owner="host:1:a", now=NOW, who=names[0])
@@ -51,7 +56,8 @@ def page_of(journal, names, check=None):
         )
     run = journal.end(run.id, RunState.FINISHED, words=names[0], now=NOW, who=names[0])
     check = check or journal.verify_chain()
-    return run, to_html(run, journal.every_step(run.id), journal.entries(run.id), check, made_at=NOW)
+    entries = journal.entries(run.id)
+    return run, to_html(run, journal.plan(run.id), journal.every_step(run.id), entries, check, made_at=NOW)
 
 
 def test_hostile_names_stay_text(journal):
@@ -82,6 +88,7 @@ def test_the_page_tells_who_what_when_why_and_each_step(journal):
     assert all(id_of(number) in seen for number in (1, 2, 3))
     assert seen.count("status: active") == seen.count("status: inactive") == 3
     assert page.count(b'<span class="changed">status: inactive</span>') == 3
+    assert all(f"filter: {name}0 usersread 2026-03-01 12:00:00 UTC" in seen for name in ("Contract ended", "Robin", "OPS-7"))
     assert journal.verify_chain().head in seen
     assert "all 9 entries hold together" in seen
     assert all(event in seen for event in ("plan", "finish"))
@@ -93,6 +100,16 @@ def test_the_counts_stand_for_every_state_and_add_up(journal):
     counts = [int(number) for number in re.findall(r'class="n">([0-9,]+)<', before_the_log)]
     assert len(counts) == len(StepState) + 1
     assert sum(counts[:-1]) == counts[-1] == run.totals.total == 3
+
+
+def test_the_receipt_of_an_undo_names_whom_it_left_alone_and_why(journal):
+    run, _ = page_of(journal, ["a", "b", "c"])
+    left = [Untouched(customer_id=id_of(number), why=f"Somebody changed {number}.") for number in (2, 3)]
+    plan = plan_of([customer(1, is_active=False)], action=Action.REACTIVATE, undo_of=run.id, left_alone=left)
+    undo = journal.record(plan, NOW)
+    facts = undo, journal.plan(undo.id), journal.every_step(undo.id), journal.entries(undo.id), journal.verify_chain()
+    seen = Reader(to_html(*facts, made_at=NOW)).text
+    assert all(f"{id_of(number)}Somebody changed {number}." in seen for number in (2, 3))
 
 
 @pytest.mark.parametrize(

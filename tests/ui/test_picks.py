@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 import pytest
 import streamlit as st
 
+from lib.runs.evidence import Picked, Way
 from lib.ui import picks
+from tests.runs.fakes import NOW
 
 
 @pytest.fixture(autouse=True)
@@ -17,15 +19,15 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
 
 
 def test_picks_are_kept_once_each_in_the_order_they_were_chosen() -> None:
-    picks.add(["c", "a"])
-    picks.add(["b", "a"])
+    picks.add(["c", "a"], Way.TICKED)
+    picks.add(["b", "a"], Way.TICKED)
     assert picks.get() == ("c", "a", "b")
     assert picks.contains("b")
     assert not picks.contains("d")
 
 
 def test_removing_what_is_not_picked_changes_nothing() -> None:
-    picks.add(["a", "b"])
+    picks.add(["a", "b"], Way.TICKED)
     picks.remove(iter(["b", "x"]))
     assert picks.get() == ("a",)
     picks.clear()
@@ -45,12 +47,27 @@ def test_removing_what_is_not_picked_changes_nothing() -> None:
 def test_ticks_decide_only_about_the_rows_on_show(
     picked: Iterable[str], shown: list[str], chosen: list[str], left: set[str]
 ) -> None:
-    picks.add(picked)
+    picks.add(picked, Way.TICKED)
     picks.choose_among(shown, chosen)
     assert set(picks.get()) == left
 
 
 def test_what_stays_picked_keeps_its_place() -> None:
-    picks.add(["a", "b", "c"])
+    picks.add(["a", "b", "c"], Way.TICKED)
     picks.choose_among(["a", "b"], ["b", "a"])
     assert picks.get()[:2] == ("a", "b")
+
+
+def test_a_pick_keeps_the_filter_that_was_on_show_when_it_was_picked() -> None:
+    picks.look_at("no users", NOW)
+    picks.add(["a", "b"], Way.ALL)
+    picks.look_at("inactive", None)
+    picks.choose_among(["a", "c"], ["a", "c"])
+    picks.add(["d"], Way.LISTED)
+    assert picks.how() == {
+        "a": Picked(Way.ALL, "no users", NOW),
+        "b": Picked(Way.ALL, "no users", NOW),
+        "c": Picked(Way.TICKED, "inactive"),
+        "d": Picked(Way.LISTED),
+    }
+    assert picks.how()["a"] is picks.how()["b"]  # one value a batch, however many it has

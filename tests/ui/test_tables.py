@@ -11,6 +11,7 @@ import pytest
 from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame, FrameBuilder
 from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
+from lib.runs.plan import PlannedCustomer
 from lib.runs.review import review
 from lib.ui.overview import by_age, by_year
 from lib.ui.review import review_table
@@ -26,6 +27,10 @@ def frame_of(*records: Customer) -> CustomerFrame:
     builder = FrameBuilder()
     builder.add(records)
     return builder.frame()
+
+
+def planned_of(*records: Customer) -> dict[str, PlannedCustomer]:
+    return {record.id: PlannedCustomer(record=record, evidence=("no users", "old"), read_at=NOW) for record in records}
 
 
 def a_step(number: int, state: StepState, **facts: object) -> Step:
@@ -102,16 +107,18 @@ def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
 
 def test_the_review_keeps_its_order_and_says_why_to_look() -> None:
     quiet, busy = customer(1), customer(2, user_count=4, updated_at=NOW - timedelta(days=1), metadata={})
-    table = review_table(review([quiet, busy], Action.DEACTIVATE, NOW).items, NOW)
+    table = review_table(review([quiet, busy], Action.DEACTIVATE, NOW).items, planned_of(quiet, busy), NOW)
     assert table["Id"].tolist() == [busy.id, quiet.id]
     assert table["Look at"].tolist() == ["Has 4 users; Changed 1 day ago", ""]
     assert table["Users"].tolist() == [4, 0]
+    assert table["Evidence"].tolist() == ["no users; old", "no users; old"]
     assert table["Metadata"].tolist() == ["", "region: north"]
     assert table["Updated, UTC"].dt.tz is not None
 
 
 def test_a_review_of_customers_without_any_date_has_empty_times() -> None:
-    table = review_table(review([customer(1, updated_at=None)], Action.DEACTIVATE, NOW).items, NOW)
+    undated = customer(1, updated_at=None)
+    table = review_table(review([undated], Action.DEACTIVATE, NOW).items, planned_of(undated), NOW)
     assert table["Updated"].tolist() == ["unknown"]
     assert pd.isna(table["Updated, UTC"][0])
 

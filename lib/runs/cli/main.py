@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +79,10 @@ def _add_reading(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="STATE",
         help="every step, or those in one state",
     )
-    _command(commands, "verify", reading.verify, "check that nobody altered the log")
+    verified = _command(commands, "verify", reading.verify, "check that nobody altered the log")
+    verified.add_argument(
+        "--head", type=_hash, metavar="HASH", help="a hash that a receipt shows: the log must still hold its entry"
+    )
     exported = _command(commands, "export", reading.export_run, "the receipt of a run; the export is logged")
     _add_run(exported)
     exported.add_argument(
@@ -135,6 +139,13 @@ def _add_confirm(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--confirm", type=int, metavar="COUNT", help="how many customers; without it, what would be done is only shown"
     )
+
+
+def _hash(text: str) -> str:
+    wanted = text.strip().lower()
+    if not re.fullmatch("[0-9a-f]{64}", wanted):
+        raise argparse.ArgumentTypeError("must be the 64 hexadecimal characters that a receipt shows")
+    return wanted
 
 
 def _at_least_one(text: str) -> int:

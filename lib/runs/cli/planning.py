@@ -14,6 +14,7 @@ from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import read_ids, write_new
 from lib.runs.cli.records import read_records
 from lib.runs.cli.session import Session
+from lib.runs.evidence import seen_in
 from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_caps
@@ -63,8 +64,9 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     action = Action(options.action)
     left_out += _set_aside(records, action, session.policy)
     not_planned = {one.text for one in left_out if one.kind != "repeated"}
+    listed_in = f"Listed in {options.ids_file.name}"
     customers = [
-        PlannedCustomer(record=record, evidence=(f"Listed in {options.ids_file.name}",), read_at=began)
+        PlannedCustomer(record=record, evidence=(listed_in, *seen_in(record, began)), read_at=began)
         for customer_id, record in records.items()
         if isinstance(record, Customer) and customer_id not in not_planned
     ]

@@ -64,14 +64,14 @@ def _steps(run: Run, session: Session, options: Namespace, console: Console) -> 
     return number, session.journal.every_step(run.id, wanted)
 
 
-def verify(session: Session, _options: Namespace, console: Console) -> Exit:
-    """Check every entry of the log against the one before it."""
-    check = session.journal.verify_chain()
+def verify(session: Session, options: Namespace, console: Console) -> Exit:
+    """Check every entry of the log against the one before it; with --head, that it still holds the entry a receipt shows."""
+    check = session.journal.verify_chain(options.head or "")
     console.row("check", ok=check.ok, entries=check.entries, head=check.head, broken_at=check.broken_at, words=check.words)
     if check.ok:
         console.say(f"The log is sound: {count(check.entries, 'entry', 'entries')} in order.")
     else:
-        console.say(f"The log was altered. {plain(check.words)} The {check.entries:,} before it are in order.")
+        console.say(f"The log was altered. {plain(check.words, 200)} The {check.entries:,} before it are in order.")
     console.say(f"Hash of entry {check.entries:,}: {check.head}")
     return Exit.FINISHED if check.ok else Exit.BROKEN_LOG
 
