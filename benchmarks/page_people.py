@@ -102,6 +102,7 @@ def _at_once(people: list[Customers], words: list[str]) -> list[float]:
     at = time.time() * 1000 + _AHEAD
     for person, word in zip(people, words, strict=True):
         person.search.evaluate(_FIRE, [word, at])
+    assert time.time() * 1000 < at, "some tabs were told too late"
     return [float(person.page.evaluate("() => window.fired")) / 1000 for person in people]
 
 
