@@ -133,9 +133,9 @@ class Tab:
     def close(self) -> None:
         self.page.context.close()
 
-    def until(self, holds: str, arg: object = None) -> float:
+    def until(self, holds: str, arg: object = None, *, patience: float = PATIENCE) -> float:
         """Waits until the JavaScript function `holds` gives anything but nothing, looked at before each frame; gives that."""
-        return float(self.page.wait_for_function(holds, arg=arg, polling="raf").json_value())
+        return float(self.page.wait_for_function(holds, arg=arg, polling="raf", timeout=patience * 1000).json_value())
 
     def idle(self) -> None:
         """Waits until the page stands still, in front: what another tab covers draws late and may miss a click."""
