@@ -1,8 +1,9 @@
 """`make bench`: every benchmark, one after the other, into results.json and the README's table.
 
-    python -m benchmarks [--only NAME] [--check]
+    python -m benchmarks [--only NAME] [--smoke] [--check]
 
-`--check` measures nothing: it reads results.json and ends with 1 where a ratio misses its target by more than its spread.
+`--smoke` only tries whether each runs: few customers, one round, nothing is written. `--check` measures nothing: it reads
+results.json and ends with 1 where a ratio misses its target by more than its spread, or a benchmark was never measured.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ HERE = Path(__file__).parent
 RESULTS, README = HERE / "results.json", HERE.parent / "README.md"
 BEGIN, END = "<!-- figures: make bench -->", "<!-- end of figures -->"
 #: Each stands alone; the names are those of its module.
-SCRIPTS = ("load_speed", "snapshot_open", "page_speed", "run_throughput")
+SCRIPTS = ("load_speed", "snapshot_open", "page_speed", "page_people", "page_start", "run_throughput")
 
 
 def machine() -> str:
@@ -39,45 +40,70 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores, {gigabytes:.0f} GB, Python {platform.python_version()}"
 
 
-def measure(script: str) -> list[Figure]:
+def measure(script: str, *options: str) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"
-        subprocess.run([sys.executable, "-m", f"benchmarks.{script}", "--json", str(file)], cwd=HERE.parent, check=True)
+        command = [sys.executable, "-m", f"benchmarks.{script}", "--json", str(file), *options]
+        subprocess.run(command, cwd=HERE.parent, check=True)
         return read(file)
 
 
 def kept() -> dict[str, Any]:
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {"figures": {}}
+    """By script: `when` and on which `machine` it was measured, and its `figures`."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
 def figures_of(results: dict[str, Any]) -> list[Figure]:
-    return [Figure(**figure) for script in SCRIPTS for figure in results["figures"].get(script, [])]
+    return [Figure(**figure) for script in SCRIPTS for figure in results.get(script, {}).get("figures", [])]
+
+
+def origins(results: dict[str, Any]) -> str:
+    """When and where the figures were measured: one line where that is the same of all, else one for each with its scripts."""
+    scripts: dict[str, list[str]] = {}
+    for script in SCRIPTS:
+        if found := results.get(script):
+            scripts.setdefault(f"Measured {found['when']} on {found['machine']}, shared with others", []).append(script)
+    if len(scripts) == 1:
+        return f"{next(iter(scripts))}."
+    return "\n\n".join(f"{words}: {', '.join(f'`{name}`' for name in names)}." for words, names in scripts.items())
 
 
 def write(results: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     before, _, rest = README.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    words = f"Measured {results['when']} on {results['machine']}, shared with others."
-    README.write_text(f"{before}{BEGIN}\n{table(figures_of(results))}\n\n{words}\n{END}{after}")
+    README.write_text(f"{before}{BEGIN}\n{table(figures_of(results))}\n\n{origins(results)}\n{END}{after}")
+
+
+def check(results: dict[str, Any]) -> int:
+    unmeasured = [script for script in SCRIPTS if not results.get(script, {}).get("figures")]
+    missed = [figure for figure in figures_of(results) if figure.missed]
+    for script in unmeasured:
+        print("was never measured:", script)
+    for figure in missed:
+        print("misses its target:", *figure.row, sep="  ")
+    return 1 if unmeasured or missed else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", choices=SCRIPTS)
+    parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     results = kept()
-    if not args.check:
-        for script in SCRIPTS:
-            if args.only in (None, script):
-                results["figures"][script] = [asdict(figure) for figure in measure(script)]
-                results |= {"machine": machine(), "when": f"{datetime.now(UTC):%Y-%m-%d}"}
-                write(results)
-    missed = [figure for figure in figures_of(results) if figure.missed]
-    for figure in missed:
-        print("misses its target:", *figure.row, sep="  ")
-    return 1 if missed and args.check else 0
+    if args.check:
+        return check(results)
+    for script in SCRIPTS:
+        if args.only not in (None, script):
+            continue
+        if args.smoke:
+            measure(script, "--smoke")
+        else:
+            figures = [asdict(figure) for figure in measure(script)]
+            results[script] = {"when": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), "figures": figures}
+            write(results)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How fast runs are carried out, beside the vendor's own asynchronous client in the same run of this script.
 
-    python -m benchmarks.run_throughput [--customers 2000] [--latency-ms 50] [--rounds 5] [--json FILE]
+    python -m benchmarks.run_throughput [--customers 2000] [--latency-ms 50] [--rounds 5] [--smoke] [--json FILE]
 
 Prints a table. Each round gives the peer and the engine a fresh sandbox each, in a process of its own, one after the other, so
 that what else the machine does strikes both; `ratio` is engine by peer, and more than 1 is faster than the peer.
@@ -26,19 +26,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import avara
 import httpx
-from pydantic import SecretStr
 
+from benchmarks.api import KEY, client_of, sandbox
 from benchmarks.figures import Figure, told
-from lib.avara.client import Answer, AvaraClient
-from lib.avara.connection import Connection
+from lib.avara.client import Answer
 from lib.avara.limiter import Limiter
 from lib.avara.models import Customer
 from lib.runs.journal import Journal
@@ -47,7 +44,6 @@ from lib.runs.plan import PlannedCustomer, make_plan
 from lib.runs.policy import Canary, Caps, Policy
 from lib.runs.worker import Worker
 
-KEY = "sandbox-key"
 AT_ONCE = 64
 RATE = 100
 _UNCAPPED = Caps(max_customers=10_000_000, max_percent=100, max_users=1_000_000_000)
@@ -55,25 +51,6 @@ _UNCAPPED = Caps(max_customers=10_000_000, max_percent=100, max_users=1_000_000_
 
 def policy(*, preflight: bool) -> Policy:
     return Policy(preflight=preflight, concurrency=AT_ONCE, caps=_UNCAPPED, canary=Canary(steps=0))
-
-
-@contextmanager
-def sandbox(customers: int, latency_ms: float, *options: str) -> Iterator[str]:
-    """A fresh sandbox in a process of its own; gives its base URL."""
-    command = [sys.executable, "-m", "lib.sandbox", "--port", "0", "--api-key", KEY]
-    command += ["--customers", str(customers), "--latency-ms", str(latency_ms), *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        yield next(word.rstrip(".,") for word in line.split() if word.startswith("http://"))
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def client_of(base_url: str, limiter: Limiter | None = None) -> AvaraClient:
-    return AvaraClient(Connection(base_url, SecretStr(KEY), "sandbox", "sandbox"), limiter=limiter)
 
 
 def active_customers(base_url: str) -> list[Customer]:
@@ -287,6 +264,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=50)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=100_000, help="of the run whose memory is watched")
+    parser.add_argument("--smoke", action="store_true", help="few customers and steps, one round: does it run?")
     parser.add_argument("--only", choices=("throughput", "rate_limit", "journal", "memory"))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--carry", nargs=2, help=argparse.SUPPRESS)
@@ -294,6 +272,8 @@ def main() -> None:
     if args.carry:
         print(json.dumps(carry(*args.carry)))
         return
+    if args.smoke:
+        args.customers, args.steps, args.rounds = 100, 1000, 1
     parts = {
         "throughput": lambda: throughput(args.customers, args.latency_ms, args.rounds),
         "rate_limit": lambda: rate_limited(args.customers, args.latency_ms, max(3, args.rounds)),

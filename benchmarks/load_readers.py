@@ -1,0 +1,146 @@
+"""The readers that load_speed compares: each a process that reads all customers once and tells what it saw as JSON.
+
+python -m benchmarks.load_readers KIND BASE_URL CUSTOMERS
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.api import HEADERS, KEY, PAGE
+
+
+def read_bare(base_url: str, customers: int) -> dict[str, float]:
+    import httpx
+
+    with httpx.Client(base_url=base_url, headers=HEADERS, trust_env=False) as client:
+        client.get("/v1/express", params={"limit": PAGE})
+        before = Memory()
+        began, first = time.perf_counter(), 0.0
+        for number in range(-(-customers // PAGE)):
+            params = {"limit": PAGE} if number == 0 else {"limit": PAGE, "cursor": number}
+            assert len(client.get("/v1/express", params=params).content) > PAGE
+            first = first or time.perf_counter() - began
+        return {"seconds": time.perf_counter() - began, "first": first, **before.compared()}
+
+
+def read_official(base_url: str, customers: int) -> dict[str, float]:
+    import avara
+    import pandas as pd
+
+    with avara.Avara(api_key=KEY, base_url=base_url) as client:
+        next(iter(client.express.list(limit=PAGE)))
+        before = Memory()
+        began = time.perf_counter()
+        frame = pd.DataFrame([customer.to_dict() for customer in client.express.list(limit=PAGE)])
+        seconds = time.perf_counter() - began
+        assert len(frame) == customers
+        return {"seconds": seconds, **before.compared()}
+
+
+def read_ours(base_url: str, customers: int, beside: threading.Thread | None = None, *, look: bool = True) -> dict[str, float]:
+    """`beside` is started with the load. To look at the first rows costs 5 ms, however few they are."""
+    from pydantic import SecretStr
+
+    from lib.avara.client import AvaraClient
+    from lib.avara.connection import Connection
+    from lib.avara.limiter import Limiter
+    from lib.customers.load import Load, LoadState
+
+    def done(load: Load) -> None:
+        for thread in threading.enumerate():
+            if thread.name == "load-customers":
+                thread.join()  # when lookups, search and sort are prepared as well
+        assert load.complete, load.progress()
+
+    with AvaraClient(Connection(base_url, SecretStr(KEY), "benchmark", "sandbox"), limiter=Limiter()) as client:
+        small = Load(lambda _: iter([replace(next(client.iter_pages()), next_cursor=None)]))
+        small.start()
+        done(small)
+        before = Memory()
+        load = Load(client.iter_pages)
+        if beside:
+            beside.start()
+        began, first = time.perf_counter(), 0.0
+        load.start()
+        while load.progress().state is LoadState.LOADING:
+            if look and not first and load.progress().customers:
+                assert len(load.frame())
+                first = time.perf_counter() - began
+            time.sleep(0.001 if look and not first else 0.01)  # looking takes time from the load, as pages do
+        seconds = load.progress().elapsed
+        frame = load.frame()
+        assert len(frame) == customers
+        peak = before.compared()
+        done(load)
+        columns = frame.rows.memory_usage(deep=True).sum() + frame.metadata.memory_usage(deep=True).sum()
+        return {"seconds": seconds, "first": first, **peak, "kept": float(columns), "resident": before.compared()["kept"]}
+
+
+def read_beside(base_url: str, customers: int) -> dict[str, float]:
+    """As read_ours, with a thread beside it that wants to work every millisecond."""
+    longest, done = 0.0, threading.Event()
+
+    def tick() -> None:
+        nonlocal longest
+        last = time.perf_counter()
+        while not done.is_set():
+            time.sleep(0.001)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+
+    beside = threading.Thread(target=tick)
+    told = read_ours(base_url, customers, beside)
+    done.set()
+    beside.join()
+    return told | {"pause": longest}
+
+
+READERS: dict[str, Callable[[str, int], dict[str, float]]] = {
+    "bare": read_bare,
+    "official": read_official,
+    "ours": read_ours,
+    "beside": read_beside,
+    "unseen": lambda base_url, customers: read_ours(base_url, customers, look=False),
+}
+
+
+class Memory:
+    """Resident memory in bytes: before, and how it compares later."""
+
+    def __init__(self) -> None:
+        _tidy()
+        Path("/proc/self/clear_refs").write_text("5")  # the highest counts from here on
+        self._before = _status("VmRSS")
+
+    def compared(self) -> dict[str, float]:
+        peak = _status("VmHWM")
+        _tidy()
+        return {"peak": peak - self._before, "process": peak, "kept": _status("VmRSS") - self._before}
+
+
+def _tidy() -> None:
+    gc.collect()
+    with suppress(ImportError):
+        import pyarrow as pa
+
+        pa.default_memory_pool().release_unused()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _status(name: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    print(json.dumps(READERS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))))

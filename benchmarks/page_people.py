@@ -1,0 +1,167 @@
+"""Several people on one server: what a second one costs, many who filter at once, and one who works while all is read again.
+
+    python -m benchmarks.page_people [--customers 100000] [--rounds 3] [--tabs 20] [--only PART] [--smoke] [--json FILE]
+
+Needs Chromium. Answers are timed by the clock inside the page, as in page_speed.
+
+memory   what a second person's session adds to the server's memory (Pss), by what the first one's took with all customers; a
+         fresh server each round, read when the list is kept and the server at rest
+tabs     so many tabs search at once, each for another word, on a timer of their own: all answers of all rounds in one row
+reload   answers in a second tab while all customers are read again as quickly as they come, by the ones when nothing is read
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from statistics import median, quantiles
+
+from playwright.sync_api import Browser, expect
+
+from benchmarks.api import server
+from benchmarks.browser import App, chromium, our_app, until
+from benchmarks.figures import Figure, told
+from benchmarks.page_speed import customers_of
+from benchmarks.tabs import METADATA_WORDS, NAME_WORDS, Customers, matching
+from lib.customers.filters import Filter
+from lib.customers.frame import CustomerFrame
+
+#: With those of the tabs more than there are tabs; a tab takes another one each round.
+WORDS = (
+    *(*NAME_WORDS, *METADATA_WORDS, "radiology", "health", "center", "diagnostic", "general", "brigid", "group", "falls"),
+    *("associates", "orthopedic", "sports", "regional", "community", "creek", "emergency", "oncology", "annual", "gold"),
+)
+#: Milliseconds until all tabs have been told what to do.
+_AHEAD = 3000
+_FIRE = """(box, [word, at]) => {
+    window.fired = new Promise((fired) => setTimeout(() => fired(bench.enter(box, word)), at - Date.now()));
+}"""
+_ENOUGH = 40
+
+
+def percentile(times: list[float], percent: int) -> float:
+    return quantiles(times, n=100, method="inclusive")[percent - 1] if len(times) > 1 else times[0]
+
+
+def second_person(browser: Browser, base_url: str, frame: CustomerFrame, rounds: int) -> list[Figure]:
+    ratios, added = [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder, our_app(base_url, Path(folder)) as app:
+            app.rest()
+            seen, tabs = [app.megabytes()], []
+            for _ in range(2):
+                tabs.append(Customers(browser, app.url, frame))
+                until(lambda: list(Path(folder).rglob("customers.snapshot")), "the list was kept")
+                for _ in range(3):
+                    tabs[-1].searching()
+                tabs[-1].filtering()
+                app.rest()
+                seen.append(app.megabytes())
+            for tab in tabs:
+                tab.whole()
+                tab.close()
+        nobody, first, both = seen
+        added.append(both - first)
+        ratios.append((both - first) / (first - nobody))
+    peer = f"the first one's, with {len(frame):,} customers"
+    return [Figure.of("memory of a second person", ratios, peer=peer, at_most=0.05, value=median(added), unit="MB")]
+
+
+def many_tabs(browser: Browser, app: App, frame: CustomerFrame, tabs: int, rounds: int) -> list[Figure]:
+    people = [Customers(browser, app.url, frame) for _ in range(tabs)]
+    alone = median([people[0].searching() for _ in range(3)])
+    times = []
+    for number in range(rounds):
+        words = [WORDS[(place + number) % len(WORDS)] for place in range(tabs)]
+        times.append(_at_once(people, words))
+        for person, word in zip(people, words, strict=True):
+            person.shows(matching(frame, Filter(text=word)))
+            person.whole()
+    for person in people:
+        person.close()
+    return [
+        Figure.of(
+            f"{tabs} tabs that search {len(frame):,} at once, p{percent}",
+            [percentile(one, percent) / alone for one in times],
+            peer=f"one tab alone ({alone:.3f} s)",
+            value=percentile([*chain(*times)], percent),
+            unit="s",
+        )
+        for percent in (50, 95)
+    ]
+
+
+def _at_once(people: list[Customers], words: list[str]) -> list[float]:
+    """Every tab enters its word at the same moment, by its own timer."""
+    for person in people:
+        person.idle()
+    at = time.time() * 1000 + _AHEAD
+    for person, word in zip(people, words, strict=True):
+        person.search.evaluate(_FIRE, [word, at])
+    assert time.time() * 1000 < at, "some tabs were told too late"
+    return [float(person.page.evaluate("() => window.fired")) / 1000 for person in people]
+
+
+def during_reload(browser: Browser, app: App, frame: CustomerFrame, enough: int) -> list[Figure]:
+    reader, person = Customers(browser, app.url, frame), Customers(browser, app.url, frame)
+    idle = [person.searching() for _ in range(enough)]
+    busy: list[float] = []
+    while len(busy) < enough:
+        reader.idle()
+        reader.page.get_by_role("button", name="Reload").click()
+        expect(reader.page.get_by_role("button", name="Stop")).to_be_visible()
+        while reader.page.get_by_role("button", name="Stop").count():
+            busy.append(person.searching())
+        reader.loaded()
+        person.loaded()
+    for tab in (reader, person):
+        tab.whole()
+        tab.close()
+    return [
+        Figure.of(
+            f"search while {len(frame):,} are read again, p{percent}",
+            [percentile(busy, percent) / percentile(idle, percent)],
+            peer=f"when nothing is read ({percentile(idle, percent):.3f} s)",
+            value=percentile(busy, percent),
+            unit="s",
+        )
+        for percent in (50, 95)
+    ]
+
+
+def measure(args: argparse.Namespace) -> list[Figure]:
+    with ExitStack() as stack:
+        base_url = stack.enter_context(server(args.customers))
+        frame = customers_of(base_url)
+        browser = stack.enter_context(chromium())
+        found = []
+        if args.only in (None, "memory"):
+            found += second_person(browser, base_url, frame, args.rounds)
+        app = stack.enter_context(our_app(base_url))
+        if args.only in (None, "reload"):
+            found += during_reload(browser, app, frame, 3 if args.smoke else _ENOUGH)
+        if args.only in (None, "tabs"):
+            found += many_tabs(browser, app, frame, args.tabs, args.rounds)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tabs", type=int, default=20)
+    parser.add_argument("--only", choices=("memory", "reload", "tabs"))
+    parser.add_argument("--smoke", action="store_true", help="2,000 customers, four tabs, one round: does it run?")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    if args.smoke:
+        args.customers, args.rounds, args.tabs = 2000, 1, 4
+    told(measure(args), args.json)
+
+
+if __name__ == "__main__":
+    main()
