@@ -120,7 +120,7 @@ def checked(page: QuickPage) -> CustomerBatch | None:
         updated_at=times[len(rows) :],
         created_by_api_key_id=keys,
         created_by_user_id=users,
-        metadata=[pairs or {} for pairs in metadata],
+        metadata=[pairs or {} for pairs in metadata] if None in metadata else metadata,
     )
 
 

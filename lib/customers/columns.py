@@ -27,7 +27,7 @@ _SCHEMA = pa.schema(
     }
 )
 _WORD = pa.dictionary(pa.int32(), pa.large_string())
-_PAIRS = pa.schema({"row": pa.int32(), "key": _WORD, "value": _WORD})
+_PAIRS = pa.schema({"row": pa.int32(), "key": pa.int32(), "value": _WORD})
 _STR: Final = pd.StringDtype("pyarrow", na_value=np.nan)
 _CREATED_BY: Final = pd.CategoricalDtype(list(CREATED_BY))
 #: Customers that wait until they become columns together: page by page Arrow takes twice as long.
@@ -42,7 +42,9 @@ class Columns:
         self._batches: list[pa.RecordBatch] = []
         self._waiting: list[CustomerBatch] = []
         self._count = 0
-        # One entry a pair: the customer's position, the key, the value. Each batch has its own dictionaries until `tables`.
+        # One entry a pair: the customer's position, the key's number, the value. Keys are few, and the same ones come again and
+        # again; values may be many, so each batch has a dictionary of its own until `tables`.
+        self._keys = _Numbers()
         self._pairs = _PAIRS.empty_table()
         self._pair_batches: list[pa.RecordBatch] = []
 
@@ -65,7 +67,7 @@ class Columns:
         self._rows = pa.concat_tables([self._rows, pa.Table.from_batches(self._batches, _SCHEMA)]).combine_chunks()
         self._pairs = pa.concat_tables([self._pairs, pa.Table.from_batches(self._pair_batches, _PAIRS)]).combine_chunks()
         self._batches, self._pair_batches = [], []
-        return _rows(self._rows), _metadata(self._pairs)
+        return _rows(self._rows), _metadata(self._pairs, list(self._keys))
 
     def _convert(self) -> None:
         if not self._waiting:
@@ -75,15 +77,21 @@ class Columns:
         metadata = list(itertools.chain.from_iterable(batch.metadata for batch in self._waiting))
         first = self._count - len(metadata)
         positions = np.arange(first, self._count, dtype=np.int32).repeat([len(pairs) for pairs in metadata])
-        keys = pa.array(list(itertools.chain.from_iterable(metadata)), pa.large_string())
-        values = pa.array(list(itertools.chain.from_iterable(map(dict.values, metadata))), pa.large_string())
-        pairs = [pa.array(positions), keys.dictionary_encode(), values.dictionary_encode()]
-        self._pair_batches.append(pa.record_batch(pairs, schema=_PAIRS))
+        keys = np.fromiter(map(self._keys.__getitem__, itertools.chain.from_iterable(metadata)), np.int32, len(positions))
+        values = pa.array(list(itertools.chain.from_iterable(map(dict.values, metadata))), _WORD)
+        self._pair_batches.append(pa.record_batch([pa.array(positions), pa.array(keys), values], schema=_PAIRS))
         self._waiting = []
 
     def _column(self, name: str) -> list[Any] | np.ndarray[Any, Any]:
         parts = [getattr(batch, name) for batch in self._waiting]
         return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else list(itertools.chain.from_iterable(parts))
+
+
+class _Numbers(dict[str, int]):
+    """Numbers texts in the order in which they are first asked for."""
+
+    def __missing__(self, text: str) -> int:
+        return self.setdefault(text, len(self))
 
 
 def _rows(table: pa.Table) -> pd.DataFrame:
@@ -95,9 +103,9 @@ def _rows(table: pa.Table) -> pd.DataFrame:
     return rows
 
 
-def _metadata(pairs: pa.Table) -> pd.DataFrame:
-    keys, values = _category(pairs["key"]), _category(pairs["value"])
-    return pd.DataFrame({"row": pairs["row"].to_numpy(), "key": keys, "value": values}, copy=False)
+def _metadata(pairs: pa.Table, keys: list[str]) -> pd.DataFrame:
+    key = pd.Categorical.from_codes(pairs["key"].to_numpy(), categories=pd.Index(keys, dtype=_STR))
+    return pd.DataFrame({"row": pairs["row"].to_numpy(), "key": key, "value": _category(pairs["value"])}, copy=False)
 
 
 def _category(column: pa.ChunkedArray) -> pd.Categorical:

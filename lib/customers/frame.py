@@ -21,7 +21,7 @@ change makes a new one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -159,11 +159,20 @@ class FrameBuilder:
     def add(self, records: Iterable[Customer]) -> None:
         """Add records; a CustomerBatch goes into the columns as it is. One whose id came before waits for `frame`."""
         batch = records if isinstance(records, CustomerBatch) else CustomerBatch.of(records)
-        ids = set(batch.id)
-        if len(ids) < len(batch) or not self._ids.isdisjoint(ids):
+        if not self._took_all(batch.id):
             batch = self._without_known(batch)
-        self._ids |= ids
+            self._ids.update(batch.id)
         self._columns.append(batch)
+
+    def _took_all(self, ids: Sequence[str]) -> bool:
+        """Note these ids, if all are new and none comes twice; else nothing is noted."""
+        if self._ids.isdisjoint(ids):
+            known = len(self._ids)
+            self._ids.update(ids)
+            if len(self._ids) == known + len(ids):
+                return True
+            self._ids.difference_update(ids)
+        return False
 
     def _without_known(self, batch: CustomerBatch) -> CustomerBatch:
         """The records whose ids are new; the others are put aside."""
