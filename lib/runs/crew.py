@@ -22,6 +22,7 @@ from lib.runs.feed import COUNTED, Feed, Telling, UserCap
 from lib.runs.journal_log import ITSELF
 from lib.runs.judge import Trouble
 from lib.runs.model import Hold, Run, Step, StepState
+from lib.runs.words import Words, joined
 
 #: Seconds: the least and the most to wait after trouble before the next step.
 TROUBLE_WAIT = (0.5, 60.0)
@@ -107,7 +108,7 @@ class Crew:
         words = canary_words(first)
         if self._run.goes_on and all_verified(first):
             now, owner = self._tools.now(), self._tools.owner
-            journal.pass_canary(self._run.id, words=f"{words} Going on.", now=now, who=ITSELF, owner=owner)
+            journal.pass_canary(self._run.id, words=joined(words, Words("Going on.")), now=now, who=ITSELF, owner=owner)
         else:
             self._stop_taking(Halt(words, Hold.CANARY))
 
@@ -152,7 +153,7 @@ class Crew:
             self._feed.look_again()  # another process has it by now
         except Exception as exc:  # whatever it was, the run must not look as if somebody still carried it
             logger.exception("A hand of %s failed", self._run.id)
-            self._stop_taking(Halt(f"Express Ops failed inside ({type(exc).__name__}). Its log says more."))
+            self._stop_taking(Halt(Words(f"Express Ops failed inside ({type(exc).__name__}). Its log says more.")))
 
     def _work(self, settle: Settle, number: int) -> None:
         while self._has_room(number) and (step := self._feed.next()) is not None:

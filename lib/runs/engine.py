@@ -29,6 +29,7 @@ from lib.runs.judge import (
 )
 from lib.runs.model import Action, Run, Step, StepState
 from lib.runs.policy import Policy
+from lib.runs.words import Words
 
 #: Seconds to wait before each reading of a record whose call left its outcome open.
 READ_BACK_WAITS = (0.2, 0.8, 2.0)
@@ -36,7 +37,9 @@ READ_BACK_WAITS = (0.2, 0.8, 2.0)
 #: withdrawn: its customer comes up again, and is read again.
 FRESH = 15.0
 #: Why a call was not made although its intent had been written.
-LEASE_LOST = "The journal could not be reached for a while, so another process may have this run by now. Nothing was sent."
+LEASE_LOST = Words(
+    "The journal could not be reached for a while, so another process may have this run by now. Nothing was sent."
+)
 
 
 class Answer(Protocol):

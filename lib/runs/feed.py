@@ -12,6 +12,7 @@ from lib.avara.models import Customer
 from lib.errors import JournalError
 from lib.runs.engine import Tools
 from lib.runs.model import Run, RunState, Step, StepState
+from lib.runs.words import Words
 
 #: Seconds for which orders read from the journal count. The journal itself refuses a call once they have changed.
 ORDERS_COUNT = 0.2
@@ -116,7 +117,8 @@ class UserCap:
         with self._lock:
             users = self._users + record.user_count
             if users > self._most:
-                return f"With {record.name}, {users:,} users would be affected; one run may affect at most {self._most:,}."
+                told = f"{users:,} users would be affected; one run may affect at most {self._most:,}."
+                return Words(f"With {record.name}, {told}", told)
             self._users = users
             self._in_hand[record.id.lower()] = record.user_count
             return ""

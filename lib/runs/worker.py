@@ -18,6 +18,7 @@ from lib.runs.journal import LEASE_SECONDS, Journal
 from lib.runs.lease import Heart
 from lib.runs.model import Action, Run, RunState
 from lib.runs.policy import Policy, check_amount
+from lib.runs.words import Words
 
 
 def _nobody(_records: Sequence[Customer], /) -> None:
@@ -114,8 +115,9 @@ class Worker:
             run = self._journal.start(run_id, owner=self.owner, now=now, who=who, cancelling=True, lease=self._heart.seconds)
             self._launch(run, client, who)
         else:
-            words = f"Cancelled after {run.totals.settled:,} of {run.totals.total:,} customers; "
-            self._journal.cancel(run_id, words=f"{words}the other {run.totals.planned:,} were not started.", now=now, who=who)
+            so_far = f"Cancelled after {run.totals.settled:,} of {run.totals.total:,} customers"
+            words = Words(f"{so_far}; the other {run.totals.planned:,} were not started.")
+            self._journal.cancel(run_id, words=words, now=now, who=who)
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Finish the calls in flight, settle them, mark their runs interrupted. False if some call outlived `timeout` seconds.
@@ -198,7 +200,7 @@ class Worker:
         thread.start()
 
     def _offer(self, run: Run) -> Run | None:
-        words = f"The process that carried this run ended in the middle, or lost its way to the journal. {_so_far(run)}"
+        words = Words(f"The process that carried this run ended in the middle, or lost its way to the journal. {_so_far(run)}")
         try:
             return self._journal.interrupt(run, words=words, now=self._tools.now())
         except IllegalTransition:
@@ -216,7 +218,7 @@ class Worker:
 
     def _interrupt(self, run: Run, what: str) -> Run:
         now, who = self._tools.now(), run.operator
-        words = f"{what} {_so_far(run)}"
+        words = Words(f"{what} {_so_far(run)}")
         return self._journal.end(run.id, RunState.INTERRUPTED, words=words, now=now, who=who, owner=run.owner)
 
 

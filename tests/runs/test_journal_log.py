@@ -171,7 +171,7 @@ def raising(error):
             "The API refused the call: Conflict, status 409. It could not be read back: BadAnswer,",
         ),
         (held_for_trouble, "pause", "5 steps in a row met trouble. ServiceBroken, status 503. Paused after"),
-        (held_for_the_cap, "pause", "Paused after 0 of 1 customers. Cancel it"),
+        (held_for_the_cap, "pause", "7 users would be affected; one run may affect at most 6. Paused after 0 of 1"),
         (held_for_the_canary, "canary", "The first 2 customers were the canary: 2 verified."),
         (cancelled, "cancel", None),
     ],
