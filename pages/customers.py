@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.customers.filters import apply, summary, unknown_times
+from lib.customers.filters import matching, summary
 from lib.ui import dialogs, drawer, export, filters, loading, table, tray
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
@@ -17,7 +17,8 @@ complete, kept = resources.loads.complete, resources.loads.kept
 loading.show_trouble(resources.loads)
 title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
 flt = filters.show(frame, now)
-positions = apply(frame, flt, now)
+found = matching(frame, flt, now)
+positions = found.positions
 with title:
     st.title("Customers", anchor=False, width="stretch")
     table.show_view_options(frame)
@@ -31,8 +32,8 @@ with st.container(horizontal=True, vertical_alignment="center", key="chips"):
         width="content",
     )
     filters.show_chips(flt)
-    if unknown := unknown_times(frame, flt, now):
-        st.caption(f"{number(unknown)} more would match, but a date of theirs is unknown.", width="content")
+    if found.unknown_times:
+        st.caption(f"{number(found.unknown_times)} more would match, but a date of theirs is unknown.", width="content")
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)

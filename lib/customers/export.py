@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
+from lib.customers.metadata import runs
 from lib.customers.workbook import xlsx_bytes
 from lib.spreadsheet import Cell, csv_bytes, timestamp
 
@@ -110,10 +111,9 @@ def _arrow(column: pd.Series[Any] | pd.Index[str]) -> pa.Array:
 
 def _metadata_maps(frame: CustomerFrame, positions: Positions) -> pa.MapArray:
     pairs = frame.pairs
-    first, sizes = pairs.offsets[positions], pairs.offsets[positions + 1] - pairs.offsets[positions]
+    sizes = pairs.offsets[positions + 1] - pairs.offsets[positions]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
-    # The places of all pairs, one customer's after the other's: each starts at `first` instead of where it ends up.
-    places = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], sizes)
+    places = runs(pairs.offsets[positions], sizes)
     return pa.MapArray.from_arrays(
         pa.array(offsets, pa.int32()),
         _arrow(pairs.keys[pairs.key_codes[places]]).cast(pa.string()),
