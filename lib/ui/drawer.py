@@ -22,7 +22,7 @@ def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
         st.warning("This customer is no longer in the list. Reload to see what is there now.")
         return
     record_view.show_record(record, datetime.now(UTC))
-    picked = picks.contains(customer_id)
+    picked = customer_id in picks.chosen()
     if st.button(
         "Unpick this customer" if picked else "Pick this customer",
         icon=":material/remove:" if picked else ":material/add:",

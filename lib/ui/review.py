@@ -34,7 +34,7 @@ def show_picks(resources: Resources) -> None:
         return
     _plannable(resources, "Deactivate")
     read_at = _read_at(resources)
-    records = frame.records([customer_id for customer_id in picked if frame.contains(customer_id)])
+    records = frame.records(picked)
     planned = {record.id: PlannedCustomer(record=record, read_at=read_at) for record in records}
     subject = _unprotected(resources, Subject(Action.DEACTIVATE, planned, describe(filters.kept())))
     _show(resources, subject, missing=_missing(frame, picked))
@@ -46,7 +46,7 @@ def show_undo(resources: Resources, run_id: str) -> None:
     _plannable(resources, "Undo")
     run = resources.journal.run(run_id)
     steps = list(resources.journal.every_step(run_id))
-    current = {record.id: record for record in frame.records([s.customer_id for s in steps if frame.contains(s.customer_id)])}
+    current = {record.id: record for record in frame.records(step.customer_id for step in steps)}
     undo = undo_plan(run, steps, current, _read_at(resources))
     planned = {customer.record.id: customer for customer in undo.customers}
     subject = _unprotected(resources, Subject(undo.action, planned, f"undo of run {run_id}", undo=undo))
@@ -237,4 +237,4 @@ def _read_at(resources: Resources) -> datetime:
 
 
 def _missing(frame: CustomerFrame, picked: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(customer_id for customer_id in picked if not frame.contains(customer_id))
+    return tuple(customer_id for customer_id, known in zip(picked, frame.known(picked).tolist(), strict=True) if not known)
