@@ -111,6 +111,7 @@ def _start(resources: Resources, plan: Plan) -> None:
     except ExpressOpsError as error:
         st.error(md(error.message, limit=400), icon=":material/error:")
         return
+    resources.live_runs.forget()
     picks.remove(plan.ids)
     st.session_state.pop(_PLAN, None)
     dialogs.close()

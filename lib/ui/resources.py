@@ -18,16 +18,19 @@ from lib.customers.loads import Loads
 from lib.customers.snapshot import Shelf
 from lib.errors import ConfigError, ExpressOpsError
 from lib.runs.journal import Journal
-from lib.runs.model import Person
+from lib.runs.model import LIVE, Person, Run
 from lib.runs.policy import Policy
 from lib.runs.worker import Worker
 from lib.sandbox.server import SandboxServer
 from lib.sandbox.state import StateError
+from lib.ui.lately import Lately
 
 logger = logging.getLogger(__name__)
 
 #: So many customers live in the embedded sandbox.
 SANDBOX_CUSTOMERS = 10_000
+#: Seconds for which the sidebar's count of runs stands; what is done from a page of this process shows at once.
+_RUNS_STAND = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,8 @@ class Resources:
     journal: Journal
     worker: Worker
     sandbox: SandboxServer | None
+    #: The runs that are not over. Whoever changes one from a page says `forget`.
+    live_runs: Lately[tuple[Run, ...]]
 
     def close(self) -> None:
         """Finish and settle the calls in flight, then let go of everything."""
@@ -104,7 +109,8 @@ def _made(key: str, home: Path, _settings: Settings) -> Resources:
         on_settled=loads.update,
     )
     worker.start()
-    return Resources(_settings, connection, policy, client, loads, journal, worker, sandbox)
+    live_runs = Lately(lambda: journal.live_runs(*LIVE), _RUNS_STAND)
+    return Resources(_settings, connection, policy, client, loads, journal, worker, sandbox, live_runs)
 
 
 def _shelf(settings: Settings, connection: Connection, policy: Policy) -> Shelf | None:

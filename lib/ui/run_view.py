@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
-from lib.runs.model import Hold, Run, RunState, Step, StepState
+from lib.runs.model import Hold, Person, Run, RunState, Step, StepState
 from lib.ui import nav, receipts, record_view, timeline
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.notices import attempt, fragment
@@ -80,28 +80,26 @@ def _actions(resources: Resources, run: Run) -> None:
     """Only what is allowed now. Each button records a wish; the worker carries it out."""
     worker, who = resources.worker, {"who": operator()}
     if run.state is RunState.PLANNED:
-        start = (worker.submit, run.id)
+        start = (resources, worker.submit, run.id)
         st.button(
-            "Start", type="primary", icon=":material/play_arrow:", on_click=attempt, args=start, kwargs=who, key="run_start"
+            "Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, kwargs=who, key="run_start"
         )
     if run.can_pause:
-        st.button("Pause", icon=":material/pause:", on_click=attempt, args=(worker.pause, run.id), kwargs=who, key="run_pause")
+        pause = (resources, worker.pause, run.id)
+        st.button("Pause", icon=":material/pause:", on_click=_wish, args=pause, kwargs=who, key="run_pause")
     if run.can_resume:
-        resume = (worker.resume, run.id)
+        resume = (resources, worker.resume, run.id)
         word = "Let it go on" if run.hold is Hold.CANARY else "Resume"
-        st.button(
-            word, type="primary", icon=":material/play_arrow:", on_click=attempt, args=resume, kwargs=who, key="run_resume"
-        )
+        st.button(word, type="primary", icon=":material/play_arrow:", on_click=_wish, args=resume, kwargs=who, key="run_resume")
     if run.can_cancel:
-        st.button(
-            "Cancel", icon=":material/stop:", on_click=attempt, args=(worker.cancel, run.id), kwargs=who, key="run_cancel"
-        )
+        cancel = (resources, worker.cancel, run.id)
+        st.button("Cancel", icon=":material/stop:", on_click=_wish, args=cancel, kwargs=who, key="run_cancel")
     if run.can_retry:
         st.button(
             f"Retry {number(run.totals.retryable)}",
             icon=":material/replay:",
-            on_click=attempt,
-            args=(worker.retry, run.id),
+            on_click=_wish,
+            args=(resources, worker.retry, run.id),
             kwargs=who,
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",
@@ -110,6 +108,12 @@ def _actions(resources: Resources, run: Run) -> None:
         nav.go_to("deactivate", undo=run.id)
     if not run.live:
         receipts.show(resources, run)
+
+
+def _wish(resources: Resources, act: Callable[..., object], run_id: str, *, who: Person) -> None:
+    """A button's callback; the sidebar shows at once what came of it."""
+    attempt(act, run_id, who=who)
+    resources.live_runs.forget()
 
 
 def _state(run: Run) -> tuple[str, str, BadgeColour]:
@@ -121,6 +125,7 @@ def _state(run: Run) -> tuple[str, str, BadgeColour]:
 
 def _body(resources: Resources, run_id: str, drawn_state: RunState) -> None:
     run = resources.journal.run(run_id)
+    resources.live_runs.forget()  # the sidebar of the next rerun must not say less than this page
     if run.state is not drawn_state:
         st.rerun()
     _progress(run)

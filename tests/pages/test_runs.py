@@ -159,7 +159,7 @@ def test_a_journal_that_cannot_be_read_is_told_in_words_and_the_customers_stay_o
     journal = open_world.home / "journal.sqlite"
     with sqlite3.connect(journal) as file:
         file.execute("ALTER TABLE runs RENAME TO runs_elsewhere")
-    session.run()
+    session.until(lambda it: it.at.error)  # the sidebar's count of runs stands for a second
     assert "journal" in session.at.error[0].value
     assert session.at.title[0].value == "Customers"
     assert len(session.grid.value)
