@@ -11,8 +11,8 @@ from lib.ui.text import ago, count, number
 
 resources = get_resources()
 now = datetime.now(UTC)
-frame = resources.loads.frame()
-complete, kept = resources.loads.complete, resources.loads.kept
+view = resources.loads.view(patience=loading.first_draw_patience())
+frame, complete = view.frame, view.complete
 
 loading.show_trouble(resources.loads)
 title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
@@ -26,7 +26,7 @@ with title:
 
 shown = summary(frame, positions)
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):
-    so_far = f" as of {ago(kept.finished_at, now)}" if kept else "" if complete else " so far, not complete"
+    so_far = f" as of {ago(view.kept_at, now)}" if view.kept_at else "" if complete else " so far, not complete"
     st.markdown(
         f"**{number(shown.customers)}** of {count(len(frame), 'customer')}{so_far} · {count(shown.users, 'user')}",
         width="content",

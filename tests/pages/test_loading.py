@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lib.customers.load import LoadState
+from lib.ui import loading
 from tests.pages.world import Session, World, records_of
 
 PAGES = ("overview", "customers", "deactivate", "runs", "connection")
@@ -48,6 +49,22 @@ def test_a_running_load_shows_how_far_it_has_come(world: World, page: str) -> No
     sandbox.sandbox.latency = 0
     session.until(lambda it: it.offers("reload"))
     assert not session.run().at.get("progress")
+
+
+def test_the_first_drawing_has_the_first_customers_where_the_api_answers_in_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_FIRST_DRAW_PATIENCE", 60.0)
+    world.sandbox(latency_ms=150)
+    session = Session().run()
+    assert len(session.grid.value) == 100
+
+
+def test_only_the_first_drawing_of_a_tab_waits_for_customers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.sandbox(faults=["timeout-before@list"])
+    session = world.open(loaded=False)
+    monkeypatch.setattr(loading, "_FIRST_DRAW_PATIENCE", 3600.0)
+    assert "Loading: 0 customers" in session.run().words
 
 
 def test_a_page_that_was_open_before_the_first_customers_came_gets_its_metadata_columns(world: World) -> None:

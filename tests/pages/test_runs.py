@@ -89,8 +89,7 @@ def test_a_row_opens_its_run(open_world: World) -> None:
 
 def test_an_interrupted_run_is_announced_on_every_page_that_lists_runs_and_can_be_resumed(open_world: World) -> None:
     run_id = left_in_the_middle(open_world, 0, 4)
-    session = open_world.open("overview")
-    assert "Runs · 1 waiting for you" in session.words
+    session = open_world.open("overview").until(lambda it: "Runs · 1 waiting for you" in it.words)
     assert "Interrupted: deactivate 4 customers" in session.words
     assert "Open it to resume or cancel" in session.words
     session.go("runs", run=run_id)
