@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame
@@ -66,6 +65,8 @@ def to_jsonl(frame: CustomerFrame, positions: Positions) -> bytes:
 
 def to_parquet(frame: CustomerFrame, positions: Positions) -> bytes:
     """A Parquet file with the API's field names; times are timestamp[us, UTC], metadata is map<string, string>."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - few sessions make such a file, and each start would wait for it
+
     columns = {field: _arrow(frame.rows[name].take(positions)) for name, field in _FIELDS.items()}
     out = io.BytesIO()
     pq.write_table(pa.table({**columns, "metadata": _metadata_maps(frame, positions)}), out, compression="zstd")

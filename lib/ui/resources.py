@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import logging
+import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -21,9 +24,10 @@ from lib.runs.journal import Journal
 from lib.runs.model import LIVE, Person, Run
 from lib.runs.policy import Policy
 from lib.runs.worker import Worker
-from lib.sandbox.server import SandboxServer
-from lib.sandbox.state import StateError
 from lib.ui.lately import Lately
+
+if TYPE_CHECKING:
+    from lib.sandbox.server import SandboxServer
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +66,17 @@ def get_resources() -> Resources:
     settings = load_settings()
     connection = settings.connection()
     return _made(connection.fingerprint if connection else "", settings.home, settings)
+
+
+def start() -> None:
+    """Do what the first page would otherwise wait for: make the resources, begin to load, import what pages import.
+
+    Raises as `get_resources` does.
+    """
+    get_resources().loads.start()
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)], prefix="lib.ui."):
+        if module.name != "lib.ui.shell":  # a script, which draws when it is imported
+            importlib.import_module(module.name)
 
 
 def release() -> None:
@@ -123,6 +138,10 @@ def _shelf(settings: Settings, connection: Connection, policy: Policy) -> Shelf 
 
 
 def _started_sandbox(settings: Settings) -> SandboxServer:
+    # With a key there is no sandbox, and nobody waits until its server is imported.
+    from lib.sandbox.server import SandboxServer  # noqa: PLC0415
+    from lib.sandbox.state import StateError  # noqa: PLC0415
+
     sandbox = SandboxServer(customers=SANDBOX_CUSTOMERS, api_key=SANDBOX_KEY, state=settings.sandbox_state)
     try:
         sandbox.start()
