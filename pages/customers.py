@@ -22,7 +22,7 @@ positions = found.positions
 with title:
     st.title("Customers", anchor=False, width="stretch")
     table.show_view_options(frame)
-    export.show(frame, positions, complete=complete)
+    export.show(resources.loads, view, flt, positions)
 
 shown = summary(frame, positions)
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):

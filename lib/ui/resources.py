@@ -7,6 +7,7 @@ import importlib
 import logging
 import pkgutil
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from lib.avara.limiter import Limiter
 from lib.config import SANDBOX_KEY, VERSION, Settings, load_policy, load_settings, sandbox_connection
 from lib.customers.load import Load
 from lib.customers.loads import Loads
-from lib.customers.snapshot import Shelf
+from lib.customers.snapshot import Shelf, forget
 from lib.errors import ConfigError, ExpressOpsError
 from lib.runs.journal import Journal
 from lib.runs.model import LIVE, Person, Run
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 SANDBOX_CUSTOMERS = 10_000
 #: Seconds for which the sidebar's count of runs stands; what is done from a page of this process shows at once.
 _RUNS_STAND = 1.0
+#: For so long the kept list of a connection stays that nobody uses any more.
+_LISTS_STAY = timedelta(days=30)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,12 +132,12 @@ def _made(key: str, home: Path, _settings: Settings) -> Resources:
 
 
 def _shelf(settings: Settings, connection: Connection, policy: Policy) -> Shelf | None:
-    """Where the finished load is kept; None where the settings switch that off, and then what was kept is removed."""
-    shelf = Shelf(settings.snapshots, connection.fingerprint)
-    if policy.snapshot.keep:
-        return shelf
-    shelf.remove()
-    return None
+    """Where the finished load is kept; None where the settings switch that off, and then all that was ever kept is removed."""
+    if not policy.snapshot.keep:
+        forget(settings.snapshots)
+        return None
+    forget(settings.snapshots, unused_for=_LISTS_STAY, but=connection.fingerprint)
+    return Shelf(settings.snapshots, connection.fingerprint)
 
 
 def _started_sandbox(settings: Settings) -> SandboxServer:
