@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -51,20 +52,43 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+#: Set once the start is over, well or not: what went wrong is told in words by every page, and in the log.
+_started = threading.Event()
+logger = logging.getLogger(__name__)
+
+
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, bool]]:
-    """Interrupted runs are marked before the first page; on SIGTERM the calls in flight are finished and settled."""
-    from lib.ui.resources import get_resources, release  # noqa: PLC0415 - Streamlit's runtime must be up first
-
-    try:
-        get_resources()
-    except ExpressOpsError as error:
-        logging.getLogger(__name__).error("%s", error.message)  # noqa: TRY400 - the words say it all; every page shows them
+    """Starts in a thread, so that browsers get their files meanwhile: a page waits for the resources by itself, and so sees
+    interrupted runs marked. On SIGTERM the calls in flight are finished and settled.
+    """
+    _started.clear()
+    starting = threading.Thread(target=_start, name="start", daemon=True)
+    starting.start()
     yield {"ready": True}
+    starting.join()
+    from lib.ui.resources import release  # noqa: PLC0415 - see _start
+
     release()
 
 
+def _start() -> None:
+    try:
+        from lib.ui.resources import start  # noqa: PLC0415 - Streamlit's runtime must be up first, and it takes a second
+
+        start()
+    except ExpressOpsError as error:
+        logger.error("%s", error.message)  # noqa: TRY400 - the words say it all
+    except Exception:
+        logger.exception("The start went wrong")
+    finally:
+        _started.set()
+
+
 async def health(_request: Request) -> JSONResponse:
+    """503 until the start is over, so that whoever watches the process sends nobody here before."""
+    if not _started.is_set():
+        return JSONResponse({"ok": False, "state": "starting"}, status_code=503)
     return JSONResponse({"ok": True})
 
 

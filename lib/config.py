@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
@@ -63,16 +65,22 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment. Raises ConfigError naming the variable that can't be used, never its value."""
-    try:
-        settings = Settings()
-    except ValidationError as exc:
-        names = ", ".join(str(error["loc"][0]) for error in exc.errors())
-        raise ConfigError(f"{names} can't be used as it is set. Correct it and start again.") from None
+    settings = _read(frozenset(os.environ.items()))
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as exc:
         raise ConfigError(f"The data folder {settings.home} can't be made ({exc.strerror}). Set EXPRESS_OPS_HOME.") from exc
     return settings
+
+
+@lru_cache(maxsize=1)
+def _read(_environment: frozenset[tuple[str, str]]) -> Settings:
+    """Every rerun of every page asks, so the settings are made anew only for another environment."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        names = ", ".join(str(error["loc"][0]) for error in exc.errors())
+        raise ConfigError(f"{names} can't be used as it is set. Correct it and start again.") from None
 
 
 def load_policy(home: Path) -> Policy:

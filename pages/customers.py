@@ -4,36 +4,37 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.customers.filters import apply, describe, summary, unknown_times
+from lib.customers.filters import describe, matching, summary
 from lib.ui import dialogs, drawer, export, filters, loading, picks, table, tray
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
 
 resources = get_resources()
 now = datetime.now(UTC)
-frame = resources.loads.frame()
-complete, kept = resources.loads.complete, resources.loads.kept
+view = resources.loads.view(patience=loading.first_draw_patience())
+frame, complete = view.frame, view.complete
 
 loading.show_trouble(resources.loads)
 title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
 flt = filters.show(frame, now)
-positions = apply(frame, flt, now)
+found = matching(frame, flt, now)
+positions = found.positions
 picks.look_at(describe(flt), resources.loads.read_at)
 with title:
     st.title("Customers", anchor=False, width="stretch")
     table.show_view_options(frame)
-    export.show(frame, positions, complete=complete)
+    export.show(resources.loads, view, flt, positions)
 
 shown = summary(frame, positions)
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):
-    so_far = f" as of {ago(kept.finished_at, now)}" if kept else "" if complete else " so far, not complete"
+    so_far = f" as of {ago(view.kept_at, now)}" if view.kept_at else "" if complete else " so far, not complete"
     st.markdown(
         f"**{number(shown.customers)}** of {count(len(frame), 'customer')}{so_far} · {count(shown.users, 'user')}",
         width="content",
     )
     filters.show_chips(flt)
-    if unknown := unknown_times(frame, flt, now):
-        st.caption(f"{number(unknown)} more would match, but a date of theirs is unknown.", width="content")
+    if found.unknown_times:
+        st.caption(f"{number(found.unknown_times)} more would match, but a date of theirs is unknown.", width="content")
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
 
-from app import HEADERS, lifespan
+from app import HEADERS, _started, health, lifespan
 from app import app as app_itself
+from lib.errors import ConfigError
 from lib.runs.journal import Journal
 from lib.runs.model import RunState
 from lib.sandbox.server import SandboxServer
+from lib.ui import resources as wiring
 from lib.ui.resources import Resources, get_resources
 from tests.pages.world import World
 from tests.runs.fakes import customer, plan_of
@@ -52,6 +56,32 @@ def test_the_lifespan_makes_the_resources_before_the_first_page_and_closes_them_
         with pytest.raises(RuntimeError, match="closed"):
             made.client.get_customer(known)
         assert get_resources() is not made
+
+
+async def life(told: list[int], gate: threading.Event) -> None:
+    async with lifespan(app_itself):
+        told.append((await health(Request({"type": "http"}))).status_code)
+        gate.set()
+        assert await asyncio.to_thread(_started.wait, 90)
+        told.append((await health(Request({"type": "http"}))).status_code)
+
+
+@pytest.mark.parametrize("problem", [None, ConfigError("EXPRESS_OPS_HOME is wrong."), RuntimeError("unheard of")], ids=str)
+def test_it_says_that_it_is_starting_until_it_has_and_the_log_says_what_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, problem: Exception | None
+) -> None:
+    gate, told = threading.Event(), list[int]()
+
+    def start() -> None:
+        gate.wait(90)
+        if problem is not None:
+            raise problem
+
+    monkeypatch.setattr(wiring, "start", start)
+    monkeypatch.setattr(wiring, "release", lambda: None)
+    asyncio.run(life(told, gate))
+    assert told == [503, 200]
+    assert problem is None or str(problem) in caplog.text
 
 
 def free_port() -> int:
@@ -169,5 +199,5 @@ def test_asked_to_stop_it_stops_by_itself_and_the_key_is_nowhere_in_its_log(app:
     assert "Traceback" not in log
     assert "Express Ops" in log or "URL" in log  # something was logged at all
     assert KEY not in log
-    for file in app.home.rglob("*"):
+    for file in filter(Path.is_file, app.home.rglob("*")):
         assert KEY.encode() not in file.read_bytes(), file

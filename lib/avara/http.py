@@ -63,14 +63,20 @@ class Http:
         self._lock = threading.Lock()
         # With the time since when each is idle. The one used last is used next, so that the others can be closed.
         self._idle: deque[tuple[float, httpx.HTTPTransport]] = deque()
+        self._closed = False
         self._put_back(self._transport())  # a proxy that can't be used shows now
 
     def send(self, request: Request) -> Reply | ApiError:
-        """One attempt. What went wrong on the way is returned, not raised: see the top of the module."""
+        """One attempt. What went wrong on the way is returned, not raised: see the top of the module.
+
+        Raises RuntimeError once this is closed.
+        """
         if not self._places.acquire(timeout=self._timeout):
             return unreachable(request, "All connections are busy", "Try again in a moment.")
         try:
             with self._lock:
+                if self._closed:
+                    raise RuntimeError("This client is closed.")
                 transport = self._idle.pop()[1] if self._idle else self._transport()
             try:
                 return self._exchange(transport, request)
@@ -80,8 +86,9 @@ class Http:
             self._places.release()
 
     def close(self) -> None:
-        """Closes the connections that are not in use."""
+        """Closes the connections; one that is in use, as soon as it is not any more."""
         with self._lock:
+            self._closed = True
             while self._idle:
                 self._idle.pop()[1].close()
 
@@ -89,7 +96,7 @@ class Http:
         now = time.monotonic()
         with self._lock:
             self._idle.append((now, transport))
-            while now - self._idle[0][0] > _KEEP_IDLE:
+            while self._idle and (self._closed or now - self._idle[0][0] > _KEEP_IDLE):
                 self._idle.popleft()[1].close()
 
     def _exchange(self, transport: httpx.HTTPTransport, request: Request) -> Reply | ApiError:

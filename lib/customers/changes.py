@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
-from lib.customers.metadata import MetadataIndex
+from lib.customers.metadata import MetadataIndex, runs
 from lib.customers.text import arrow_strings
 
 #: What the fields are called → the frame's columns. A changed record always has a new `updated_at` too: see `Changes.words`.
@@ -136,8 +136,8 @@ def _metadata_differs(old: MetadataIndex, new: MetadataIndex, old_at: Positions,
     same = np.flatnonzero(~found)
     counts = now[same]
     owner = np.repeat(same, counts)
-    left = _runs(old.offsets[old_at[same]], counts)
-    right = _runs(new.offsets[new_at[same]], counts)
+    left = runs(old.offsets[old_at[same]], counts)
+    right = runs(new.offsets[new_at[same]], counts)
     # The older list's words as the newer one numbers them: -1, which is no number there, for a word that it lacks.
     keys, values = (
         new.keys.get_indexer(old.keys)[old.key_codes[left]],
@@ -155,17 +155,10 @@ def _metadata_differs(old: MetadataIndex, new: MetadataIndex, old_at: Positions,
     return found
 
 
-def _runs(starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """start, start + 1, ... for each start, as many as its count, one after the other."""
-    ends = np.cumsum(counts)
-    every: npt.NDArray[np.int64] = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
-    return every
-
-
 def _part(frame: CustomerFrame, positions: Positions) -> CustomerFrame:
     """A frame of only these customers, so that the whole older list need not be held."""
     pairs, counts = frame.pairs, np.diff(frame.pairs.offsets)[positions]
-    table = frame.metadata.take(_runs(pairs.offsets[positions], counts))
+    table = frame.metadata.take(runs(pairs.offsets[positions], counts))
     words: dict[str, Any] = {name: pd.Series(table[name].array.remove_unused_categories()) for name in ("key", "value")}
     metadata = pd.DataFrame({"row": np.repeat(np.arange(len(positions), dtype=np.int32), counts), **words}, copy=False)
     return CustomerFrame.of(frame.rows.take(positions).reset_index(drop=True), metadata)

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
+from lib.customers.metadata import runs
 from lib.customers.workbook import xlsx_bytes
 from lib.spreadsheet import Cell, csv_bytes, timestamp
 
@@ -65,6 +65,8 @@ def to_jsonl(frame: CustomerFrame, positions: Positions) -> bytes:
 
 def to_parquet(frame: CustomerFrame, positions: Positions) -> bytes:
     """A Parquet file with the API's field names; times are timestamp[us, UTC], metadata is map<string, string>."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - few sessions make such a file, and each start would wait for it
+
     columns = {field: _arrow(frame.rows[name].take(positions)) for name, field in _FIELDS.items()}
     out = io.BytesIO()
     pq.write_table(pa.table({**columns, "metadata": _metadata_maps(frame, positions)}), out, compression="zstd")
@@ -110,10 +112,9 @@ def _arrow(column: pd.Series[Any] | pd.Index[str]) -> pa.Array:
 
 def _metadata_maps(frame: CustomerFrame, positions: Positions) -> pa.MapArray:
     pairs = frame.pairs
-    first, sizes = pairs.offsets[positions], pairs.offsets[positions + 1] - pairs.offsets[positions]
+    sizes = pairs.offsets[positions + 1] - pairs.offsets[positions]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
-    # The places of all pairs, one customer's after the other's: each starts at `first` instead of where it ends up.
-    places = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], sizes)
+    places = runs(pairs.offsets[positions], sizes)
     return pa.MapArray.from_arrays(
         pa.array(offsets, pa.int32()),
         _arrow(pairs.keys[pairs.key_codes[places]]).cast(pa.string()),

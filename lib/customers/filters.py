@@ -34,7 +34,7 @@ class Filter(BaseModel):
     status: Literal["all", "active", "inactive"] = "all"
     users_min: Annotated[int, Field(ge=0)] | None = None
     users_max: Annotated[int, Field(ge=0)] | None = None
-    #: Last update at least so many days ago. A customer whose last update is unknown never matches (see `unknown_times`).
+    #: Last update at least so many days ago. A customer whose last update is unknown never matches (see `Matching`).
     not_updated_days: Annotated[int, Field(ge=1, le=100_000)] | None = None
     created_from: date | None = None
     created_to: date | None = None
@@ -44,6 +44,16 @@ class Filter(BaseModel):
     metadata: tuple[tuple[str, tuple[str, ...]], ...] = ()
     #: The customer has none of these keys.
     metadata_absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """Who matches a filter: `positions` in the frame's order. `unknown_times` counts the customers that are left out only
+    because the time that a condition asks for is unknown.
+    """
+
+    positions: Positions
+    unknown_times: int
 
 
 @dataclass(frozen=True)
@@ -66,22 +76,22 @@ class Chip:
     without: Filter
 
 
-def apply(frame: CustomerFrame, flt: Filter, now: datetime) -> Positions:
-    """The positions of the customers that match, in the frame's order. `now` is what days are counted back from."""
+def matching(frame: CustomerFrame, flt: Filter, now: datetime) -> Matching:
+    """Who matches. `now` is what days are counted back from."""
     matches = _match_certain(frame, flt)
-    for passes, _ in _match_times(frame, flt, now):
-        matches &= passes
-    return np.flatnonzero(matches)
+    times = _match_times(frame, flt, now)
+    if not times:
+        return Matching(np.flatnonzero(matches), 0)
+    passes, unknown = (list(masks) for masks in zip(*times, strict=True))
+    may_match = np.logical_and.reduce([matches, *map(np.logical_or, passes, unknown)])
+    in_doubt = np.logical_or.reduce(unknown)
+    # An unknown time passes no condition, so those in doubt are exactly the ones that may match and don't.
+    return Matching(np.flatnonzero(may_match & ~in_doubt), int(np.count_nonzero(may_match & in_doubt)))
 
 
-def unknown_times(frame: CustomerFrame, flt: Filter, now: datetime) -> int:
-    """How many customers are left out only because the time that a condition asks for is unknown."""
-    may_match = _match_certain(frame, flt)
-    in_doubt = np.zeros(len(frame), dtype=np.bool_)
-    for passes, unknown in _match_times(frame, flt, now):
-        may_match &= passes | unknown
-        in_doubt |= unknown
-    return int(np.count_nonzero(may_match & in_doubt))
+def apply(frame: CustomerFrame, flt: Filter, now: datetime) -> Positions:
+    """The positions of the customers that match, in the frame's order."""
+    return matching(frame, flt, now).positions
 
 
 def summary(frame: CustomerFrame, positions: Positions) -> Summary:

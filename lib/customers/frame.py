@@ -51,6 +51,8 @@ class CustomerFrame:
     text: SearchText
     #: Sort ranks by column, filled by sorting.py on first use.
     ranks: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    #: All positions in order, by column and direction, filled by sorting.py likewise.
+    orders: dict[tuple[str, bool], Positions] = field(default_factory=dict)
     version: int = field(default_factory=lambda: next(_VERSIONS))
 
     @classmethod
@@ -82,7 +84,13 @@ class CustomerFrame:
 
     def ids(self, positions: npt.ArrayLike) -> tuple[str, ...]:
         """The ids at these positions, in their order."""
-        return tuple(self.rows["id"].take(np.asarray(positions, dtype=np.int64)))
+        return tuple(self.index.take(np.asarray(positions, dtype=np.int64)))
+
+    def among(self, positions: Positions) -> npt.NDArray[np.bool_]:
+        """For each row: is it at one of these positions?"""
+        mask = np.zeros(len(self), dtype=np.bool_)
+        mask[positions] = True
+        return mask
 
     def record(self, customer_id: str) -> Customer | None:
         """The customer exactly as the API gave it, or None where the frame lacks the id."""
@@ -93,8 +101,8 @@ class CustomerFrame:
         positions = self.positions(ids)
         columns = {str(name): _plain(column.take(positions)) for name, column in self.rows.items() if name != "created_by"}
         return [
-            _customer(dict(zip(columns, cells, strict=True)), self.pairs.of_customer(position))
-            for cells, position in zip(zip(*columns.values(), strict=True), positions.tolist(), strict=True)
+            _customer(dict(zip(columns, cells, strict=True)), metadata)
+            for cells, metadata in zip(zip(*columns.values(), strict=True), self.pairs.of_customers(positions), strict=True)
         ]
 
     def metadata_column(self, key: str) -> pd.Series[str]:
@@ -131,12 +139,13 @@ class CustomerFrame:
             values = rows[name].array.copy()
             values[at] = changed.rows[name].array
             rows[name] = pd.Series(values)
-        same = all(self.pairs.of_customer(row) == record.metadata for row, record in zip(at.tolist(), records, strict=True))
+        same = self.pairs.of_customers(at) == [record.metadata for record in records]
         pairs = self.pairs if same else MetadataIndex(replaced_pairs(self.metadata, changed.metadata, at), len(self))
         text = self.text if same and "name" in kept else SearchText(rows["id"], rows["name"], pairs)
-        # Sort ranks of columns that stayed as they were stay right.
+        # Sort ranks and orders of columns that stayed as they were stay right.
         ranks = {by: rank for by, rank in dict(self.ranks).items() if by in kept or (same and by.startswith("metadata:"))}
-        return CustomerFrame(pd.DataFrame(rows, copy=False), pairs, self.index, text, ranks)
+        orders = {key: order for key, order in dict(self.orders).items() if key[0] in ranks}
+        return CustomerFrame(pd.DataFrame(rows, copy=False), pairs, self.index, text, ranks, orders)
 
     def _joined(self, records: list[Customer]) -> CustomerFrame:
         added = build(records)

@@ -1,7 +1,8 @@
-"""Finds customers by id without keeping a Python string for each."""
+"""Finds customers by id. Python strings of all ids are made only when somebody takes or asks for many of them at once."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -11,6 +12,9 @@ import pandas as pd
 import pyarrow as pa
 
 Positions = npt.NDArray[np.int64]
+#: From so many ids on the work is done with Python strings that everybody shares: picks of all customers would otherwise
+#: take 8 MB a session, and as long to look up as to read the ids anew.
+MANY = 2_000
 
 
 class IdIndex:
@@ -21,6 +25,9 @@ class IdIndex:
 
     def find(self, ids: Iterable[str]) -> Positions:
         """The position of each id, -1 where the frame lacks it. Ids are compared exactly, upper and lower case too."""
+        ids = list(ids)
+        if len(ids) >= MANY:
+            return np.fromiter(map(self._places.get, ids, itertools.repeat(-1)), np.int64, len(ids))
         sorted_ids, order = self._sorted
         asked = np.array([customer_id.encode() for customer_id in ids], dtype=np.bytes_)
         found = np.full(len(asked), -1, dtype=np.int64)
@@ -30,6 +37,11 @@ class IdIndex:
             found[hits] = order[places[hits]]
         return found
 
+    def take(self, positions: Positions) -> list[str]:
+        """The ids at these positions, in their order."""
+        ids: list[str] = (self._strings[positions] if len(positions) >= MANY else self._ids.array.take(positions)).tolist()
+        return ids
+
     def find_any_case(self, ids: Iterable[str]) -> Positions:
         """As `find`, but upper and lower case are one. -1 also where several customers differ in nothing else."""
         return self._lower.find([customer_id.lower() for customer_id in ids])
@@ -37,6 +49,14 @@ class IdIndex:
     def warm(self) -> None:
         """Sorts the ids now, so that the first lookup does not wait for it."""
         _ = self._sorted
+
+    @cached_property
+    def _strings(self) -> npt.NDArray[np.object_]:
+        return self._ids.to_numpy(dtype=object)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {customer_id: place for place, customer_id in enumerate(self._strings.tolist())}
 
     @cached_property
     def _lower(self) -> IdIndex:

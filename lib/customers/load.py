@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from lib.avara.models import Customer, CustomerPage, RecordProblem
 from lib.customers import sorting
+from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame, FrameBuilder
 from lib.errors import (
     BadAnswer,
@@ -81,6 +82,7 @@ class Load:
         # Which reading may still add pages: one that was cancelled finds another number here when its answer comes.
         self._reading = 0
         self._under_way: Iterator[CustomerPage] | None = None
+        self._answered = threading.Event()
         self._forget()
 
     def _forget(self) -> None:
@@ -95,7 +97,10 @@ class Load:
         self._start_over = False
 
     def when_complete(self, act: Callable[[], None]) -> None:
-        """Have the load's own thread call `act` once every page has come. To be said before the load starts."""
+        """Have the load's own thread call `act` once every page has come and the frame is prepared.
+
+        To be said before the load starts.
+        """
         self._when_complete = act
 
     def start(self) -> None:
@@ -103,6 +108,10 @@ class Load:
         with self._lock:
             if self._started_at is None:
                 self._run()
+
+    def wait_for_answer(self, seconds: float) -> None:
+        """Returns once the first page has come or the load has stopped, and after so many seconds in any case."""
+        self._answered.wait(seconds)
 
     def cancel(self) -> None:
         """Stop reading at once and keep what came; an answer that is still under way is dropped."""
@@ -195,6 +204,7 @@ class Load:
             self._elapsed += self._monotonic() - self._running_since
         self._running_since = None
         self._state, self._error, self._finished_at = state, error, self._now()
+        self._answered.set()
         self._reading += 1
         if isinstance(self._under_way, _Stoppable):
             self._under_way.stop()
@@ -222,8 +232,10 @@ class Load:
             self._fail(reading, "Something unexpected went wrong inside Express Ops. Try again, then look at its log.")
         else:
             if frame is not None:
-                prepare(frame)
-                self._when_complete()
+                try:
+                    prepare(frame)
+                finally:  # a frame that was not prepared is slow at first, not wrong
+                    self._when_complete()
 
     def _take(self, reading: int, page: CustomerPage) -> bool:
         with self._lock:
@@ -238,7 +250,8 @@ class Load:
             if page.next_cursor is not None:
                 self._cursors.add(page.next_cursor)
             self._frame = None
-            return True
+        self._answered.set()
+        return True
 
     def _end(self, reading: int) -> CustomerFrame | None:
         with self._lock:
@@ -269,7 +282,9 @@ def _place(error: Exception) -> str:
 
 
 def prepare(frame: CustomerFrame) -> None:
-    """Do what the first lookup, search and sort would otherwise wait for."""
+    """Do what the first page, lookup, search and sort would otherwise wait for."""
     frame.index.warm()
     frame.text.warm()
+    frame.pairs.warm()
     sorting.warm(frame)
+    facet_keys(frame)

@@ -32,21 +32,11 @@ class Kept:
     complete = True
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+        # Not the snapshot itself: it would hold its frame beside the one that `update` makes of it.
+        self.started_at, self.finished_at = snapshot.started_at, snapshot.finished_at
+        self.problems: tuple[RecordProblem, ...] = snapshot.problems
         self._frame = snapshot.frame
         self._lock = threading.Lock()
-
-    @property
-    def started_at(self) -> datetime:
-        return self._snapshot.started_at
-
-    @property
-    def finished_at(self) -> datetime:
-        return self._snapshot.finished_at
-
-    @property
-    def problems(self) -> tuple[RecordProblem, ...]:
-        return self._snapshot.problems
 
     def frame(self) -> CustomerFrame:
         return self._frame
@@ -70,32 +60,38 @@ class Kept:
         )
 
 
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """What changed from the list of `since` to the one of `at` that took its place."""
 
-    def __init__(self, old: Load | Kept, new: Load) -> None:
-        self.since, self.at = old.progress().finished_at, new.progress().finished_at
-        self._frames: tuple[CustomerFrame, ...] = (old.frame(), new.frame())
-        self._changes: Changes | None = None
-        self._lock = threading.Lock()
+    since: datetime | None
+    at: datetime | None
+    changes: Changes
 
-    @property
-    def changes(self) -> Changes:
-        """Compared once, by whoever asks first; the older list is let go of then."""
-        with self._lock:
-            if self._changes is None:
-                self._changes = changes(*self._frames)
-                self._frames = ()
-            return self._changes
+    @classmethod
+    def of(cls, old: Load | Kept, new: Load) -> Comparison:
+        since, at = old.progress().finished_at, new.progress().finished_at
+        return cls(since, at, changes(old.frame(), new.frame()))
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The customers on show at one moment: all of them or, while they are first read, what has come."""
+
+    frame: CustomerFrame
+    complete: bool
+    #: When a list that was kept from an earlier start was read; None for one read since this start.
+    kept_at: datetime | None
 
 
 class Loads:
     """Shared by everyone on the connection (design decision 4). All methods may be called from any thread.
 
-    While a load runs, the last complete list stays on show; a load that fails or is cancelled changes nothing of it. Where a
-    snapshot is kept on the `shelf`, it is that list at the start: good for looking and picking at once. A plan is made from it
-    only while it is younger than `kept_feeds_plans_for`, counted from its first page, since each record is read again right
-    before its call; from an older one never.
+    While a load runs, the last complete list stays on show; a load that fails or is cancelled changes nothing of it. One that
+    has read all takes its place when it is ready to be used: prepared, and compared with the list before it. Where a snapshot
+    is kept on the `shelf`, it is that list at the start: good for looking and picking at once. A plan is made from it only
+    while it is younger than `kept_feeds_plans_for`, counted from its first page, since each record is read again right before
+    its call; from an older one never.
     """
 
     def __init__(
@@ -124,20 +120,23 @@ class Loads:
     def reload(self) -> None:
         """Begin another load behind the one on show; nothing happens while one is running."""
         with self._lock:
-            if self._newest is not None and self._newest.progress().state is LoadState.LOADING:
-                return
-            self._take_over()
-            self._begin()
+            if self._under_way() is None:
+                self._begin()
 
     @property
     def newest(self) -> Load | None:
         return self._newest
 
     @property
+    def under_way(self) -> Load | None:
+        """The load that is reading, or has read all and is being made ready to take over; None while nothing is going on."""
+        with self._lock:
+            return self._under_way()
+
+    @property
     def shown(self) -> Load | Kept | None:
         """The last complete load or the kept one, else what has come of the first one."""
         with self._lock:
-            self._take_over()
             return self._complete or self._newest
 
     @property
@@ -149,8 +148,7 @@ class Loads:
     @property
     def complete(self) -> bool:
         """Is a whole list on show? Before planning from it, ask `plan_obstacle`."""
-        shown = self.shown
-        return shown is not None and shown.complete
+        return self._complete is not None
 
     @property
     def read_at(self) -> datetime | None:
@@ -161,9 +159,7 @@ class Loads:
     @property
     def compared(self) -> Comparison | None:
         """The list on show beside the one before it; None where there was none."""
-        with self._lock:
-            self._take_over()
-            return self._compared
+        return self._compared
 
     @property
     def word(self) -> Word | None:
@@ -172,16 +168,26 @@ class Loads:
 
     def frame(self) -> CustomerFrame:
         """The customers on show, whole or not. Ask `plan_obstacle` before planning from it."""
-        shown = self.shown
+        return self.view().frame
+
+    def view(self, patience: float = 0.0) -> View:
+        """What is on show now, of one and the same list. Starts the first load where nobody has.
+
+        With `patience`, waits so many seconds at most for the first customers of the first load.
+        """
+        with self._lock:
+            shown, complete = self._complete or self._newest, self._complete is not None
         if shown is None:
             self.start()
-            return self.frame()
-        return shown.frame()
+            return self.view(patience)
+        if isinstance(shown, Load):
+            shown.wait_for_answer(patience)
+        return View(shown.frame(), complete, shown.finished_at if isinstance(shown, Kept) else None)
 
     def plan_obstacle(self) -> LoadIncomplete | None:
         """Why no plan can be made from the list on show, in words of what to wait for; None where one can."""
-        shown = self.shown
-        if shown is None or not shown.complete:
+        shown = self._complete
+        if shown is None:
             return LoadIncomplete()
         if isinstance(shown, Kept) and not timedelta(0) <= self._now() - shown.started_at < self._kept_feeds_plans_for:
             return ListTooOld()
@@ -205,13 +211,21 @@ class Loads:
         self._newest = load
         load.start()
 
-    def _take_over(self) -> None:
-        """The newest load, once complete, becomes the list on show."""
+    def _under_way(self) -> Load | None:
         newest = self._newest
-        if newest is not None and newest.complete and newest is not self._complete:
-            if self._complete is not None:
-                self._compared = Comparison(self._complete, newest)
-            self._complete = newest
+        if newest is None or newest is self._complete:
+            return None
+        return newest if newest.progress().state in (LoadState.LOADING, LoadState.COMPLETE) else None
+
+    def _take_over(self, load: Load) -> None:
+        with self._lock:
+            before = self._complete
+        compared = None
+        try:
+            compared = Comparison.of(before, load) if before is not None else None
+        finally:  # whatever went wrong there, all customers have come
+            with self._lock:
+                self._complete, self._compared = load, compared
 
     def _open_kept(self) -> None:
         try:
@@ -224,10 +238,8 @@ class Loads:
             threading.Thread(target=prepare, args=(snapshot.frame,), name="prepare-kept", daemon=True).start()
 
     def _finish(self, load: Load) -> None:
-        """In the load's own thread: compare it with the list before it, and keep it for the next start."""
-        compared = self.compared
-        if compared is not None:
-            _ = compared.changes
+        """In the load's own thread: put it on show, and keep it for the next start."""
+        self._take_over(load)
         progress = load.progress()
         if self._shelf is None or progress.started_at is None or progress.finished_at is None:
             return

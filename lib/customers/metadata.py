@@ -6,6 +6,7 @@ API's order.
 
 from __future__ import annotations
 
+import itertools
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +27,13 @@ def replaced_pairs(table: pd.DataFrame, new: pd.DataFrame, at: npt.NDArray[np.in
     values = union_categoricals([kept["value"], new["value"]])
     joined = pd.DataFrame({"row": rows, "key": keys, "value": values}, copy=False)
     return joined.sort_values("row", kind="stable", ignore_index=True)
+
+
+def runs(starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """start, start + 1, ... for each start, as many as its count, one after the other."""
+    ends = np.cumsum(counts)
+    every: npt.NDArray[np.int64] = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+    return every
 
 
 class MetadataIndex:
@@ -50,13 +58,13 @@ class MetadataIndex:
         """The place in `values`, for each pair."""
         return np.asarray(self.table["value"].cat.codes)
 
-    @property
+    @cached_property
     def keys(self) -> pd.Index[str]:
         """The different keys. A key that no customer has any more may still be among them."""
         keys: pd.Index[str] = self.table["key"].cat.categories
         return keys
 
-    @property
+    @cached_property
     def values(self) -> pd.Index[str]:
         """The different values of all keys together."""
         values: pd.Index[str] = self.table["value"].cat.categories
@@ -78,11 +86,13 @@ class MetadataIndex:
         counts = np.bincount(self.rows, minlength=self._customers)
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
-    def of_customer(self, position: int) -> dict[str, str]:
-        """One customer's metadata."""
-        part = slice(self.offsets[position], self.offsets[position + 1])
-        keys, values = self.keys[self.key_codes[part]], self.values[self.value_codes[part]]
-        return dict(zip(keys.tolist(), values.tolist(), strict=True))
+    def of_customers(self, positions: npt.NDArray[np.int64]) -> list[dict[str, str]]:
+        """The metadata of the customers at these positions, in their order."""
+        counts = self.offsets[positions + 1] - self.offsets[positions]
+        places = runs(self.offsets[positions], counts)
+        keys, values = self.keys[self.key_codes[places]].tolist(), self.values[self.value_codes[places]].tolist()
+        pairs = zip(keys, values, strict=True)
+        return [dict(itertools.islice(pairs, count)) for count in counts.tolist()]
 
     def of_key(self, key: str) -> tuple[npt.NDArray[np.int32], Codes]:
         """The positions of the customers that have `key`, ascending, and the codes of its values there."""
@@ -98,3 +108,7 @@ class MetadataIndex:
         order = np.argsort(self.key_codes, kind="stable").astype(np.int32)
         counts = np.bincount(self.key_codes, minlength=len(self.keys))
         return order, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    def warm(self) -> None:
+        """Sorts the pairs by key and the words by name now, so that the first facet and record do not wait for it."""
+        _ = self._by_key, self.key_ranks, self.value_ranks, self.offsets

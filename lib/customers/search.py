@@ -52,8 +52,10 @@ class SearchText:
         if len(word) >= SHORTEST_ID_PART and _ID_CHARACTERS.issuperset(word):
             found |= _holds(self._ids, word)
         metadata = self._metadata
-        pairs = _holds(self._values, word)[metadata.value_codes] | _holds(self._keys, word)[metadata.key_codes]
-        found[metadata.rows[pairs]] = True
+        for words, codes in ((self._values, metadata.value_codes), (self._keys, metadata.key_codes)):
+            held = _holds(words, word)
+            if held.any():  # most words stand in no metadata, and there are many pairs to look through
+                found[metadata.rows[held[codes]]] = True
         return found
 
     @cached_property

@@ -10,12 +10,13 @@ every start puts it right.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -136,11 +137,6 @@ class Shelf:
                 f"The list could not be kept for the next start ({exc.strerror}). Check the data folder's disk and permissions."
             ) from exc
 
-    def remove(self) -> None:
-        """Forget what is kept, as far as the folder allows."""
-        with suppress(OSError):
-            self.file.unlink(missing_ok=True)
-
     def _replace(self, line: bytes, data: pa.Buffer) -> None:
         for folder in (self._folder.parent, self._folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -167,6 +163,19 @@ class Shelf:
             with suppress(OSError):
                 if part.stat().st_mtime < time.time() - _ABANDONED:
                     part.unlink()
+
+
+def forget(folder: Path, *, unused_for: timedelta | None = None, but: str = "") -> None:
+    """Remove the lists kept for any connection, as far as the disk allows.
+
+    With `unused_for` only those that nobody has kept anew for so long; never that of the connection `but` (a fingerprint).
+    """
+    since = math.inf if unused_for is None else time.time() - unused_for.total_seconds()
+    for file in [*folder.glob(f"*/{_FILE}"), *folder.glob(f"*/*{_PART}")]:
+        with suppress(OSError):
+            if file.parent.name != but and file.stat().st_mtime < since:
+                file.unlink()
+                file.parent.rmdir()
 
 
 def _sync_folder(folder: Path) -> None:

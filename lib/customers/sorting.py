@@ -1,4 +1,4 @@
-"""Sorting and paging of positions. A sort ranks a whole column once a frame; after that it only compares numbers."""
+"""Sorting and paging of positions. The frame is put in order once a column; after that a sort only picks from that order."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from lib.customers.text import arrow_strings, fold_all, natural_keys
 
 #: What `by` is for a metadata key, before the key.
 METADATA = "metadata:"
+#: What a table is sorted by until somebody chooses: the longest untouched first.
+DEFAULT = "updated_at"
 
 
 def sort_positions(frame: CustomerFrame, positions: Positions, by: str, *, descending: bool = False) -> Positions:
-    """The positions ordered by a column of `frame.rows`, or by "metadata:<key>".
+    """These positions, each once, ordered by a column of `frame.rows`, or by "metadata:<key>".
 
-    Stable: equal customers keep their order. Unknown values come last in both directions. Names and metadata are compared
+    Equal customers stand in the frame's order. Unknown values come last in both directions. Names and metadata are compared
     without case and accents, their digits as numbers. Raises ValueError for a column that does not exist.
     """
-    ranks = _ranks(frame, by)[positions]
-    keys = np.where(ranks < 0, len(frame), -ranks if descending else ranks)
-    return positions[np.argsort(keys, kind="stable")]
+    order = _order(frame, by, descending=descending)
+    return order[frame.among(positions)[order]]
 
 
 def warm(frame: CustomerFrame) -> None:
-    """Ranks the names now, so that the first sort by name does not wait for it."""
+    """Ranks the names and puts the default sort in order now, so that the first to ask does not wait for it."""
     _ranks(frame, "name")
+    _order(frame, DEFAULT, descending=False)
 
 
 def page_count(total: int, size: int) -> int:
@@ -43,6 +45,16 @@ def page_slice(positions: Positions, page: int, size: int) -> Positions:
     """The positions on a page, counted from 1. A page beyond the last gives the last, one before the first the first."""
     start = (min(max(page, 1), page_count(len(positions), size)) - 1) * size
     return positions[start : start + size]
+
+
+def _order(frame: CustomerFrame, by: str, *, descending: bool) -> Positions:
+    """All positions in order."""
+    known = frame.orders.get((by, descending))
+    if known is None:
+        ranks = _ranks(frame, by)
+        keys = np.where(ranks < 0, len(frame), -ranks if descending else ranks)
+        known = frame.orders[by, descending] = np.argsort(keys, kind="stable")
+    return known
 
 
 def _ranks(frame: CustomerFrame, by: str) -> npt.NDArray[np.int32]:

@@ -6,12 +6,13 @@ import io
 import math
 import re
 from collections.abc import Iterable, Sequence
-
-import xlsxwriter
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING
 
 from lib.errors import ExportTooLarge
 from lib.spreadsheet import Cell, cell_text, guard
+
+if TYPE_CHECKING:
+    from xlsxwriter.worksheet import Worksheet
 
 #: What one sheet can hold (Microsoft, "Excel specifications and limits").
 EXCEL_ROWS, EXCEL_COLUMNS, EXCEL_CHARACTERS = 1_048_576, 16_384, 32_767
@@ -28,6 +29,8 @@ def xlsx_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]], *, sheet: 
     A text that is longer than a cell can hold is cut and says so; characters that a workbook can't hold become U+FFFD.
     Raises ExportTooLarge for more rows or columns than a sheet can hold.
     """
+    import xlsxwriter  # noqa: PLC0415 - few sessions make a workbook, and each start would wait for it
+
     if len(header) > EXCEL_COLUMNS:
         raise ExportTooLarge(
             f"An Excel sheet holds at most {EXCEL_COLUMNS:,} columns, not {len(header):,}. Download CSV instead."

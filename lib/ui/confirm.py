@@ -113,6 +113,7 @@ def _start(resources: Resources, plan: Plan) -> None:
     else:
         # Refused, it is told on the run's page, which offers to start or to cancel it: by now it holds its customers.
         notices.attempt(resources.worker.submit, run_id, who=who)
+    resources.live_runs.forget()
     picks.remove(plan.ids)
     draft.over(plan.undo_of or "")
     st.session_state.pop(_PLAN, None)

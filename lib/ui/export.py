@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
 from lib.customers import export
+from lib.customers.filters import Filter, apply
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
+from lib.customers.loads import Loads, View
 from lib.ui.text import count
 
-_FORMATS: dict[str, tuple[str, str, Callable[[CustomerFrame, Positions], bytes]]] = {
+_Make = Callable[[CustomerFrame, Positions], bytes]
+_FORMATS: dict[str, tuple[str, str, _Make]] = {
     "CSV, safe in spreadsheets": ("csv", "text/csv", export.to_csv),
     "Excel, safe in spreadsheets": (
         "xlsx",
@@ -24,7 +29,9 @@ _FORMATS: dict[str, tuple[str, str, Callable[[CustomerFrame, Positions], bytes]]
 }
 
 
-def show(frame: CustomerFrame, positions: Positions, *, complete: bool) -> None:
+def show(loads: Loads, view: View, flt: Filter, positions: Positions) -> None:
+    """`positions` are those of the customers in `view` that match the filter."""
+    complete = view.complete
     with st.popover("Export", icon=":material/download:", width="content"):
         st.caption(
             f"{count(len(positions), 'customer')} that match the filters, all pages."
@@ -34,7 +41,7 @@ def show(frame: CustomerFrame, positions: Positions, *, complete: bool) -> None:
         for label, (ending, mime, make) in _FORMATS.items():
             st.download_button(
                 label,
-                data=_later(make, frame, positions),
+                data=partial(_made, make, weakref.ref(view.frame), positions, partial(_anew, loads, flt)),
                 file_name=f"customers-{stamp}.{ending}",
                 mime=mime,
                 on_click="ignore",
@@ -44,7 +51,16 @@ def show(frame: CustomerFrame, positions: Positions, *, complete: bool) -> None:
             )
 
 
-def _later(
-    make: Callable[[CustomerFrame, Positions], bytes], frame: CustomerFrame, positions: Positions
-) -> Callable[[], bytes]:
-    return lambda: make(frame, positions)
+def _made(
+    make: _Make, seen: weakref.ref[CustomerFrame], positions: Positions, anew: Callable[[], tuple[CustomerFrame, Positions]]
+) -> bytes:
+    """The file. A button is remembered as long as its tab is, so it holds no frame: that of a tab which slept through a reload
+    is gone, and the file is made of the list that took its place, by the same filter.
+    """
+    frame = seen()
+    return make(*anew()) if frame is None else make(frame, positions)
+
+
+def _anew(loads: Loads, flt: Filter) -> tuple[CustomerFrame, Positions]:
+    frame = loads.frame()
+    return frame, apply(frame, flt, datetime.now(UTC))

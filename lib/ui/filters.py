@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 
 import streamlit as st
 
 from lib.customers.facets import facet_keys, facet_values
 from lib.customers.filters import Filter, chips
 from lib.customers.frame import CustomerFrame
+from lib.customers.once import once_a_frame
 from lib.ui.text import md, number
 
 _SEARCH, _STATUS, _USERS, _DAYS, _FROM, _TO, _BY = "search", "status", "users", "days", "from", "to", "by"
@@ -147,30 +147,30 @@ def _more(frame: CustomerFrame, now: datetime) -> None:
 
 
 def _metadata(frame: CustomerFrame) -> None:
-    having = dict(facet_keys(frame))
+    having = _keys_on_offer(frame)
     chosen = st.multiselect(
         "Metadata",
-        _with_chosen(list(having), st.session_state.get(_KEYS)),
+        _with_chosen(having, st.session_state.get(_KEYS)),
         key=_KEYS,
-        format_func=partial(_counted, having),
+        format_func=_labels(having),
         placeholder="Choose a key",
         persist_state="session",
         help="Customers that have the key; choose values below to narrow further.",
     )
     for key in chosen:
-        counts = dict(facet_values(frame, key, limit=_VALUES_OFFERED))
+        values = _values_on_offer(frame, key)
         state_key = f"{_VALUES}:{key}"
         st.multiselect(
             md(key),
-            _with_chosen(list(counts), st.session_state.get(state_key)),
+            _with_chosen(values, st.session_state.get(state_key)),
             key=state_key,
-            format_func=partial(_counted, counts),
+            format_func=_labels(values),
             placeholder="Any value",
             persist_state="session",
         )
     st.multiselect(
         "Without metadata",
-        _with_chosen(list(having), st.session_state.get(_ABSENT)),
+        _with_chosen(having, st.session_state.get(_ABSENT)),
         key=_ABSENT,
         placeholder="Choose a key",
         persist_state="session",
@@ -178,13 +178,29 @@ def _metadata(frame: CustomerFrame) -> None:
     )
 
 
-def _counted(counts: Mapping[str, int], value: str) -> str:
-    return f"{value} ({number(counts.get(value, 0))})"
+@once_a_frame
+def _keys_on_offer(frame: CustomerFrame) -> dict[str, str]:
+    """The metadata keys, most common first, each with its label."""
+    return {key: _counted(key, having) for key, having in facet_keys(frame)}
 
 
-def _with_chosen(options: list[str], chosen: list[str] | None) -> list[str]:
-    """The options, and what is chosen already even where the present data no longer has it."""
-    return options + [value for value in chosen or () if value not in set(options)]
+@once_a_frame
+def _values_on_offer(frame: CustomerFrame, key: str) -> dict[str, str]:
+    """The most common values of a metadata key, each with its label."""
+    return {value: _counted(value, having) for value, having in facet_values(frame, key, limit=_VALUES_OFFERED)}
+
+
+def _counted(word: str, having: int) -> str:
+    return f"{word} ({number(having)})"
+
+
+def _labels(offered: Mapping[str, str]) -> Callable[[str], str]:
+    return lambda word: offered.get(word) or _counted(word, 0)
+
+
+def _with_chosen(offered: Mapping[str, str], chosen: list[str] | None) -> list[str]:
+    """What is on offer, and what is chosen already even where the present data no longer has it."""
+    return [*offered, *(word for word in chosen or () if word not in offered)]
 
 
 def _range_select(label: str, key: str, ranges: dict[str, str], custom: Callable[[str], str | None], *, width: int) -> None:

@@ -11,15 +11,21 @@ from lib.customers.loads import Loads
 from lib.ui.text import ago, count, duration, exact, md, number
 
 _POLL_SECONDS = 0.5
-_SEEN = "load_seen"
+#: Until the first customers have come there is nothing to draw, and everybody waits for them.
+_FIRST_POLL_SECONDS = 0.15
+_SEEN, _DRAWN = "load_seen", "customers_drawn"
+#: Seconds that the first drawing of a tab waits for the first customers: the quickest APIs answer within them, and the table is
+#: drawn once instead of empty first.
+_FIRST_DRAW_PATIENCE = 0.3
 
 
 def show_status(loads: Loads) -> None:
     """For the sidebar, where it takes the same room in every state: progress and *Stop*, or the data's age and *Reload*."""
-    newest = loads.newest
-    if newest is not None and newest.progress().state is LoadState.LOADING:
+    load = loads.under_way
+    if load is not None:
         kept = loads.kept
-        st.fragment(_progress, run_every=_POLL_SECONDS)(newest, newest is not loads.shown, kept.finished_at if kept else None)
+        seconds = _POLL_SECONDS if load.progress().pages or loads.complete else _FIRST_POLL_SECONDS
+        st.fragment(_progress, run_every=seconds)(loads, load, kept.finished_at if kept else None)
         return
     st.session_state.pop(_SEEN, None)
     shown = loads.shown
@@ -34,6 +40,14 @@ def show_status(loads: Loads) -> None:
         key="reload",
         help="Read all customers again. Picks and filters stay.",
     )
+
+
+def first_draw_patience() -> float:
+    """How long the Customers page should wait for customers before it draws: a moment the first time, then not at all."""
+    if st.session_state.get(_DRAWN):
+        return 0.0
+    st.session_state[_DRAWN] = True
+    return _FIRST_DRAW_PATIENCE
 
 
 def show_trouble(loads: Loads) -> None:
@@ -73,10 +87,10 @@ def _age(progress: LoadProgress) -> str:
     return f"{customers} so far,  \nnot complete"
 
 
-def _progress(load: Load, behind: bool, kept_at: datetime | None) -> None:  # noqa: FBT001  # Streamlit calls it again so
-    progress = load.progress()
-    if progress.state is not LoadState.LOADING:
+def _progress(loads: Loads, load: Load, kept_at: datetime | None) -> None:
+    if loads.under_way is not load:
         st.rerun()
+    progress, behind = load.progress(), load is not loads.shown
     text = f"{'Reloading' if behind else 'Loading'}: {count(progress.customers, 'customer')}"
     st.progress(_share(progress), text=text)
     rate = f"{number(progress.rate)} a second · " if progress.rate else ""

@@ -8,7 +8,7 @@ from typing import Literal, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-_ADDRESS = "address"
+_ADDRESS, _PAGES = "address", "pages"
 _FOLDER = Path(__file__).parents[2] / "pages"
 
 PageName = Literal["overview", "customers", "deactivate", "runs", "connection"]
@@ -23,12 +23,22 @@ _TITLES: dict[PageName, tuple[str, str]] = {
 
 def page(name: PageName) -> StreamlitPage:
     """The page as `st.navigation`, `st.page_link` and `st.switch_page` want it. Customers is the one that opens first."""
-    title, icon = _TITLES[name]
-    return st.Page(_FOLDER / f"{name}.py", title=title, icon=icon, default=name == "customers")
+    return _pages()[name]
 
 
 def all_pages() -> list[StreamlitPage]:
-    return [page(name) for name in _TITLES]
+    return list(_pages().values())
+
+
+def _pages() -> dict[PageName, StreamlitPage]:
+    """Made once a session: Streamlit looks each file up on the disk, and every rerun needs every page twice."""
+    if _PAGES not in st.session_state:
+        st.session_state[_PAGES] = {
+            name: st.Page(_FOLDER / f"{name}.py", title=title, icon=icon, default=name == "customers")
+            for name, (title, icon) in _TITLES.items()
+        }
+    pages: dict[PageName, StreamlitPage] = st.session_state[_PAGES]
+    return pages
 
 
 def go_to(name: PageName, **query: str) -> NoReturn:

@@ -4,12 +4,15 @@ wrong with the kept one. Each is said until the session dismisses it; a session 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import KeysView
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import streamlit as st
 
 from lib.customers.changes import Changes
+from lib.customers.frame import CustomerFrame
 from lib.customers.loads import Comparison, Loads
 from lib.ui import dialogs, picks
 from lib.ui.grids import ROW_HEIGHT, grid_height
@@ -38,7 +41,7 @@ def show_dialog(loads: Loads) -> None:
     """Each change of the last comparison, while somebody looks at them. A dialog belongs to no part of the page."""
     opened, compared = dialogs.opened(), loads.compared
     if opened is not None and opened.name == "changes" and compared is not None:
-        _show_table(compared.changes, picks.get())
+        _show_table(compared.changes, picks.chosen())
 
 
 def _is_news(key: str, at: datetime, now: datetime) -> bool:
@@ -56,7 +59,7 @@ def _dismiss_button(news: str, key: str) -> None:
 
 
 def _show_changes(compared: Comparison, key: str, now: datetime) -> None:
-    changes, picked = compared.changes, picks.get()
+    changes, picked = compared.changes, picks.chosen()
     if not changes:
         st.toast(f"Nothing changed since the list read {ago(compared.since, now)}.", icon=":material/update:")
         _dismiss(key)
@@ -70,34 +73,40 @@ def _show_changes(compared: Comparison, key: str, now: datetime) -> None:
             _dismiss_button(key, "news_dismiss")
 
 
-def _about_picks(changes: Changes, picked: Sequence[str]) -> str:
-    """Which picks are gone, inactive or otherwise not as before, by name; Markdown."""
-    gone, changed = frozenset(changes.gone), changes.changed
-    records = {record.id: record for record in changes.after.records(id_ for id_ in picked if id_ in changed)}
-    inactive = [record for record in records.values() if record.id in changes.fields.get("status", ()) and not record.is_active]
+def _about_picks(changes: Changes, picked: KeysView[str]) -> str:
+    """Which picks are gone, inactive or otherwise not as before, by name in their order; Markdown."""
+    changed = picked & changes.changed
+    inactive = _inactive(changes.after, picked & changes.fields.get("status", frozenset()))
     found = {
-        "gone": [record.name for record in changes.before.records(id_ for id_ in picked if id_ in gone)],
-        "inactive now": [record.name for record in inactive],
-        "changed": [record.name for record in records.values() if record not in inactive],
+        "gone": (changes.before, picked & frozenset(changes.gone)),
+        "inactive now": (changes.after, inactive),
+        "changed": (changes.after, changed - inactive),
     }
-    told = [f"{number(len(names))} {what} ({_named(names)})" for what, names in found.items() if names]
+    told = [f"{number(len(ids))} {what} ({_named(frame, ids, picked)})" for what, (frame, ids) in found.items() if ids]
     if not told:
         return f"Nothing changed for your {count(len(picked), 'pick')}."
     return f"Of your {count(len(picked), 'pick')}: {', '.join(told)}."
 
 
-def _named(names: Sequence[str]) -> str:
-    more = [f"{number(len(names) - _NAMED)} more"] if len(names) > _NAMED else []
-    return ", ".join([*(f"“{md(name, limit=60)}”" for name in names[:_NAMED]), *more])
+def _inactive(frame: CustomerFrame, ids: AbstractSet[str]) -> AbstractSet[str]:
+    positions = frame.positions(ids)
+    return set(frame.ids(positions[~frame.rows["is_active"].to_numpy()[positions]]))
+
+
+def _named(frame: CustomerFrame, ids: AbstractSet[str], picked: KeysView[str]) -> str:
+    """The first few of the ids in the order of the picks, by name; few, because picks can be all customers there are."""
+    first = islice((customer_id for customer_id in picked if customer_id in ids), min(_NAMED, len(ids)))
+    names = frame.rows["name"].take(frame.positions(first))
+    more = [f"{number(len(ids) - _NAMED)} more"] if len(ids) > _NAMED else []
+    return ", ".join([*(f"“{md(name, limit=60)}”" for name in names), *more])
 
 
 @st.dialog("What changed", width="large", icon=":material/difference:", on_dismiss=dialogs.close)
-def _show_table(changes: Changes, picked: Sequence[str]) -> None:
+def _show_table(changes: Changes, picked: KeysView[str]) -> None:
     """Each change, those of picks first."""
-    chosen = frozenset(picked)
-    ids = sorted(changes.ids(), key=lambda id_: id_ not in chosen)
+    ids = sorted(changes.ids(), key=lambda id_: id_ not in picked)
     table = changes.table(ids[:_LISTED])
-    table.insert(1, "Picked", ["picked" if id_ in chosen else "" for id_ in table["Id"]])
+    table.insert(1, "Picked", ["picked" if id_ in picked else "" for id_ in table["Id"]])
     st.dataframe(
         table,
         hide_index=True,

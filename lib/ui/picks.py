@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from datetime import datetime
 
 import streamlit as st
 
 from lib.runs.evidence import Picked, Way
 
-_KEY, _ON_SHOW = "picks", "picks_on_show"
+_KEY, _LISTED, _ON_SHOW = "picks", "picks_listed", "picks_on_show"
 
 
 def _held() -> dict[str, Picked]:
+    """Never changed in place: other picks are another object, by which `get` knows them."""
     held: dict[str, Picked] = st.session_state.setdefault(_KEY, {})
     return held
 
 
 def get() -> tuple[str, ...]:
-    return tuple(_held())
+    """The picks in their order; the same object until they change, so that what is made of them can be kept beside it."""
+    held = _held()
+    listed: tuple[dict[str, Picked], tuple[str, ...]] | None = st.session_state.get(_LISTED)
+    if listed is None or listed[0] is not held:
+        listed = st.session_state[_LISTED] = held, tuple(held)
+    return listed[1]
 
 
 def how() -> Mapping[str, Picked]:
@@ -26,8 +32,9 @@ def how() -> Mapping[str, Picked]:
     return _held()
 
 
-def contains(customer_id: str) -> bool:
-    return customer_id in _held()
+def chosen() -> KeysView[str]:
+    """The picks as a set in their order: to count them, to ask who is among them, to meet other sets."""
+    return _held().keys()
 
 
 def look_at(filter_text: str, read_at: datetime | None) -> None:
@@ -37,15 +44,11 @@ def look_at(filter_text: str, read_at: datetime | None) -> None:
 
 def add(customer_ids: Iterable[str], way: Way) -> None:
     """Pick these. Those that are picks already stay as they were picked."""
-    filter_text, read_at = st.session_state.get(_ON_SHOW, ("", None))
-    picked = Picked(way, "" if way is Way.LISTED else filter_text, read_at)
-    held = _held()
-    st.session_state[_KEY] = held | {customer_id: picked for customer_id in customer_ids if customer_id not in held}
+    _change(gone=(), new=_picked(customer_ids, way))
 
 
 def remove(customer_ids: Iterable[str]) -> None:
-    gone = set(customer_ids)
-    st.session_state[_KEY] = {customer_id: picked for customer_id, picked in _held().items() if customer_id not in gone}
+    _change(gone=customer_ids, new={})
 
 
 def clear() -> None:
@@ -55,5 +58,17 @@ def clear() -> None:
 def choose_among(shown: Iterable[str], chosen: Iterable[str]) -> None:
     """Of the ids `shown` exactly those `chosen`, by ticks, become picks; picks that are not on show stay as they are."""
     wanted = dict.fromkeys(chosen)
-    remove(set(shown) - set(wanted))
-    add(wanted, Way.TICKED)
+    _change(gone=set(shown) - wanted.keys(), new=_picked(wanted, Way.TICKED))
+
+
+def _picked(customer_ids: Iterable[str], way: Way) -> dict[str, Picked]:
+    filter_text, read_at = st.session_state.get(_ON_SHOW, ("", None))
+    return dict.fromkeys(customer_ids, Picked(way, "" if way is Way.LISTED else filter_text, read_at))
+
+
+def _change(gone: Iterable[str], new: Mapping[str, Picked]) -> None:
+    """What is a pick already stays as it was picked."""
+    changed = dict(_held())
+    for customer_id in gone:
+        changed.pop(customer_id, None)
+    st.session_state[_KEY] = {**changed, **new, **changed} if new else changed

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import logging
+import pkgutil
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -15,19 +19,25 @@ from lib.avara.limiter import Limiter
 from lib.config import SANDBOX_KEY, VERSION, Settings, load_policy, load_settings, sandbox_connection
 from lib.customers.load import Load
 from lib.customers.loads import Loads
-from lib.customers.snapshot import Shelf
+from lib.customers.snapshot import Shelf, forget
 from lib.errors import ConfigError, ExpressOpsError
 from lib.runs.journal import Journal
-from lib.runs.model import Person
+from lib.runs.model import LIVE, Person, Run
 from lib.runs.policy import Policy
 from lib.runs.worker import Worker
-from lib.sandbox.server import SandboxServer
-from lib.sandbox.state import StateError
+from lib.ui.lately import Lately
+
+if TYPE_CHECKING:
+    from lib.sandbox.server import SandboxServer
 
 logger = logging.getLogger(__name__)
 
 #: So many customers live in the embedded sandbox.
 SANDBOX_CUSTOMERS = 10_000
+#: Seconds for which the sidebar's count of runs stands; what is done from a page of this process shows at once.
+_RUNS_STAND = 1.0
+#: For so long the kept list of a connection stays that nobody uses any more.
+_LISTS_STAY = timedelta(days=30)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +52,8 @@ class Resources:
     journal: Journal
     worker: Worker
     sandbox: SandboxServer | None
+    #: The runs that are not over. Whoever changes one from a page says `forget`.
+    live_runs: Lately[tuple[Run, ...]]
 
     def close(self) -> None:
         """Finish and settle the calls in flight, then let go of everything."""
@@ -57,6 +69,17 @@ def get_resources() -> Resources:
     settings = load_settings()
     connection = settings.connection()
     return _made(connection.fingerprint if connection else "", settings.home, settings)
+
+
+def start() -> None:
+    """Do what the first page would otherwise wait for: make the resources, begin to load, import what pages import.
+
+    Raises as `get_resources` does.
+    """
+    get_resources().loads.start()
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)], prefix="lib.ui."):
+        if module.name != "lib.ui.shell":  # a script, which draws when it is imported
+            importlib.import_module(module.name)
 
 
 def release() -> None:
@@ -104,19 +127,24 @@ def _made(key: str, home: Path, _settings: Settings) -> Resources:
         on_settled=loads.update,
     )
     worker.start()
-    return Resources(_settings, connection, policy, client, loads, journal, worker, sandbox)
+    live_runs = Lately(lambda: journal.live_runs(*LIVE), _RUNS_STAND)
+    return Resources(_settings, connection, policy, client, loads, journal, worker, sandbox, live_runs)
 
 
 def _shelf(settings: Settings, connection: Connection, policy: Policy) -> Shelf | None:
-    """Where the finished load is kept; None where the settings switch that off, and then what was kept is removed."""
-    shelf = Shelf(settings.snapshots, connection.fingerprint)
-    if policy.snapshot.keep:
-        return shelf
-    shelf.remove()
-    return None
+    """Where the finished load is kept; None where the settings switch that off, and then all that was ever kept is removed."""
+    if not policy.snapshot.keep:
+        forget(settings.snapshots)
+        return None
+    forget(settings.snapshots, unused_for=_LISTS_STAY, but=connection.fingerprint)
+    return Shelf(settings.snapshots, connection.fingerprint)
 
 
 def _started_sandbox(settings: Settings) -> SandboxServer:
+    # With a key there is no sandbox, and nobody waits until its server is imported.
+    from lib.sandbox.server import SandboxServer  # noqa: PLC0415
+    from lib.sandbox.state import StateError  # noqa: PLC0415
+
     sandbox = SandboxServer(customers=SANDBOX_CUSTOMERS, api_key=SANDBOX_KEY, state=settings.sandbox_state)
     try:
         sandbox.start()

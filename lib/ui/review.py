@@ -36,10 +36,9 @@ def show_picks(resources: Resources) -> None:
         return
     _plannable(resources, "Deactivate")
     read_at, how = _read_at(resources), picks.how()
-    records = frame.records([customer_id for customer_id in picked if frame.contains(customer_id)])
     planned = {
         record.id: PlannedCustomer(record=record, evidence=(how[record.id].words, *seen_in(record, read_at)), read_at=read_at)
-        for record in records
+        for record in frame.records(picked)
     }
     subject = _unprotected(resources, Subject(Action.DEACTIVATE, planned, filters_of(how[id_] for id_ in planned)))
     _show(resources, subject, missing=_missing(frame, picked))
@@ -51,7 +50,7 @@ def show_undo(resources: Resources, run_id: str) -> None:
     _plannable(resources, "Undo")
     run = resources.journal.run(run_id)
     steps = list(resources.journal.every_step(run_id))
-    current = {record.id: record for record in frame.records([s.customer_id for s in steps if frame.contains(s.customer_id)])}
+    current = {record.id: record for record in frame.records(step.customer_id for step in steps)}
     undo = undo_plan(run, steps, current, _read_at(resources)).without(_taken_out(run_id), "A person left it out of this undo.")
     planned = {customer.record.id: customer for customer in undo.customers}
     subject = _unprotected(resources, Subject(undo.action, planned, f"undo of run {run_id}", undo=undo))
@@ -259,4 +258,4 @@ def _read_at(resources: Resources) -> datetime:
 
 
 def _missing(frame: CustomerFrame, picked: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(customer_id for customer_id in picked if not frame.contains(customer_id))
+    return tuple(customer_id for customer_id, known in zip(picked, frame.known(picked).tolist(), strict=True) if not known)

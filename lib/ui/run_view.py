@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 import streamlit as st
 
 from lib.runs.ending import NEVER_STARTED, where_stopped
-from lib.runs.model import Run, RunState, StepState
+from lib.runs.model import Person, Run, RunState, StepState
 from lib.runs.pace import WINDOW, pace, time_carried
 from lib.ui import nav, receipts, run_canary, run_steps, run_undo, timeline
 from lib.ui.notices import attempt, fragment
@@ -84,28 +84,26 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
     """Only what is allowed now. Each button records a wish; the worker carries it out."""
     worker, who = resources.worker, {"who": operator()}
     if run.state is RunState.PLANNED:
-        start = (worker.submit, run.id)
+        start = (resources, worker.submit, run.id)
         st.button(
-            "Start", type="primary", icon=":material/play_arrow:", on_click=attempt, args=start, kwargs=who, key="run_start"
+            "Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, kwargs=who, key="run_start"
         )
     if run.can_pause:
-        st.button("Pause", icon=":material/pause:", on_click=attempt, args=(worker.pause, run.id), kwargs=who, key="run_pause")
+        pause = (resources, worker.pause, run.id)
+        st.button("Pause", icon=":material/pause:", on_click=_wish, args=pause, kwargs=who, key="run_pause")
     if run.can_resume:
-        resume = (worker.resume, run.id)
+        resume = (resources, worker.resume, run.id)
         word = "Let it go on" if run.on_canary else "Resume"
-        st.button(
-            word, type="primary", icon=":material/play_arrow:", on_click=attempt, args=resume, kwargs=who, key="run_resume"
-        )
+        st.button(word, type="primary", icon=":material/play_arrow:", on_click=_wish, args=resume, kwargs=who, key="run_resume")
     if run.can_cancel:
-        st.button(
-            "Cancel", icon=":material/stop:", on_click=attempt, args=(worker.cancel, run.id), kwargs=who, key="run_cancel"
-        )
+        cancel = (resources, worker.cancel, run.id)
+        st.button("Cancel", icon=":material/stop:", on_click=_wish, args=cancel, kwargs=who, key="run_cancel")
     if run.can_retry:
         st.button(
             f"Retry {number(run.totals.retryable)}",
             icon=":material/replay:",
-            on_click=attempt,
-            args=(worker.retry, run.id),
+            on_click=_wish,
+            args=(resources, worker.retry, run.id),
             kwargs=who,
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",
@@ -114,6 +112,12 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
         nav.go_to("deactivate", undo=run.id)
     if not run.live:
         receipts.show(resources, run)
+
+
+def _wish(resources: Resources, act: Callable[..., object], run_id: str, *, who: Person) -> None:
+    """A button's callback; the sidebar shows at once what came of it."""
+    attempt(act, run_id, who=who)
+    resources.live_runs.forget()
 
 
 def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
@@ -136,6 +140,7 @@ def stands(run: Run, now: datetime) -> str:
 
 def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
     run = resources.journal.run(run_id)
+    resources.live_runs.forget()  # the sidebar of the next rerun must not say less than this page
     if _drawn(run, datetime.now(UTC)) != drawn:
         st.rerun()
     if run.on_canary:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.config import APP_NAME
-from lib.runs.model import LIVE, Run
+from lib.runs.model import Run
 from lib.ui import loading, nav, news, notices, picks
 from lib.ui.resources import Resources
 from lib.ui.text import md, number
@@ -22,7 +22,7 @@ def show(resources: Resources) -> None:
         show_connection(resources)
         st.page_link(nav.page("overview"))
         st.page_link(nav.page("customers"))
-        st.page_link(nav.page("deactivate"), label=_with("Deactivate", len(picks.get()), "picked"))
+        st.page_link(nav.page("deactivate"), label=_with("Deactivate", len(picks.chosen()), "picked"))
         notices.fragment(_runs_link, resources, every=_POLL_SECONDS)
         st.page_link(nav.page("connection"))
         st.divider()
@@ -46,7 +46,7 @@ def show_connection(resources: Resources) -> None:
 
 def _runs_link(resources: Resources) -> None:
     """Follows by itself, so that on every page a run tells when it needs a person, whoever started it."""
-    st.page_link(nav.page("runs"), label=_runs_label(resources.journal.live_runs(*LIVE)))
+    st.page_link(nav.page("runs"), label=_runs_label(resources.live_runs.get()))
 
 
 def _runs_label(runs: Sequence[Run]) -> str:

@@ -149,23 +149,22 @@ def _grid(frame: CustomerFrame, on_page: Positions, sort: Sort) -> None:
 
 def _page_of_rows(frame: CustomerFrame, on_page: Positions, columns: list[str]) -> pd.DataFrame:
     """The rows on show: open, name, status, user_count, updated_at, metadata..., updated_utc, created_at, created_by, id."""
-    rows = frame.rows.take(on_page)
-    shown = pd.DataFrame(
+    rows = {str(name): column.array.take(on_page) for name, column in frame.rows.items()}
+    metadata = frame.pairs.of_customers(on_page)
+    return pd.DataFrame(
         {
-            "open": ["Open"] * len(rows),
+            "open": ["Open"] * len(on_page),
             "name": rows["name"],
             "status": np.where(rows["is_active"], "● Active", "○ Inactive"),
             "user_count": rows["user_count"],
             "updated_at": rows["updated_at"],
+            **{_METADATA + key: pd.Series([pairs.get(key) for pairs in metadata], dtype="str") for key in columns},
+            "updated_utc": rows["updated_at"],
+            "created_at": rows["created_at"],
+            "created_by": [_MAKERS[maker] for maker in rows["created_by"]],
+            "id": rows["id"],
         }
     )
-    for key in columns:
-        shown[_METADATA + key] = frame.metadata_column(key).take(on_page)
-    shown["updated_utc"] = rows["updated_at"]
-    shown["created_at"] = rows["created_at"]
-    shown["created_by"] = rows["created_by"].astype(str).map(_MAKERS)
-    shown["id"] = rows["id"]
-    return shown.reset_index(drop=True)
 
 
 def _column_config(columns: list[str], sort: Sort, key: str) -> dict[str, Any]:
@@ -206,7 +205,8 @@ def _remember(ids: tuple[str, ...], layout: object) -> str:
 
 def _follow_picks(key: str, ids: tuple[str, ...]) -> None:
     """Tick exactly the picked rows. Written only where it differs, so that quick clicks are never overwritten."""
-    rows = [row for row, customer_id in enumerate(ids) if picks.contains(customer_id)]
+    picked = picks.chosen()
+    rows = [row for row, customer_id in enumerate(ids) if customer_id in picked]
     held = st.session_state.get(key)
     if held is None or sorted(held["selection"]["rows"]) != rows or held["selection"]["columns"]:
         st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}

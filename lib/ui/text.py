@@ -33,7 +33,7 @@ def md(data: object, limit: int = _SHOWN_AT_MOST) -> str:
 
 def number(value: float) -> str:
     """12480 → "12,480"."""
-    return humanize.intcomma(int(value))
+    return f"{int(value):,}"
 
 
 def count(value: int, singular: str, plural: str = "") -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from lib.customers.frame import CustomerFrame
-from lib.customers.idindex import Positions
+from lib.customers.idindex import IdIndex, Positions
 from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
 from lib.errors import LoadIncomplete, UploadUnreadable
 from lib.runs.evidence import Way
@@ -18,6 +19,19 @@ from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import count, md, number
 
 _LISTED = 200
+#: So many picks are shown one by one; all of them can be downloaded.
+_SHOWN = 1_000
+_KNOWN = "picks_known"
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """Where the picks are in the frame of this version, and how many users they have. Kept until either is another one."""
+
+    version: int
+    picked: tuple[str, ...]
+    positions: Positions
+    users: int
 
 
 def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncomplete | None) -> None:
@@ -35,7 +49,8 @@ def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncompl
             key="pick_all",
             icon=":material/done_all:",
             on_click=_pick_all,
-            args=(frame, matching),
+            # The button is remembered as long as the tab is: it must not hold the whole frame, which may be an old one then.
+            args=(frame.index, matching),
             disabled=len(matching) == 0,
             help="Every customer that matches the filters, on all pages.",
         )
@@ -53,38 +68,47 @@ def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncompl
             nav.go_to("deactivate")
 
 
-def _pick_all(frame: CustomerFrame, matching: Positions) -> None:
-    picks.add(frame.ids(matching), Way.ALL)
+def _pick_all(index: IdIndex, matching: Positions) -> None:
+    picks.add(index.take(matching), Way.ALL)
 
 
-def _summary(frame: CustomerFrame, picked: Sequence[str], matching: Positions) -> str:
+def _known(frame: CustomerFrame, picked: tuple[str, ...]) -> _Known:
+    known: _Known | None = st.session_state.get(_KNOWN)
+    if known is None or known.version != frame.version or known.picked is not picked:
+        positions = frame.positions(picked)
+        users = int(frame.rows["user_count"].to_numpy()[positions].sum())
+        known = st.session_state[_KNOWN] = _Known(frame.version, picked, positions, users)
+    return known
+
+
+def _summary(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions) -> str:
     if not picked:
         return "Nothing picked yet. Tick rows, pick all that match, or paste ids."
-    known = frame.positions(picked)
-    users = int(frame.rows["user_count"].take(known).sum())
+    known = _known(frame, picked)
+    listed = len(known.positions)
     parts = [f"**{number(len(picked))} picked**"]
-    hidden = len(known) - int(np.isin(known, matching).sum())
+    hidden = listed - int(np.count_nonzero(frame.among(matching)[known.positions]))
     if hidden:
         parts.append(f"{number(hidden)} hidden by filters")
-    if len(known) < len(picked):
-        parts.append(f"{number(len(picked) - len(known))} no longer listed")
-    return " · ".join([*parts, f"{count(users, 'user')} affected"])
+    if listed < len(picked):
+        parts.append(f"{number(len(picked) - listed)} no longer listed")
+    return " · ".join([*parts, f"{count(known.users, 'user')} affected"])
 
 
 @st.dialog("Picked customers", width=720, position="right", icon=":material/checklist:", on_dismiss=dialogs.close)
 def show_picks(frame: CustomerFrame, matching: Positions) -> None:
-    """All picks, also those that the filters hide; tick some to unpick them."""
+    """The picks, also those that the filters hide; tick some to unpick them."""
     picked = picks.get()
     if not picked:
         st.caption("Nothing is picked.")
         return
     st.markdown(_summary(frame, picked, matching))
-    table = picks_table(frame, picked, matching)
+    shown = picked[:_SHOWN]
     chosen = st.dataframe(
-        table,
-        key=f"tray-{hash(picked)}",
+        picks_table(frame, shown, matching),
+        key=f"tray-{hash(shown)}",
         hide_index=True,
-        height=grid_height(len(picked), 13),
+        height=grid_height(len(shown), 13),
         row_height=ROW_HEIGHT,
         on_select="rerun",
         selection_mode="multi-row",
@@ -92,7 +116,9 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
         placeholder="",
         alt="Picked customers",
     )
-    ids = [picked[row] for row in chosen["selection"]["rows"] if 0 <= row < len(picked)]
+    if len(picked) > len(shown):
+        st.caption(f"The first {number(len(shown))} of {count(len(picked), 'pick')}.")
+    ids = [shown[row] for row in chosen["selection"]["rows"] if 0 <= row < len(shown)]
     with st.container(horizontal=True):
         if st.button(f"Unpick {count(len(ids), 'customer')}" if ids else "Unpick", disabled=not ids, key="unpick"):
             picks.remove(ids)
@@ -101,15 +127,29 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
             picks.clear()
             dialogs.close()
             st.rerun()
+    _offer_ids(picked)
+
+
+def _offer_ids(picked: tuple[str, ...]) -> None:
     with st.expander("Ids to copy", icon=":material/content_copy:"):
-        st.code("\n".join(picked), language=None, height=200)
+        if len(picked) <= _SHOWN:
+            st.code("\n".join(picked), language=None, height=200)
+        st.download_button(
+            f"Download {count(len(picked), 'id')}",
+            lambda: "\n".join([*picked, ""]),
+            file_name="picks.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            on_click="ignore",
+            key="picks_download",
+        )
 
 
 def picks_table(frame: CustomerFrame, picked: Sequence[str], matching: Positions) -> pd.DataFrame:
     """One row a pick in the order picked: columns Customer, Status, Users, Shown, Id (text, but Users Int64)."""
     positions = frame.positions(picked)
     known = frame.rows.take(positions).set_index("id").reindex(list(picked))
-    hidden = set(frame.ids(positions[~np.isin(positions, matching)]))
+    hidden = set(frame.ids(positions[~frame.among(matching)[positions]]))
     active = known["is_active"].map({True: "● Active", False: "○ Inactive"})
     return pd.DataFrame(
         {

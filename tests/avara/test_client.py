@@ -424,6 +424,16 @@ def test_a_request_that_nobody_wants_is_not_sent(connect, limiter):
     assert server.requests == []
 
 
+def test_a_closed_client_sends_nothing_and_keeps_no_connection(connect, sandbox):
+    client, other = connect(sandbox), connect(sandbox)
+    client.get_customer(EXAMPLE_ID)
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.get_customer(EXAMPLE_ID)
+    assert not client._http._idle
+    assert other.get_customer(EXAMPLE_ID)
+
+
 def test_the_answer_tells_how_many_attempts_it_took(connect):
     with wire(reply(429), reply(429), reply(200, EXAMPLE, {"X-Request-Id": "r3"})) as server:
         answer = connect(server.base_url).deactivate(EXAMPLE_ID)

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,8 @@ from lib.customers.filters import (
     apply,
     chips,
     describe,
+    matching,
     summary,
-    unknown_times,
 )
 from lib.customers.frame import build
 from lib.customers.search import SHORTEST_ID_PART
@@ -74,23 +75,25 @@ def by_time(record, flt):
 @given(distinct_customers, filters)
 def test_the_matches_are_those_that_a_plain_reading_of_each_record_gives(records, flt):
     frame = build(records)
-    matching = [place for place, record in enumerate(records) if certain(record, flt) and all(by_time(record, flt))]
-    assert apply(frame, flt, NOW).tolist() == matching
+    found = matching(frame, flt, NOW)
+    expected = [place for place, record in enumerate(records) if certain(record, flt) and all(by_time(record, flt))]
+    assert found.positions.tolist() == apply(frame, flt, NOW).tolist() == expected
     in_doubt = [r for r in records if certain(r, flt) and None in [*by_time(r, flt)] and False not in [*by_time(r, flt)]]
-    assert unknown_times(frame, flt, NOW) == len(in_doubt)
+    assert found.unknown_times == len(in_doubt)
 
 
 @given(distinct_customers, filters, keys)
 def test_counts_are_those_of_the_matching_records(records, flt, key):
     frame = build(records)
     positions = apply(frame, flt, NOW)
-    matching = [records[place] for place in positions]
+    there = [records[place] for place in positions]
     shown = summary(frame, positions)
-    assert (shown.customers, shown.users) == (len(matching), sum(record.user_count for record in matching))
-    assert shown.active == sum(record.is_active for record in matching) == shown.customers - shown.inactive
-    assert shown.without_users == sum(record.user_count == 0 for record in matching)
-    assert dict(facet_keys(frame, positions)) == Counter(key for record in matching for key in record.metadata)
-    assert dict(facet_values(frame, key, positions)) == Counter(r.metadata[key] for r in matching if key in r.metadata)
+    assert (shown.customers, shown.users) == (len(there), sum(record.user_count for record in there))
+    assert shown.active == sum(record.is_active for record in there) == shown.customers - shown.inactive
+    assert shown.without_users == sum(record.user_count == 0 for record in there)
+    assert dict(facet_keys(frame, positions)) == Counter(key for record in there for key in record.metadata)
+    assert facet_keys(frame) == facet_keys(frame, np.arange(len(frame)))
+    assert dict(facet_values(frame, key, positions)) == Counter(r.metadata[key] for r in there if key in r.metadata)
 
 
 def test_facets_come_most_common_first_then_by_name_and_can_be_cut():

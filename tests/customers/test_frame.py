@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.customers import idindex
 from lib.customers.frame import FrameBuilder, build
 from tests.customers.records import (
     API_KEY_ID,
@@ -104,6 +105,35 @@ def test_a_metadata_column_is_aligned_with_the_rows():
     assert column[[0, 2]].tolist() == ["x", ""]
     assert frame.metadata_column("none").isna().all()
     assert frame.metadata_keys() == [("a", 2), ("b", 1)]
+
+
+@given(distinct_customers, st.randoms(use_true_random=False))
+def test_the_metadata_of_some_customers_is_that_of_their_records(records, random):
+    frame = build(records)
+    some = [random.randrange(len(records)) for _ in range(5)] if records else []
+    found = frame.pairs.of_customers(np.array(some, dtype=np.int64))
+    assert [list(pairs.items()) for pairs in found] == [list(records[place].metadata.items()) for place in some]
+
+
+@given(distinct_customers, lists_of_customers, st.randoms(use_true_random=False))
+def test_many_ids_at_once_are_looked_up_and_taken_as_few_are(records, others, random):
+    frame = build(records)
+    asked = [record.id for record in [*records, *others]]
+    random.shuffle(asked)
+    some = np.array([random.randrange(len(records)) for _ in range(5)] if records else [], dtype=np.int64)
+    few = frame.index.find(asked), frame.index.take(some)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(idindex, "MANY", 0)
+        assert frame.index.find(asked).tolist() == few[0].tolist()
+        assert frame.index.take(some) == few[1]
+
+
+def test_many_ids_are_the_same_strings_for_everybody(monkeypatch):
+    monkeypatch.setattr(idindex, "MANY", 2)
+    frame = build([customer(n) for n in range(3)])
+    one, other = frame.ids(np.arange(3)), frame.ids(np.array([1, 2]))
+    assert one[1] is other[0]
+    assert one[2] is other[1]
 
 
 @given(distinct_customers, st.lists(customers, max_size=4))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from lib.avara.models import Customer, CustomerPage
+from lib.customers import load as load_module
+from lib.customers import loads as loads_module
 from lib.customers.frame import build
 from lib.customers.load import Load, LoadState
 from lib.customers.loads import Loads
@@ -131,7 +135,7 @@ def test_a_reload_runs_behind_the_list_on_show_and_takes_its_place_when_it_is_wh
     assert loads.complete
     assert loads.newest is not loads.shown
     gate.set()
-    until(lambda: state_of(loads) is LoadState.COMPLETE)
+    until(lambda: loads.under_way is None)
     assert names(loads) == [an_id(9), an_id(10)]
     assert loads.newest is loads.shown
 
@@ -208,12 +212,113 @@ def test_a_record_read_during_a_reload_is_in_the_list_on_show_and_in_the_one_beh
     assert loads.frame().record(an_id(2)) == changed(2)
 
 
-def test_a_list_that_was_on_show_when_it_ended_is_kept_even_if_nobody_looked_between() -> None:
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Frames are prepared only once it is set."""
+    event = threading.Event()
+    monkeypatch.setattr(load_module, "prepare", lambda _frame: event.wait(60))
+    yield event
+    event.set()
+
+
+def test_a_list_is_on_show_as_a_whole_one_only_when_it_is_ready_to_be_used(held: threading.Event) -> None:
+    api = Api(two)
+    loads = Loads(api.new_load)
+    loads.start()
+    until(lambda: state_of(loads) is LoadState.COMPLETE)
+    assert not loads.complete
+    assert not loads.view().complete
+    assert loads.under_way is loads.newest
+    assert type(loads.plan_obstacle()) is LoadIncomplete
+    loads.reload()
+    assert api.loads == 1
+    held.set()
+    until(lambda: loads.complete)
+    assert loads.under_way is None
+    assert loads.view().complete
+    assert loads.plan_obstacle() is None
+
+
+def test_a_reload_takes_over_together_with_what_changed(held: threading.Event) -> None:
+    held.set()
+    loads = Loads(Api(two, three).new_load)
+    loads.start()
+    until(lambda: loads.complete)
+    held.clear()
+    loads.reload()
+    until(lambda: state_of(loads) is LoadState.COMPLETE)
+    assert len(loads.frame()) == 2
+    assert loads.compared is None
+    held.set()
+    until(lambda: len(loads.frame()) == 3)
+    assert loads.compared is not None
+    assert loads.compared.changes.words == "1 new"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_list_that_can_not_be_prepared_or_compared_is_on_show_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken_down(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(load_module, "prepare", broken_down)
+    monkeypatch.setattr(loads_module, "changes", broken_down)
+    loads = Loads(Api(two, three).new_load)
+    loads.start()
+    until(lambda: loads.complete)
+    loads.reload()
+    until(lambda: len(loads.frame()) == 3)
+    assert loads.complete
+    assert loads.compared is None
+
+
+def test_the_first_look_waits_for_the_first_customers_and_no_longer(gate: threading.Event) -> None:
+    def late() -> Iterator[CustomerPage]:
+        gate.wait(60)
+        yield page(1, cursor="next")
+        threading.Event().wait(0.01)
+        yield page(2)
+
+    loads = Loads(Api(late).new_load)
+    assert len(loads.view(patience=0.01).frame) == 0
+    threading.Timer(0.01, gate.set).start()
+    assert len(loads.view(patience=60).frame) >= 1
+
+
+def test_a_load_that_fails_keeps_nobody_waiting() -> None:
+    def refused() -> Iterator[CustomerPage]:
+        raise Unreachable
+        yield
+
+    assert len(Loads(Api(refused).new_load).view(patience=60).frame) == 0
+
+
+def test_an_older_list_is_let_go_of_once_it_was_compared(shelf: Shelf) -> None:
+    keep(shelf, 1, 2)
+    loads = opened(shelf, three)
+    loads.start()
+    until(lambda: loads.kept is None)
+    old, version = weakref.ref(loads.frame()), loads.frame().version
+    loads.reload()
+    until(lambda: loads.frame().version != version)
+    until(lambda: gc.collect() is not None and old() is None)
+
+
+def test_a_kept_list_does_not_hold_its_frame_beside_the_changed_one(shelf: Shelf, gate: threading.Event) -> None:
+    keep(shelf, 1, 2)
+    loads = opened(shelf, waiting(gate))
+    loads.start()
+    original = weakref.ref(loads.frame())
+    loads.update([changed(2)])
+    until(lambda: gc.collect() is not None and original() is None)
+    assert loads.frame().record(an_id(2)) == changed(2)
+
+
+def test_a_list_that_was_on_show_when_it_ended_is_kept() -> None:
     loads = Loads(Api(two, broken).new_load)
     loads.start()
     load = loads.newest
     assert load is not None
-    until(lambda: load.complete)  # asked of the load itself: nothing of `loads` was touched since
+    until(lambda: loads.under_way is None)
     loads.reload()
     until(lambda: state_of(loads) is LoadState.FAILED)
     assert loads.shown is load

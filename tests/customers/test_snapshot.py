@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from lib.avara.models import RecordProblem
 from lib.customers import snapshot as module
 from lib.customers.frame import CustomerFrame, build
-from lib.customers.snapshot import Shelf, Snapshot
+from lib.customers.snapshot import Shelf, Snapshot, forget
 from lib.errors import SnapshotNotKept, SnapshotUnusable
 from tests.customers.records import API_KEY_ID, USER_ID, an_id, customer, customers, distinct_customers
 
@@ -105,10 +105,6 @@ def test_times_and_problems_come_back_too(shelf: Shelf) -> None:
 
 def test_without_a_file_there_is_no_snapshot_and_nothing_is_wrong(shelf: Shelf) -> None:
     assert shelf.read() is None
-    shelf.remove()
-    shelf.write(of())
-    shelf.remove()
-    assert shelf.read() is None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
@@ -121,6 +117,26 @@ def test_only_the_owner_may_look_whatever_the_umask_says(shelf: Shelf) -> None:
     assert stat.S_IMODE(shelf.file.stat().st_mode) == 0o600
     assert stat.S_IMODE(shelf.file.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(shelf.file.parent.parent.stat().st_mode) == 0o700
+
+
+def test_all_lists_can_be_forgotten_also_those_of_other_connections_and_half_written_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    forget(folder)  # nothing was ever kept
+    for fingerprint in ("a" * 16, "b" * 16):
+        Shelf(folder, fingerprint).write(of())
+    (folder / ("a" * 16) / "half.part").write_text("")
+    forget(folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_list_that_nobody_used_for_long_is_forgotten_but_never_the_one_in_use(tmp_path: Path) -> None:
+    shelves = {name: Shelf(tmp_path, name * 16) for name in "abc"}
+    for shelf in shelves.values():
+        shelf.write(of())
+    for name in "ab":
+        os.utime(shelves[name].file, (time.time() - 31 * 86_400,) * 2)
+    forget(tmp_path, unused_for=timedelta(days=30), but="a" * 16)
+    assert [name for name, shelf in shelves.items() if shelf.read() is not None] == ["a", "c"]
 
 
 def test_each_connection_has_a_folder_of_its_own(tmp_path: Path) -> None:

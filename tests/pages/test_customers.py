@@ -10,6 +10,7 @@ import pytest
 
 from lib.sandbox.names import ODDITIES
 from lib.sandbox.server import SandboxServer
+from lib.ui import tray
 from lib.ui.text import md
 from tests.pages.world import Session, World, records_of
 
@@ -343,6 +344,21 @@ def test_the_tray_lists_all_picks_also_hidden_and_unlisted_ones(page: Session, r
     assert table["Shown"].tolist() == ["", "hidden by filters", ""]
     assert table["Status"].tolist()[2] == "no longer listed"
     assert table["Customer"].tolist()[1] == by_id[picked[1]]["expressCustomerName"]
+
+
+def test_the_tray_shows_the_first_of_very_many_picks_and_offers_all_their_ids(
+    page: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tray, "_SHOWN", 3)
+    ids = ids_on(page)[:5]
+    page.pick(ids).press("picks_show")
+    assert page.grid.value["Id"].tolist() == ids[:3]
+    assert "The first 3 of 5 picks." in page.words
+    assert "Download 5 ids" in page.words
+    assert not [code for code in page.at.code if ids[0] in code.value]
+    page.tick([0, 2]).press("unpick")
+    assert page.picks == [ids[1], ids[3], ids[4]]
+    assert [code.value for code in page.at.code] == ["\n".join(page.picks)]
 
 
 def test_the_tray_unpicks_the_ticked_rows_and_no_others(page: Session) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from lib.customers.load import LoadState
+from lib.ui import loading
 from tests.pages.world import Session, World, records_of
 
 PAGES = ("overview", "customers", "deactivate", "runs", "connection")
@@ -50,7 +54,26 @@ def test_a_running_load_shows_how_far_it_has_come(world: World, page: str) -> No
     assert not session.run().at.get("progress")
 
 
-def test_a_page_that_was_open_before_the_first_customers_came_gets_its_metadata_columns(world: World) -> None:
+def test_the_first_drawing_has_the_first_customers_where_the_api_answers_in_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_FIRST_DRAW_PATIENCE", 60.0)
+    world.sandbox(latency_ms=150)
+    session = Session().run()
+    assert len(session.grid.value) == 100
+
+
+def test_only_the_first_drawing_of_a_tab_waits_for_customers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.sandbox(faults=["timeout-before@list"])
+    session = world.open(loaded=False)
+    monkeypatch.setattr(loading, "_FIRST_DRAW_PATIENCE", 3600.0)
+    assert "Loading: 0 customers" in session.run().words
+
+
+def test_a_page_that_was_open_before_the_first_customers_came_gets_its_metadata_columns(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_FIRST_DRAW_PATIENCE", 0.0)
     sandbox = world.sandbox(latency_ms=500)
     session = world.open(loaded=False)
     assert len(world.resources.loads.frame()) == 0
@@ -164,6 +187,18 @@ def test_a_reload_shows_what_changed_and_keeps_picks_and_filters(world: World) -
     assert "1 hidden by filters" in session.words
     active = sum(record["isActive"] for record in records_of(sandbox))
     assert f"**{active}** of 250 customers" in session.words
+
+
+def test_a_tab_that_sleeps_through_a_reload_does_not_hold_the_older_customers(world: World) -> None:
+    world.sandbox()
+    session = world.open().tick([0])
+    loads = world.resources.loads
+    old = weakref.ref(loads.frame())
+    version = loads.frame().version
+    loads.reload()
+    Session().until(lambda _: loads.frame().version != version and (gc.collect() or old() is None))
+    session.press("pick_all")  # of the list that it still shows
+    assert len(session.picks) == 250
 
 
 def test_going_away_does_not_stop_the_load(world: World) -> None:

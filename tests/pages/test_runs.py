@@ -123,8 +123,7 @@ def test_a_row_opens_its_run(open_world: World) -> None:
 
 def test_an_interrupted_run_is_announced_on_every_page_that_lists_runs_and_can_be_resumed(open_world: World) -> None:
     run_id = left_in_the_middle(open_world, 0, 4)
-    session = open_world.open("overview")
-    assert "Runs · 1 waiting for you" in session.words
+    session = open_world.open("overview").until(lambda it: "Runs · 1 waiting for you" in it.words)
     assert "Interrupted: deactivate 4 customers" in session.words
     assert "Open it to resume or cancel" in session.words
     session.go("runs", run=run_id)
@@ -273,7 +272,7 @@ def test_a_journal_that_cannot_be_read_is_told_in_words_and_the_customers_stay_o
     journal = open_world.home / "journal.sqlite"
     with sqlite3.connect(journal) as file:
         file.execute("ALTER TABLE runs RENAME TO runs_elsewhere")
-    session.run()
+    session.until(lambda it: it.at.error)  # the sidebar's count of runs stands for a second
     assert "journal" in session.at.error[0].value
     assert session.at.title[0].value == "Customers"
     assert len(session.grid.value)

@@ -22,14 +22,24 @@ def test_picks_are_kept_once_each_in_the_order_they_were_chosen() -> None:
     picks.add(["c", "a"], Way.TICKED)
     picks.add(["b", "a"], Way.TICKED)
     assert picks.get() == ("c", "a", "b")
-    assert picks.contains("b")
-    assert not picks.contains("d")
+    assert "b" in picks.chosen()
+    assert "d" not in picks.chosen()
 
 
 def test_removing_what_is_not_picked_changes_nothing() -> None:
     picks.add(["a", "b"], Way.TICKED)
     picks.remove(iter(["b", "x"]))
     assert picks.get() == ("a",)
+    picks.clear()
+    assert picks.get() == ()
+
+
+def test_the_picks_are_the_same_object_until_they_change() -> None:
+    picks.add(["a", "b"], Way.TICKED)
+    before = picks.get()
+    assert picks.get() is before
+    picks.choose_among(["a", "b"], ["b"])
+    assert picks.get() == tuple(picks.chosen()) == ("b",)
     picks.clear()
     assert picks.get() == ()
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from hypothesis import given
 
 from lib.avara.models import Customer
-from lib.customers.frame import CustomerFrame, FrameBuilder
+from lib.customers.frame import CustomerFrame, FrameBuilder, build
 from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import PlannedCustomer
 from lib.runs.review import review
@@ -20,6 +22,7 @@ from lib.ui.run_list import runs_table
 from lib.ui.run_steps import STEP_WORDS, steps_table
 from lib.ui.run_view import RUN_BADGES
 from lib.ui.tray import picks_table
+from tests.customers.records import distinct_customers
 from tests.runs.fakes import NOW, customer, id_of
 
 
@@ -150,6 +153,25 @@ def test_every_customer_is_in_exactly_one_bar_also_without_dates() -> None:
     years = by_year(frame)
     assert years["Customers"].sum() == len(records)
     assert list(dict.fromkeys(years["Year"])) == ["2020", "2021", "2022", "unknown"]
+
+
+@given(distinct_customers)
+def test_the_bars_are_those_of_counting_one_by_one(records: list[Customer]) -> None:
+    frame = build(records)
+    ages: Counter[tuple[str, str]] = Counter()
+    years: Counter[tuple[str, str]] = Counter()
+    for record in records:
+        status = "Active" if record.is_active else "Inactive"
+        days = None if record.updated_at is None else (NOW - record.updated_at).days
+        limits = ((30, "< 1 month"), (90, "1–3 months"), (180, "3–6 months"), (365, "6–12 months"), (730, "1–2 years"))
+        band = "unknown" if days is None else next((label for limit, label in limits if days < limit), "> 2 years")
+        ages[band, status] += 1
+        years["unknown" if record.created_at is None else str(record.created_at.year), status] += 1
+    for table, expected in ((by_age(frame, NOW), ages), (by_year(frame), years)):
+        counted = {(str(group), status): count for group, status, count in table.values if count}
+        assert counted == expected
+    shown = list(dict.fromkeys(by_year(frame)["Year"].astype(str)))
+    assert shown == sorted({year for year, _ in years}, key=lambda year: (year == "unknown", int(year.replace("unknown", "0"))))
 
 
 def test_charts_of_no_customers_are_empty() -> None:
