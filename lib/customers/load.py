@@ -232,10 +232,8 @@ class Load:
             self._fail(reading, "Something unexpected went wrong inside Express Ops. Try again, then look at its log.")
         else:
             if frame is not None:
-                try:
-                    prepare(frame)
-                finally:  # a frame that was not prepared is slow at first, not wrong
-                    self._when_complete()
+                _prepare(frame)
+                self._when_complete()
 
     def _take(self, reading: int, page: CustomerPage) -> bool:
         with self._lock:
@@ -279,6 +277,13 @@ def _is_about_cursor(error: ExpressOpsError) -> bool:
 def _place(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "an unknown place"
+
+
+def _prepare(frame: CustomerFrame) -> None:
+    try:
+        prepare(frame)
+    except Exception as error:  # noqa: BLE001 - a frame that was not prepared is slow at first, not wrong
+        _log.error("A list was not prepared: %s in %s", type(error).__name__, _place(error))
 
 
 def prepare(frame: CustomerFrame) -> None:

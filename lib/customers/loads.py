@@ -223,9 +223,10 @@ class Loads:
         compared = None
         try:
             compared = Comparison.of(before, load) if before is not None else None
-        finally:  # whatever went wrong there, all customers have come
-            with self._lock:
-                self._complete, self._compared = load, compared
+        except Exception as error:  # noqa: BLE001 - whatever went wrong there, all customers have come
+            _log.error("A list was not compared with the one before it: %s", type(error).__name__)
+        with self._lock:
+            self._complete, self._compared = load, compared
 
     def _open_kept(self) -> None:
         try:
@@ -238,7 +239,12 @@ class Loads:
             threading.Thread(target=prepare, args=(snapshot.frame,), name="prepare-kept", daemon=True).start()
 
     def _finish(self, load: Load) -> None:
-        """In the load's own thread: put it on show, and keep it for the next start."""
+        """In the load's own thread: put it on show, and keep it for the next start.
+
+        One that failed may be gone on with, in a tab that slept, when a newer one has read all long since: it stays behind.
+        """
+        if load is not self._newest:
+            return
         self._take_over(load)
         progress = load.progress()
         if self._shelf is None or progress.started_at is None or progress.finished_at is None:

@@ -255,8 +255,9 @@ def test_a_reload_takes_over_together_with_what_changed(held: threading.Event) -
     assert loads.compared.changes.words == "1 new"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_list_that_can_not_be_prepared_or_compared_is_on_show_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_can_not_be_prepared_or_compared_is_on_show_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken_down(*_: object) -> None:
         raise RuntimeError
 
@@ -269,6 +270,8 @@ def test_a_list_that_can_not_be_prepared_or_compared_is_on_show_all_the_same(mon
     until(lambda: len(loads.frame()) == 3)
     assert loads.complete
     assert loads.compared is None
+    assert "was not prepared: RuntimeError" in caplog.text
+    assert "was not compared with the one before it: RuntimeError" in caplog.text
 
 
 def test_the_first_look_waits_for_the_first_customers_and_no_longer(gate: threading.Event) -> None:
@@ -290,6 +293,24 @@ def test_a_load_that_fails_keeps_nobody_waiting() -> None:
         yield
 
     assert len(Loads(Api(refused).new_load).view(patience=60).frame) == 0
+
+
+def test_an_older_load_that_goes_on_after_a_newer_one_took_over_changes_nothing(shelf: Shelf) -> None:
+    scripts = iter([broken, three, two])
+    loads = Loads(lambda: Load(lambda _cursor: next(scripts)()), shelf=shelf)
+    loads.start()
+    until(lambda: state_of(loads) is LoadState.FAILED)
+    older = loads.newest
+    assert older is not None
+    loads.reload()
+    until(lambda: loads.complete)
+    older.resume()
+    until(lambda: older.complete and not any(thread.name == "load-customers" for thread in threading.enumerate()))
+    assert len(loads.frame()) == 3
+    assert loads.compared is None
+    kept = shelf.read()
+    assert kept is not None
+    assert len(kept.frame) == 3
 
 
 def test_an_older_list_is_let_go_of_once_it_was_compared(shelf: Shelf) -> None:
