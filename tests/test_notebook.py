@@ -70,7 +70,9 @@ def test_its_calls_wait_for_the_limiter_and_its_log_says_which_version_wrote_it(
 ) -> None:
     asked: list[str] = []
     acquire = Limiter.acquire
-    monkeypatch.setattr(Limiter, "acquire", lambda limiter, kind: (asked.append(kind), acquire(limiter, kind))[1])
+    monkeypatch.setattr(
+        Limiter, "acquire", lambda limiter, kind, *wanted: (asked.append(kind), acquire(limiter, kind, *wanted))[1]
+    )
     run = run_all(3)["run"]
     assert sum(kind.startswith("POST") for kind in asked) == 3
     journal = Journal(tmp_path / "journal.sqlite")

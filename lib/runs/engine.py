@@ -154,7 +154,8 @@ def carry_out_step(
     elif isinstance(verdict, ReadBack):
         verdict = _read_back(run.action, step.customer_id, verdict, client, tools)
     trouble = suspicion_of(call.outcome) if isinstance(call.outcome, ApiError) else None
-    return _settle(run, step, verdict, tools, call, read_back=read_back), verdict.trouble or trouble
+    made = None if verdict.unsent else call
+    return _settle(run, step, verdict, tools, made, read_back=read_back), verdict.trouble or trouble
 
 
 def _look(run: Run, step: Step, client: Client, policy: Policy, wanted: Wanted) -> tuple[Customer, Settled | NotSent | None]:

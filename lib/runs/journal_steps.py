@@ -114,7 +114,8 @@ class JournalSteps(JournalLog):
         values = _guard(step) | {name: getattr(settled, name) for name in _KEPT}
         values["after"] = record_json(settled.after) if settled.after else None
         outcome = {"attempt": step.attempts, "status": status, "request_id": request_id, "seconds": seconds}
-        verdict = {"state": to, "words": for_log(words) or None, "observed": _seen_of(after) if after else None}
+        verdict: dict[str, Any] = {"state": to, "words": for_log(words) or None, "observed": _seen_of(after) if after else None}
+        verdict |= {"sent": False} if unsent else {}
         called = seconds is not None or status is not None
         if called and read_back:
             told: tuple[tuple[str, dict[str, Any]], ...] = (("result", outcome), ("verify", verdict))
