@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import importlib
 import logging
-import pkgutil
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -72,14 +70,11 @@ def get_resources() -> Resources:
 
 
 def start() -> None:
-    """Do what the first page would otherwise wait for: make the resources, begin to load, import what pages import.
+    """Do what the first page would otherwise wait for: make the resources, begin to load. Raises as `get_resources` does.
 
-    Raises as `get_resources` does.
+    What the other pages import is left to them: imported here, it took the time that the first page needs to draw itself.
     """
     get_resources().loads.start()
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)], prefix="lib.ui."):
-        if module.name != "lib.ui.shell":  # a script, which draws when it is imported
-            importlib.import_module(module.name)
 
 
 def release() -> None:
