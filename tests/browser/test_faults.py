@@ -54,6 +54,12 @@ def customers() -> int:
     return 600
 
 
+@pytest.fixture(scope="module")
+def settings() -> str:
+    """What a fault does to each customer is the question here, not how many of them in a row pause a run."""
+    return "[breaker]\nin_a_row = 30\nat_least = 30\n"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def all_read(app: App, looks: Callable[[int, int, str], BrowserContext]) -> None:
     """The faults are for runs: all customers have been read before the first one strikes."""

@@ -68,7 +68,7 @@ def test_a_load_can_be_stopped_and_gone_on_with(app: App, page: Page) -> None:
     app.api.sandbox.latency = 5.0
     page.get_by_role("button", name="Reload").click()
     expect(page.get_by_test_id("stSidebar")).to_contain_text(re.compile(r"Reloading: \d+ customers"))
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Stop").click()
     stopped = page.locator(".st-key-load_stopped")
     expect(stopped).to_contain_text("Loading was stopped.")
     app.api.sandbox.latency = 0
