@@ -113,10 +113,10 @@ class Crew:
             self._stop_taking(Halt(words, Hold.CANARY))
 
     def _carry_out(self, run: Run, step: Step, client: Client, tools: Tools) -> tuple[Step, Trouble | None]:
-        return carry_out_step(run, step, client, tools, admit=self._admit, wanted=self._may_call)
+        return carry_out_step(run, step, client, tools, admit=self._admit, wanted=self._may_call, heard=self._hear)
 
     def _read_back(self, run: Run, step: Step, client: Client, tools: Tools) -> tuple[Step, Trouble | None]:
-        return read_back_step(run, step, client, tools, again=self._again)
+        return read_back_step(run, step, client, tools, again=self._again, heard=self._hear)
 
     def _admit(self, record: Customer) -> str:
         words = self._users.admit(record)
@@ -179,13 +179,15 @@ class Crew:
             self._users.keep_or_give_back(step, called=called)
         if settled.after is not None and settled.after != step.after:
             self._told.add(settled.after)
+        if trouble is not None and not trouble.doubtful:
+            self._rest(min(max(trouble.wait, TROUBLE_WAIT[0]), TROUBLE_WAIT[1]))
+
+    def _hear(self, trouble: Trouble | None) -> None:
         with self._lock:
             self._breaker = self._breaker.after(trouble)
             why = self._breaker.why
         if why:
             self._stop_taking(Halt(why))
-        elif trouble is not None and not trouble.doubtful:
-            self._rest(min(max(trouble.wait, TROUBLE_WAIT[0]), TROUBLE_WAIT[1]))
 
     def _rest(self, seconds: float) -> None:
         """Wait, in short naps so that a stopping process need not wait for it."""

@@ -101,8 +101,16 @@ class Tools:
 Admit = Callable[[Customer], str]
 
 
+#: Told once of each step what its requests met, as soon as that is known: before a record is read back, which takes seconds.
+Heard = Callable[[Trouble | None], object]
+
+
 def _everybody(_record: Customer) -> str:
     return ""
+
+
+def _nobody(_trouble: Trouble | None) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -116,22 +124,31 @@ class _Call:
 
 
 def carry_out_step(
-    run: Run, step: Step, client: Client, tools: Tools, *, admit: Admit = _everybody, wanted: Wanted = always
+    run: Run,
+    step: Step,
+    client: Client,
+    tools: Tools,
+    *,
+    admit: Admit = _everybody,
+    wanted: Wanted = always,
+    heard: Heard = _nobody,
 ) -> tuple[Step, Trouble | None]:
     """Take a planned step as far as it goes; the step as journalled, and the channel's trouble, if it showed any.
 
     The step is back in `planned` when the call certainly changed nothing for a reason that is not this customer's, and
     stays there when `admit` refuses. No call goes out once it is not `wanted` any more: somebody paused or cancelled the
-    run, or the process is being stopped. Trouble is told even where the step could be settled in spite of it.
+    run, or the process is being stopped. Trouble is told even where the step could be settled in spite of it; `heard` gets
+    it first, but nothing of a step that was withdrawn.
     Raises JournalError when the journal can't be written (before the call: it is not made; after it: the step stays
     `in_flight`, to be read back) or when the step or its run is no longer this worker's.
     """
     read_at = tools.clock()
     record, before_call = _look(run, step, client, tools.policy, wanted)
-    if isinstance(before_call, NotSent):
-        return step, before_call.trouble
     if before_call is not None:
-        return _settle(run, step, before_call, tools), before_call.trouble
+        if before_call.trouble is not None or isinstance(before_call, Settled):
+            heard(before_call.trouble)
+        settled = _settle(run, step, before_call, tools) if isinstance(before_call, Settled) else step
+        return settled, before_call.trouble
     if not wanted():
         return step, None
     refusal = admit(record)
@@ -139,23 +156,34 @@ def carry_out_step(
         return step, Trouble(refusal, at_once=True)
     step = tools.journal.begin_step(step, owner=tools.owner, now=tools.now(), who=tools.who or run.operator)
     if not tools.held():
+        heard(Trouble(LEASE_LOST))
         return _settle(run, step, Settled(StepState.PLANNED, LEASE_LOST, unsent=True), tools), Trouble(LEASE_LOST)
 
     def still_wanted() -> bool:
         fresh = not tools.policy.preflight or tools.clock() - read_at < FRESH
         return fresh and tools.held() and wanted()
 
-    call = _call(run.action, client, step.customer_id, still_wanted)
+    return _make_call(run, step, client, tools, wanted=still_wanted, heard=heard)
+
+
+def _make_call(
+    run: Run, step: Step, client: Client, tools: Tools, *, wanted: Wanted, heard: Heard
+) -> tuple[Step, Trouble | None]:
+    """The call whose intent is written, and what becomes of the step by it."""
+    call = _call(run.action, client, step.customer_id, wanted)
     verdict = judge(run.action, step.customer_id, call.outcome)
+    if isinstance(verdict, NotSent) and verdict.trouble is None:
+        return _settle(run, step, Settled(StepState.PLANNED, verdict.words, unsent=True), tools), None
+    trouble = suspicion_of(call.outcome) if isinstance(call.outcome, ApiError) else None
+    heard(trouble)
     read_back = isinstance(verdict, ReadBack)
     if isinstance(verdict, NotSent):
-        unsent = verdict.trouble is None
-        verdict = Settled(StepState.PLANNED, verdict.words, trouble=verdict.trouble, unsent=unsent)
+        verdict = Settled(StepState.PLANNED, verdict.words, trouble=verdict.trouble)
     elif isinstance(verdict, ReadBack):
         verdict = _read_back(run.action, step.customer_id, verdict, client, tools)
-    trouble = suspicion_of(call.outcome) if isinstance(call.outcome, ApiError) else None
-    made = None if verdict.unsent else call
-    return _settle(run, step, verdict, tools, made, read_back=read_back), verdict.trouble or trouble
+        if verdict.trouble is not None:
+            heard(verdict.trouble)
+    return _settle(run, step, verdict, tools, call, read_back=read_back), verdict.trouble or trouble
 
 
 def _look(run: Run, step: Step, client: Client, policy: Policy, wanted: Wanted) -> tuple[Customer, Settled | NotSent | None]:
@@ -168,13 +196,16 @@ def _look(run: Run, step: Step, client: Client, policy: Policy, wanted: Wanted) 
     return read if isinstance(read, Customer) else step.before, verdict
 
 
-def read_back_step(run: Run, step: Step, client: Client, tools: Tools, *, again: bool = False) -> tuple[Step, Trouble | None]:
+def read_back_step(
+    run: Run, step: Step, client: Client, tools: Tools, *, again: bool = False, heard: Heard = _nobody
+) -> tuple[Step, Trouble | None]:
     """Settle a step that is `in_flight` (left by a dead process) or `unknown` by reading its record; nothing is sent.
 
     `again`: a person asked for another try, so a step found not applied is planned once more.
     """
     open_case = ReadBack(INTERRUPTED if step.state is StepState.IN_FLIGHT else LEFT_OPEN)
     verdict = _read_back(run.action, step.customer_id, open_case, client, tools)
+    heard(verdict.trouble)
     settled = _settle(run, step, verdict, tools)
     if again and settled.state is StepState.NOT_APPLIED:
         settled = _settle(run, settled, Settled(StepState.PLANNED, settled.words), tools)

@@ -138,6 +138,18 @@ def test_a_call_that_waits_until_the_lease_may_have_run_out_is_not_made(tools):
     assert (step.state, step.attempts, api.changes()) == (StepState.PLANNED, 0, [])
 
 
+def test_trouble_is_told_before_the_record_is_read_back_for_seconds(tools):
+    """Else the calls that met trouble would seem to come in a row: those in between are settled long before them."""
+    told = []
+    tools = replace(tools, sleep=lambda _: told.append("waits"))
+    run = tools.journal.record(plan_of([customer()]), NOW)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    api = FakeApi([customer()], script(deactivate="500"))
+    carry_out_step(run, tools.journal.steps(run.id)[0], api, tools, heard=lambda trouble: told.append(trouble.words))
+    assert told[0].startswith("The API failed")
+    assert told[1:] == ["waits"] * 3
+
+
 def test_no_intent_is_written_for_a_call_that_nobody_wants_any_more(tools):
     api = FakeApi([customer()])
     run = tools.journal.record(plan_of([customer()]), NOW)
