@@ -146,6 +146,10 @@ class ListTooOld(LoadIncomplete):
     """The kept list is too old to plan from. Wait until all customers have been read again; if that stopped, press Reload."""
 
 
+class ListOlderThanRun(LoadIncomplete):
+    """The list on show is older than this run. Wait until all customers have been read again, or press Reload."""
+
+
 class SnapshotUnusable(ExpressOpsError):
     """The kept list could not be used. All customers are read anew."""
 

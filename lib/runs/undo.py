@@ -59,6 +59,17 @@ def undo_plan(run: Run, steps: Iterable[Step], current: Mapping[str, Customer], 
     return Undo(run.id, run.action.opposite, tuple(customers), tuple(left_alone))
 
 
+def is_behind(steps: Iterable[Step], current: Mapping[str, Customer]) -> bool:
+    """Whether `current` was read before the run had changed all of them: such records tell nothing about an undo."""
+    return any(step.after is not None and _older(current.get(step.customer_id), step.after) for step in steps)
+
+
+def _older(record: Customer | None, left: Customer) -> bool:
+    if record is None or record.updated_at is None or left.updated_at is None:
+        return False
+    return record.updated_at < left.updated_at
+
+
 def as_left(run: Run, step: Step, record: Customer | None) -> bool:
     """Whether `run` changed this customer and its record, as it is now, is still as the run left it."""
     return not _why_not(run, step, record)

@@ -10,13 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from lib.customers.frame import CustomerFrame
-from lib.errors import CapExceeded, PlanError
+from lib.errors import CapExceeded, ListOlderThanRun, LoadIncomplete, PlanError
 from lib.runs.evidence import filters_of, seen_in
 from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
-from lib.runs.undo import Undo, undo_plan
+from lib.runs.undo import Undo, is_behind, undo_plan
 from lib.ui import confirm, dialogs, draft, nav, picks
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources, operator
@@ -34,7 +34,7 @@ def show_picks(resources: Resources) -> None:
         draft.over()
         _nothing_picked()
         return
-    _plannable(resources, "Deactivate")
+    _plannable("Deactivate", resources.loads.plan_obstacle())
     read_at, how = _read_at(resources), picks.how()
     planned = {
         record.id: PlannedCustomer(record=record, evidence=(how[record.id].words, *seen_in(record, read_at)), read_at=read_at)
@@ -47,19 +47,19 @@ def show_picks(resources: Resources) -> None:
 def show_undo(resources: Resources, run_id: str) -> None:
     """The review of taking a run back: the same path, with the opposite action."""
     frame = resources.loads.frame()
-    _plannable(resources, "Undo")
+    _plannable("Undo", resources.loads.plan_obstacle())
     run = resources.journal.run(run_id)
     steps = list(resources.journal.every_step(run_id))
     current = {record.id: record for record in frame.records(step.customer_id for step in steps)}
+    _plannable("Undo", ListOlderThanRun() if is_behind(steps, current) else None)
     undo = undo_plan(run, steps, current, _read_at(resources)).without(_taken_out(run_id), "A person left it out of this undo.")
     planned = {customer.record.id: customer for customer in undo.customers}
     subject = _unprotected(resources, Subject(undo.action, planned, f"undo of run {run_id}", undo=undo))
     _show(resources, subject, missing=())
 
 
-def _plannable(resources: Resources, title: str) -> None:
+def _plannable(title: str, obstacle: LoadIncomplete | None) -> None:
     """Raises what is in the way of a plan, under a title, so that the page says which one it is."""
-    obstacle = resources.loads.plan_obstacle()
     if obstacle is not None:
         st.title(title, anchor=False)
         raise obstacle

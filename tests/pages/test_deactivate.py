@@ -400,6 +400,19 @@ def has_grid(session: Session) -> bool:
     return any(table.proto.selection_mode for table in session.at.dataframe)
 
 
+def test_an_undo_waits_for_a_list_younger_than_its_run(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=2)
+    first = confirm(to_dialog(review_of(world, picked)), "2").until(ended).at.query_params["run"]
+    world.restart()
+    sandbox.set_faults(["timeout-before@list"])  # the kept list, older than the run, stays on show
+    session = world.open("deactivate", undo=first)
+    assert "The list on show is older than this run" in session.at.error[0].value
+    assert not session.offers("to_confirm")
+    sandbox.set_faults([])
+    session.press("load_stop").until(lambda now: now.offers("reload")).press("reload")
+    assert session.until(has_grid).at.title[0].value == "Reactivate 2 customers"
+
+
 def test_an_undo_that_is_over_a_cap_can_be_made_in_parts(world: World, sandbox: SandboxServer) -> None:
     picked = ids_of(sandbox, active=True, count=3)
     first = confirm(to_dialog(review_of(world, picked)), "3").until(ended).at.query_params["run"]

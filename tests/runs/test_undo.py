@@ -6,7 +6,7 @@ import pytest
 
 from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import Untouched
-from lib.runs.undo import undo_plan
+from lib.runs.undo import is_behind, undo_plan
 from tests.runs.fakes import FINGERPRINT, NOW, customer, id_of
 
 LATER = NOW + timedelta(days=1)
@@ -79,3 +79,17 @@ def test_an_undo_can_be_undone():
     undo = undo_plan(run_that(Action.REACTIVATE), [redone], {after.id: after}, LATER)
     assert undo.action is Action.DEACTIVATE
     assert [planned.record for planned in undo.customers] == [after]
+
+
+@pytest.mark.parametrize(
+    ("current", "behind"),
+    [
+        (customer(updated_at=NOW - timedelta(days=1)), True),
+        (customer(is_active=False, updated_at=NOW), False),
+        (customer(updated_at=LATER), False),
+        (customer(updated_at=None), False),
+        (None, False),
+    ],
+)
+def test_records_read_before_the_run_had_changed_them_are_told_apart(current, behind):
+    assert is_behind([step()], {current.id: current} if current else {}) == behind
