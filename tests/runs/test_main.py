@@ -60,9 +60,13 @@ class Shell:
         return [json.loads(line) for line in self(*arguments, "--json", code=code).splitlines()]
 
     def start(self, *arguments):
-        """Run it as a process of its own."""
+        """Run it as a process of its own, which hears Ctrl-C also where these tests run in the background of a shell."""
         command = [sys.executable, "-m", "lib.runs", *map(str, arguments)]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        finally:
+            signal.signal(signal.SIGINT, heard)
 
     def ended(self, process):
         """Its exit code, output and errors."""
