@@ -101,7 +101,8 @@ class Tools:
 Admit = Callable[[Customer], str]
 
 
-#: Told once of each step what its requests met, as soon as that is known: before a record is read back, which takes seconds.
+#: Told what the requests of a step met, as soon as that is known: of a call before its record is read back for seconds,
+#: and of the reading once more where that met trouble too.
 Heard = Callable[[Trouble | None], object]
 
 
