@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from lib.runs.journal_tables import HEAD, log_head, metadata
 _VERSION = table("alembic_version", column("version_num"))
 #: Any number that means this journal to PostgreSQL: two app servers that start at once must not both make the tables.
 _SCHEMA_LOCK = 7_263_547_001
+#: Seconds between two tries of turning a new file into WAL, which takes milliseconds.
+_WAL_NAP = 0.01
 #: Milliseconds for which a transaction may stand still at least: on a busy machine a live process can be slow too.
 _ASLEEP_MS = 2_000
 
@@ -113,7 +117,7 @@ def _version(db: Connection) -> str | None:
 
 def _sqlite(url: URL, patience: float) -> Engine:
     engine = create_engine(url, connect_args={"timeout": patience})
-    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "connect", partial(_sqlite_connect, dbapi=engine.dialect.dbapi, patience=patience))
     event.listen(engine, "begin", _sqlite_begin)
     return engine
 
@@ -138,13 +142,27 @@ def _prepare_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _sqlite_connect(connection: Any, _record: object) -> None:  # noqa: ANN401  # a DBAPI connection
+def _sqlite_connect(connection: Any, _record: object, *, dbapi: Any, patience: float) -> None:  # noqa: ANN401  # DBAPI
     connection.isolation_level = None  # transactions begin in _sqlite_begin, not by the driver's guess
-    connection.execute("PRAGMA journal_mode = WAL")
+    _into_wal(connection, dbapi, patience)
     # FULL, not NORMAL: with NORMAL a power cut can lose the last commits, and a step whose intent is lost would be taken
     # for one that was never sent.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _into_wal(connection: Any, dbapi: Any, patience: float) -> None:  # noqa: ANN401  # DBAPI
+    """SQLite does not wait for others by itself when it turns a file into WAL, which several that open a new one all do."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except dbapi.OperationalError as exc:
+            if exc.sqlite_errorcode != dbapi.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_NAP)
+        else:
+            return
 
 
 def _sqlite_begin(connection: Connection) -> None:

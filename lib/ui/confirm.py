@@ -76,8 +76,8 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
     # A key for each plan: a field that was closed with text in it must not lend it to the next dialog.
     typed = st.text_input(label, key=f"{_TYPED}-{plan.hash[:16]}", live="200ms", autocomplete="off")
     right = matches(typed or "", wanted)
-    if typed and not right:
-        st.caption(":material/error: That is not the same yet.")
+    # Always one line, so that the buttons below never move under the mouse.
+    st.caption(_told(typed or "", right=right))
     with st.container(horizontal=True, horizontal_alignment="right"):
         _save(plan)
         if st.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
@@ -85,6 +85,12 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
             st.rerun()
         if st.button(act, key="confirm_go", type="primary", disabled=not right) and right:
             _start(resources, plan)
+
+
+def _told(typed: str, *, right: bool) -> str:
+    if right:
+        return ":material/check: That is the same."
+    return ":material/error: That is not the same yet." if typed else "Nothing is sent before that."
 
 
 def _save(plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,3 +31,12 @@ def close() -> None:
 def opened() -> Opened | None:
     value: Opened | None = st.session_state.get(_KEY)
     return value
+
+
+def act(do: Callable[..., object], *args: object) -> None:
+    """Callback of a button in a dialog: does it, then the whole page is drawn, not the dialog alone.
+
+    What stands below `if st.button(...)` is lost where another rerun cuts this one short; a callback has been called by then.
+    """
+    do(*args)
+    st.rerun()

@@ -25,16 +25,13 @@ def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
     picked = picks.how().get(customer_id)
     if picked:
         st.caption(md(picked.words, limit=500))
-    if st.button(
+    st.button(
         "Unpick this customer" if picked else "Pick this customer",
         icon=":material/remove:" if picked else ":material/add:",
         key="drawer_pick",
-    ):
-        if picked:
-            picks.remove([customer_id])
-        else:
-            picks.add([customer_id], Way.RECORD)
-        st.rerun()
+        on_click=dialogs.act,
+        args=(picks.remove, [customer_id]) if picked else (picks.add, [customer_id], Way.RECORD),
+    )
     _history(resources, customer_id)
 
 

@@ -120,14 +120,15 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
         st.caption(f"The first {number(len(shown))} of {count(len(picked), 'pick')}.")
     ids = [shown[row] for row in chosen["selection"]["rows"] if 0 <= row < len(shown)]
     with st.container(horizontal=True):
-        if st.button(f"Unpick {count(len(ids), 'customer')}" if ids else "Unpick", disabled=not ids, key="unpick"):
-            picks.remove(ids)
-            st.rerun()
-        if st.button("Unpick all", type="tertiary", key="unpick_all"):
-            picks.clear()
-            dialogs.close()
-            st.rerun()
+        label = f"Unpick {count(len(ids), 'customer')}" if ids else "Unpick"
+        st.button(label, disabled=not ids, key="unpick", on_click=dialogs.act, args=(picks.remove, ids))
+        st.button("Unpick all", type="tertiary", key="unpick_all", on_click=dialogs.act, args=(_unpick_all,))
     _offer_ids(picked)
+
+
+def _unpick_all() -> None:
+    picks.clear()
+    dialogs.close()
 
 
 def _offer_ids(picked: tuple[str, ...]) -> None:
@@ -184,15 +185,19 @@ def show_paste(frame: CustomerFrame) -> None:
         return
     _show_report(report)
     usable = [customer_id for customer_id in report.found if customer_id not in set(report.inactive)]
-    if st.button(
+    st.button(
         f"Pick {count(len(usable), 'customer')}" if usable else "Pick",
         type="primary",
         disabled=not usable,
         key="paste_pick",
-    ):
-        picks.add(usable, Way.LISTED)
-        dialogs.close()
-        st.rerun()
+        on_click=dialogs.act,
+        args=(_pick_listed, usable),
+    )
+
+
+def _pick_listed(ids: Sequence[str]) -> None:
+    picks.add(ids, Way.LISTED)
+    dialogs.close()
 
 
 def _show_report(report: IdReport) -> None:

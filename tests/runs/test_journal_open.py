@@ -1,9 +1,12 @@
 """Opening a journal: new, older, newer, unusable. Whatever it is, it is said in words."""
 
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -152,6 +155,18 @@ def test_several_that_open_a_new_journal_at_once_make_it_once(place):
         thread.join()
     assert (len(opened), failed) == (6, [])
     assert place.run("SELECT count(*) FROM log_head") == [(1,)]
+
+
+def test_a_new_journal_that_somebody_else_is_making_is_waited_for(tmp_path):
+    """SQLite itself refuses at once to turn a file into WAL while another writes to it."""
+    path, patience = tmp_path / "journal.sqlite", 0.3
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(JournalUnavailable):
+            Journal(path, patience=patience)
+        assert time.monotonic() - began >= patience
+    Journal(path).close()
 
 
 def test_a_file_that_is_no_journal_is_refused_in_words(tmp_path):
