@@ -61,8 +61,8 @@ def _dismiss_button(news: str, key: str) -> None:
 def _show_changes(compared: Comparison, key: str, now: datetime) -> None:
     changes, picked = compared.changes, picks.chosen()
     if not changes:
-        st.toast(f"Nothing changed since the list read {ago(compared.since, now)}.", icon=":material/update:")
-        _dismiss(key)
+        # No toast: it would take the place of an open dialog, which then begins anew: its parts are closed, a click is lost.
+        st.caption(f":material/update: Nothing changed since the list read {ago(compared.since, now)}.")
         return
     with st.container(border=True, key="news_changes"):
         st.markdown(f"**Since the list read {ago(compared.since, now)}:** {md(changes.words, limit=200)}.")
