@@ -54,7 +54,18 @@ class Http:
     ) -> None:
         self._connection, self._timeout, self._now = connection, timeout, now
         self._waits = {"timeout": httpx.Timeout(timeout, connect=connect_timeout).as_dict()}
-        host = _resolvable(connection.base_url)
+        self._url = _resolvable(connection.base_url)
+        host = self._url.host
+        # Read once: to read an address and its headers anew takes a tenth of the time of a request.
+        self._headers = httpx.Headers(
+            {
+                "Host": self._url.netloc.decode("ascii"),
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": USER_AGENT,
+                "Authorization": f"Bearer {connection.api_key.get_secret_value()}",
+            }
+        )
         # A company's proxy and certificates come from the environment, but what goes to this machine goes there directly:
         # it may be plain http, and a proxy would see the key.
         self._proxy = None if is_loopback(host) else _proxy_for(connection.base_url, host)
@@ -115,14 +126,8 @@ class Http:
 
     def _built(self, request: Request) -> httpx.Request:
         query = f"?{urlencode(request.params)}" if request.params else ""
-        headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
-            "User-Agent": USER_AGENT,
-            "Authorization": f"Bearer {self._connection.api_key.get_secret_value()}",
-        }
-        url = f"{self._connection.base_url}{request.path}{query}"
-        return httpx.Request(request.method, url, headers=headers, json=request.json, extensions=self._waits)
+        url = self._url.copy_with(raw_path=self._url.raw_path.rstrip(b"/") + f"{request.path}{query}".encode("ascii"))
+        return httpx.Request(request.method, url, headers=self._headers, json=request.json, extensions=self._waits)
 
     def _transport(self) -> httpx.HTTPTransport:
         try:
@@ -173,11 +178,11 @@ def _proxy_for(base_url: str, host: str) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _resolvable(base_url: str) -> str:
-    """The host, as httpx reads it. One that no resolver takes would end in a UnicodeError in the middle of a request."""
+def _resolvable(base_url: str) -> httpx.URL:
+    """The base URL, as httpx reads it. A host that no resolver takes would end in a UnicodeError in the middle of a request."""
     try:
         url = httpx.URL(base_url)
         url.raw_host.decode("ascii").encode("idna")
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigError("AVARA_BASE_URL names a host that can't exist. Write it like https://api.avarasoftware.com") from None
-    return url.host
+    return url

@@ -47,6 +47,8 @@ class QuickPage(msgspec.Struct, gc=False, rename="camel"):
     cursor: str | None = None
 
 
+#: numpy knows a year 0, the model does not.
+_YEAR_1: Final = np.datetime64("0001-01-01", "us")
 _PAGE: Final = msgspec.json.Decoder(QuickPage)
 #: pydantic reads no number of more than 4300 digits, wherever it stands. So many in a row hold such a block of nothing else.
 _DIGITS_EVERY, _DIGITS = 4096, 128
@@ -145,9 +147,9 @@ def _given(texts: Iterable[str | None]) -> list[str]:
 
 
 def _moments(texts: list[str | None]) -> npt.NDArray[np.datetime64] | None:
-    given = _given(texts)
-    if not _TIMES.fits(given) or ",0000-" in f",{','.join(given)}":  # there is no year 0
+    if not _TIMES.fits(_given(texts)):
         return None
     with suppress(ValueError):  # a day or an hour that does not exist
-        return np.array([None if text is None else text[:-1] for text in texts], dtype="datetime64[us]")
+        times = np.array([None if text is None else text[:-1] for text in texts], dtype="datetime64[us]")
+        return None if (times < _YEAR_1).any() else times
     return None
