@@ -59,7 +59,6 @@ class Http:
         # Read once: to read an address and its headers anew takes a tenth of the time of a request.
         self._headers = httpx.Headers(
             {
-                "Host": self._url.netloc.decode("ascii"),
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip, deflate",
                 "User-Agent": USER_AGENT,
