@@ -21,7 +21,6 @@ from msgspec import Meta
 from lib.avara.batch import CustomerBatch
 from lib.avara.models import LARGEST_COUNT, LONGEST_KEY, LONGEST_VALUE, MOST_PAIRS
 
-_Key = Annotated[str, Meta(max_length=LONGEST_KEY)]
 _Value = Annotated[str, Meta(max_length=LONGEST_VALUE)]
 
 
@@ -36,7 +35,8 @@ class _Row(msgspec.Struct, gc=False, rename="camel"):
     updated_at: str | None
     created_by_api_key_id: str | None = None
     created_by_user_id: str | None = None
-    metadata: Annotated[dict[_Key, _Value], Meta(max_length=MOST_PAIRS)] | None = None
+    # How long keys are is seen later: msgspec gives the same key as the same object only where it has no rule for it.
+    metadata: Annotated[dict[str, _Value], Meta(max_length=MOST_PAIRS)] | None = None
 
 
 class QuickPage(msgspec.Struct, gc=False, rename="camel"):
@@ -111,7 +111,8 @@ def checked(page: QuickPage) -> CustomerBatch | None:
     if not (_CUSTOMER_IDS.fits(ids) and _USER_IDS.fits(_given(users)) and _UUIDS.fits(_given(keys))):
         return None
     times = _moments(created + updated)
-    if times is None:
+    pairs = [each or {} for each in metadata]
+    if times is None or max(map(len, set().union(*pairs)), default=0) > LONGEST_KEY:
         return None
     return CustomerBatch(
         id=ids,
@@ -122,7 +123,7 @@ def checked(page: QuickPage) -> CustomerBatch | None:
         updated_at=times[len(rows) :],
         created_by_api_key_id=keys,
         created_by_user_id=users,
-        metadata=[pairs or {} for pairs in metadata] if None in metadata else metadata,
+        metadata=pairs,
     )
 
 
