@@ -34,6 +34,7 @@ FORBIDDEN = {("lib.runs", "lib.runs.cli"), ("lib.runs", "lib.runs.__main__")}
 CONFINED = {
     "streamlit": ("app", "pages", "lib.ui"),
     "httpx": ("lib.avara.http",),
+    "httpcore": ("lib.avara.http",),
     "sqlalchemy": (
         *("lib.runs.journal", "lib.runs.journal_log", "lib.runs.journal_open", "lib.runs.journal_reads"),
         *("lib.runs.journal_steps", "lib.runs.journal_tables", "lib.runs.migrations"),

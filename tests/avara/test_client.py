@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import logging
 import pickle
 import threading
 import tomllib
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -316,7 +320,33 @@ def test_bodies_are_json_also_where_a_user_is_removed(connect):
 def test_a_change_without_a_body_sends_none(connect):
     with wire(reply(200, EXAMPLE)) as server:
         connect(server.base_url).deactivate(EXAMPLE_ID)
-    assert server.requests[0].body == b""
+    (request,) = server.requests
+    assert (request.body, request.headers["content-length"]) == (b"", "0")
+    assert "content-type" not in request.headers
+
+
+@pytest.mark.parametrize("name", ["gzip", "deflate"])
+def test_an_answer_may_come_compressed(connect, name):
+    body = {"gzip": gzip.compress, "deflate": zlib.compress}[name](json.dumps(EXAMPLE).encode())
+    with wire(reply(200, body, {"Content-Encoding": name})) as server:
+        assert connect(server.base_url).get_customer(EXAMPLE_ID).id == EXAMPLE_ID
+    assert name in server.requests[0].headers["accept-encoding"]
+
+
+def test_an_answer_that_is_small_only_on_the_way_is_not_read_to_its_end(connect, monkeypatch):
+    monkeypatch.setattr(http, "LARGEST_ANSWER", 1000)
+    with (
+        wire(reply(200, gzip.compress(b" " * 1_000_000), {"Content-Encoding": "gzip"})) as server,
+        pytest.raises(errors.BadAnswer, match="was not read"),
+    ):
+        connect(server.base_url).get_customer(EXAMPLE_ID)
+
+
+def test_an_answer_that_can_not_be_decoded_is_no_answer(connect):
+    with wire(reply(200, b"not gzip", {"Content-Encoding": "gzip"})) as server:
+        client = connect(server.base_url, retry=RetryPolicy(retries=0))
+        with pytest.raises(errors.NoAnswer, match="broke before the answer was complete"):
+            client.get_customer(EXAMPLE_ID)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -484,6 +514,22 @@ def test_a_companys_proxy_is_used_and_never_sees_the_key(connect, monkeypatch):
     assert request.line.startswith("CONNECT api.example.invalid:443 ")
     assert "authorization" not in request.headers
     assert KEY not in repr(request)
+
+
+def test_a_companys_proxy_is_told_who_we_are_if_it_wants_to_know(connect, monkeypatch):
+    with wire((reply(407), CUT)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.base_url.replace("//", "//someone:p%40ss@"))
+        with pytest.raises(errors.Unreachable):
+            connect("https://api.example.invalid", retry=RetryPolicy(retries=0)).get_customer(EXAMPLE_ID)
+    assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + base64.b64encode(b"someone:p@ss").decode()
+
+
+@pytest.mark.parametrize("proxy", ["ftp://u:secret@proxy.example", "socks5://u:secret@proxy.example", "http://u:secret@proxy.example:port"])
+def test_a_proxy_that_can_not_be_used_is_a_setting_to_correct(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(errors.ConfigError, match="HTTPS_PROXY or ALL_PROXY names can't be used") as failure:
+        AvaraClient(Connection("https://api.example.invalid", SecretStr(KEY), "x"))
+    assert "secret" not in "".join(traceback.format_exception(failure.value))
 
 
 def test_a_netrc_file_does_not_replace_the_key(connect, monkeypatch, tmp_path):
