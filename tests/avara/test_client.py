@@ -524,7 +524,9 @@ def test_a_companys_proxy_is_told_who_we_are_if_it_wants_to_know(connect, monkey
     assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + base64.b64encode(b"someone:p@ss").decode()
 
 
-@pytest.mark.parametrize("proxy", ["ftp://u:secret@proxy.example", "socks5://u:secret@proxy.example", "http://u:secret@proxy.example:port"])
+@pytest.mark.parametrize(
+    "proxy", ["ftp://u:secret@proxy.example", "socks5://u:secret@proxy.example", "http://u:secret@proxy.example:port"]
+)
 def test_a_proxy_that_can_not_be_used_is_a_setting_to_correct(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(errors.ConfigError, match="HTTPS_PROXY or ALL_PROXY names can't be used") as failure:
