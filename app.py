@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -92,9 +92,17 @@ async def health(_request: Request) -> JSONResponse:
     return JSONResponse({"ok": True})
 
 
+async def customers(request: Request) -> RedirectResponse:
+    """Customers opens first, so its address is the root; Streamlit says "Page not found" over it at the address one would guess.
+
+    The redirect is relative, for a server that stands behind a path.
+    """
+    return RedirectResponse(f"./?{request.url.query}" if request.url.query else "./")
+
+
 app = st.App(
     str(Path(__file__).parent / "lib" / "ui" / "shell.py"),
     lifespan=lifespan,
-    routes=[Route("/healthz", health)],
+    routes=[Route("/healthz", health), Route("/customers", customers)],
     middleware=[Middleware(SecurityHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=ALLOWED_HOSTS)],
 )

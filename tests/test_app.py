@@ -140,6 +140,13 @@ def test_it_says_that_it_is_well(app: Running) -> None:
     assert answer.json() == {"ok": True}
 
 
+@pytest.mark.parametrize("query", ["", "?q=a%26b+c&active=yes"])
+def test_the_address_that_one_would_guess_for_customers_leads_there(app: Running, query: str) -> None:
+    answer = get(app, f"/customers{query}")
+    assert answer.next_request is not None
+    assert str(answer.next_request.url) == f"{app.base_url}/{query}"
+
+
 @pytest.mark.parametrize("path", ["/", "/healthz", "/customers", "/_stcore/health", "/nothing/here"])
 def test_every_answer_carries_the_security_headers(app: Running, path: str) -> None:
     answer = get(app, path)
