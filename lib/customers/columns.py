@@ -32,24 +32,22 @@ _SCHEMA = pa.schema(
 _WORD = pa.dictionary(pa.int32(), pa.large_string())
 _PAIRS = pa.schema({"row": pa.int32(), "key": pa.int32(), "value": _WORD})
 _STR: Final = pd.StringDtype("pyarrow", na_value=np.nan)
+_DTYPES: Final = {pa.large_string(): _STR, _TIME: pd.DatetimeTZDtype("us", "UTC")}
 _CREATED_BY: Final = pd.CategoricalDtype(list(CREATED_BY))
 #: Customers that wait until they become columns together: page by page Arrow takes twice as long.
 _TOGETHER: Final = 500
 
 
 class Columns:
-    """Records appended page by page, kept as Arrow batches; `tables` may be asked for at any time between two pages."""
+    """Records appended page by page, kept as Arrow arrays; `tables` may be asked for at any time between two pages."""
 
     def __init__(self) -> None:
-        self._rows = _SCHEMA.empty_table()
-        self._batches: list[pa.RecordBatch] = []
+        self._chunks: dict[str, list[pa.Array]] = {field.name: [] for field in (*_SCHEMA, *_PAIRS)}
         self._waiting: list[CustomerBatch] = []
         self._count = 0
-        # One entry a pair: the customer's position, the key's number, the value. Keys are few, and the same ones come again and
-        # again; values may be many, so each batch has a dictionary of its own until `tables`.
+        # Metadata has one entry a pair: the customer's position, the key's number, the value. Keys are few, and the same ones
+        # come again and again; values may be many, so each chunk has a dictionary of its own until `tables`.
         self._keys = _Numbers()
-        self._pairs = _PAIRS.empty_table()
-        self._pair_batches: list[pa.RecordBatch] = []
 
     def __len__(self) -> int:
         return self._count
@@ -66,23 +64,28 @@ class Columns:
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The rows and the metadata of everything appended so far. Later appends don't change what was returned."""
         self._convert()
-        # Joining the batches once and keeping the result makes repeated calls during a load cheap.
-        self._rows = pa.concat_tables([self._rows, pa.Table.from_batches(self._batches, _SCHEMA)]).combine_chunks()
-        self._pairs = pa.concat_tables([self._pairs, pa.Table.from_batches(self._pair_batches, _PAIRS)]).combine_chunks()
-        self._batches, self._pair_batches = [], []
-        return _rows(self._rows), _metadata(self._pairs, list(self._keys))
+        rows = pa.table([self._joined(field) for field in _SCHEMA], schema=_SCHEMA)
+        return _rows(rows), _metadata(*(self._joined(field) for field in _PAIRS), keys=list(self._keys))
+
+    def _joined(self, field: pa.Field) -> pa.Array:
+        """The column in one piece, which stands for its chunks from now on: they are let go before the next one is joined."""
+        chunks = self._chunks[field.name]
+        joined = pa.concat_arrays(chunks) if chunks else pa.array([], field.type)
+        self._chunks[field.name] = [joined]
+        return joined
 
     def _convert(self) -> None:
         if not self._waiting:
             return
-        arrays = [pa.array(self._column(field.name), field.type) for field in _SCHEMA]
-        self._batches.append(pa.record_batch(arrays, schema=_SCHEMA))
+        for field in _SCHEMA:
+            self._chunks[field.name].append(pa.array(self._column(field.name), field.type))
         metadata = list(itertools.chain.from_iterable(batch.metadata for batch in self._waiting))
         first = self._count - len(metadata)
         positions = np.arange(first, self._count, dtype=np.int32).repeat([len(pairs) for pairs in metadata])
         keys = np.fromiter(map(self._keys.__getitem__, itertools.chain.from_iterable(metadata)), np.int32, len(positions))
         values = pa.array(list(itertools.chain.from_iterable(map(dict.values, metadata))), _WORD)
-        self._pair_batches.append(pa.record_batch([pa.array(positions), pa.array(keys), values], schema=_PAIRS))
+        for name, column in zip(_PAIRS.names, (pa.array(positions), pa.array(keys), values), strict=True):
+            self._chunks[name].append(column)
         self._waiting = []
 
     def _column(self, name: str) -> list[Any] | np.ndarray[Any, Any]:
@@ -98,21 +101,20 @@ class _Numbers(dict[str, int]):
 
 
 def _rows(table: pa.Table) -> pd.DataFrame:
-    rows: pd.DataFrame = table.to_pandas(types_mapper={pa.large_string(): _STR}.get, split_blocks=True)
-    by_user, by_key = rows["created_by_user_id"].notna(), rows["created_by_api_key_id"].notna()
+    by_user, by_key = (table[name].is_valid().to_numpy() for name in ("created_by_user_id", "created_by_api_key_id"))
     # Both can be there: then a dashboard user made it, since the API leaves the user empty where a key did.
     codes = np.where(by_user, 0, np.where(by_key, 1, 2)).astype(np.int8)
-    rows.insert(6, "created_by", pd.Series(pd.Categorical.from_codes(codes, dtype=_CREATED_BY)))
+    rows: pd.DataFrame = table.to_pandas(types_mapper=_DTYPES.get, split_blocks=True)
+    rows.insert(6, "created_by", pd.Series(pd.Categorical.from_codes(codes, dtype=_CREATED_BY, validate=False)))
     return rows
 
 
-def _metadata(pairs: pa.Table, keys: list[str]) -> pd.DataFrame:
-    key = pd.Categorical.from_codes(pairs["key"].to_numpy(), categories=pd.Index(keys, dtype=_STR))
-    return pd.DataFrame({"row": pairs["row"].to_numpy(), "key": key, "value": _category(pairs["value"])}, copy=False)
-
-
-def _category(column: pa.ChunkedArray) -> pd.Categorical:
-    """Categories in the order in which they came first."""
-    words = column.chunk(0) if column.num_chunks else pa.array([], column.type)
-    known = pd.Index(words.dictionary.to_pandas(types_mapper={pa.large_string(): _STR}.get))
-    return pd.Categorical.from_codes(words.indices.to_numpy(), categories=known)
+def _metadata(row: pa.Array, key: pa.Array, value: pa.DictionaryArray, *, keys: list[str]) -> pd.DataFrame:
+    """The categories are in the order in which they came first."""
+    key_names, values = pd.Index(keys, dtype=_STR), pd.Index(value.dictionary.to_pandas(types_mapper=_DTYPES.get))
+    columns = {
+        "row": row.to_numpy(),
+        "key": pd.Categorical.from_codes(key.to_numpy(), categories=key_names, validate=False),
+        "value": pd.Categorical.from_codes(value.indices.to_numpy(), categories=values, validate=False),
+    }
+    return pd.DataFrame(columns, copy=False)
