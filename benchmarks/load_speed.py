@@ -2,7 +2,7 @@
 
     python -m benchmarks.load_speed [--customers 100000] [--rounds 5] [--largest 1000000] [--smoke] [--json FILE]
 
-Every measurement is a process of its own that has read one page before, against one server process whose pages are ready-made.
+Every measurement is a process of its own that has read ten pages before, against one server process whose pages are ready-made.
 The kinds take turns, so that what else the machine does strikes all of them; `ratio` is ours by the peer in the same round,
 its median over the rounds.
 
