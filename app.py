@@ -93,7 +93,7 @@ async def health(_request: Request) -> JSONResponse:
 
 
 async def customers(request: Request) -> RedirectResponse:
-    """Customers opens first, so its address is the root; Streamlit says "Page not found" over it at the address one would guess.
+    """Customers opens first, so its address is the root; at the one that one would guess Streamlit says "Page not found".
 
     The redirect is relative, for a server that stands behind a path.
     """
