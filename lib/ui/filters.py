@@ -117,6 +117,7 @@ def write(flt: Filter) -> None:
     state[_KEYS] = [key for key, _ in flt.metadata]
     for key, values in flt.metadata:
         state[f"{_VALUES}:{key}"] = list(values)
+    _forget_values()
     state[_ABSENT] = list(flt.metadata_absent)
 
 
@@ -155,6 +156,7 @@ def _metadata(frame: CustomerFrame) -> None:
         format_func=_labels(having),
         placeholder="Choose a key",
         persist_state="session",
+        on_change=_forget_values,
         help="Customers that have the key; choose values below to narrow further.",
     )
     for key in chosen:
@@ -176,6 +178,15 @@ def _metadata(frame: CustomerFrame) -> None:
         persist_state="session",
         help="Customers that lack the key.",
     )
+
+
+def _forget_values() -> None:
+    """A key that is chosen again later begins with no values: nobody would expect the ones of an hour ago."""
+    state = st.session_state
+    held = [str(name) for name in state if str(name).startswith(f"{_VALUES}:")]
+    for name in held:
+        if name.removeprefix(f"{_VALUES}:") not in (state.get(_KEYS) or ()):
+            state[name] = []
 
 
 @once_a_frame

@@ -168,6 +168,24 @@ def test_metadata_keys_and_values_narrow_and_show_their_counts(page: Session, re
     assert page.at.query_params == {}
 
 
+@pytest.mark.parametrize("how", ["clear all", "its chip", "the list of keys"])
+def test_a_key_that_is_chosen_again_begins_without_values(page: Session, how: str) -> None:
+    page.at.multiselect(key="metadata_keys").set_value(["contract"])
+    page.run()
+    page.at.multiselect(key="metadata_values:contract").set_value(["trial"])
+    page.run()
+    if how == "the list of keys":
+        page.at.multiselect(key="metadata_keys").set_value([])
+        page.run()
+    else:
+        page.press("clear_filters" if how == "clear all" else "chip_0")
+    assert chips(page) == []
+    page.at.multiselect(key="metadata_keys").set_value(["contract"])
+    page.run()
+    assert page.at.multiselect(key="metadata_values:contract").value == []
+    assert chips(page) == [md("has contract")]
+
+
 def test_exact_numbers_under_more_filters_join_the_common_ones(page: Session, records: list[Record]) -> None:
     page.at.number_input(key="users_from").set_value(3)
     page.run()
