@@ -60,6 +60,7 @@ def beside_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rou
         f"filter {size} by status": us.filtering,
         f"search in {size}": us.searching,
         f"search in {size} for what only metadata has": us.searching_metadata,
+        f"choose a value of a key of the metadata of {size}": us.choosing_value,
         f"next page of {size}": us.paging,
         f"sort {size} by a click on a header": us.sorting,
         f"tick a row of {size}": us.picking,

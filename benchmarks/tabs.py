@@ -14,6 +14,7 @@ import numpy as np
 from playwright.sync_api import Browser, Locator, expect
 
 from benchmarks.browser import PATIENCE, Tab
+from lib.customers.facets import facet_values
 from lib.customers.filters import Filter, apply
 from lib.customers.frame import CustomerFrame
 from lib.customers.sorting import sort_positions
@@ -45,6 +46,7 @@ class Customers(Tab):
         self.frame, self.descending = frame, True
         self.statuses = cycle(["inactive", "active"])
         self.name_words, self.metadata_words = cycle(NAME_WORDS), cycle(METADATA_WORDS)
+        self.values = cycle(value for value, _ in facet_values(frame, frame.metadata_keys()[0][0], limit=6))
         self.page.goto(url)
         self.loaded()
         self.search = self.page.get_by_role("searchbox", name="Search")
@@ -87,6 +89,30 @@ class Customers(Tab):
         self.entered(self.search, "")  # the next answer is over all customers again
         self.shows(len(self.frame))
         return took
+
+    def choosing_value(self) -> float:
+        """From the customers that have the most common key of the metadata to those with one value of it."""
+        key, _ = self.frame.metadata_keys()[0]
+        value = next(self.values)
+        self._choose("Metadata", key)
+        self.shows(matching(self.frame, Filter(metadata=((key, ()),))))
+        took = self._choose(key, value)
+        self.shows(matching(self.frame, Filter(metadata=((key, (value,)),))))
+        self.page.keyboard.press("Escape")  # the list of options
+        self.page.keyboard.press("Escape")  # and what holds it
+        expect(self.page.get_by_role("dialog", name="More filters")).to_be_hidden()
+        self.page.locator(".st-key-clear_filters").get_by_role("button").click()
+        self.shows(len(self.frame))
+        return took
+
+    def _choose(self, label: str, word: str) -> float:
+        """One more option of a list among the further filters; the seconds from the click on it."""
+        box = self.page.get_by_role("combobox", name=label, exact=True)
+        if not box.is_visible():
+            self.page.get_by_role("button", name="More filters").click()
+        box.fill(word)
+        self.idle()
+        return self.timed(self.page.get_by_role("option", name=f"{word} (").first.click)
 
     def sorting(self) -> float:
         """By name, turned round each time."""

@@ -21,7 +21,7 @@ _SEARCH, _STATUS, _USERS, _DAYS, _FROM, _TO, _BY = "search", "status", "users", 
 _KEYS = "metadata_keys"
 _VALUES = "metadata_values"
 _ABSENT = "metadata_absent"
-_KEPT = "filter_kept"
+_KEPT, _WRITTEN = "filter_kept", "filter_written"
 
 _ANY = "any"
 _USER_RANGES = {_ANY: "Any", "0-0": "None", "1-5": "1 to 5", "6-25": "6 to 25", "26-": "More than 25"}
@@ -31,6 +31,7 @@ _MAKERS = {"user": "Dashboard user", "api_key": "API key", "unknown": "Unknown"}
 _MOST_DAYS = 100_000
 #: No count of the API has more digits (2**53).
 _MOST_DIGITS = 16
+_MOST_CHOSEN = 1_000
 #: So many values of one metadata key are offered; a longer list is searched through the text search.
 _VALUES_OFFERED = 500
 
@@ -108,6 +109,7 @@ def read() -> Filter:
 def write(flt: Filter) -> None:
     """Make the widgets say `flt`; a callback, since it must come before they are drawn."""
     state = st.session_state
+    state[_WRITTEN] = state.get(_WRITTEN, 0) + 1
     state[_SEARCH] = flt.text
     state[_STATUS] = flt.status
     state[_USERS] = _range_value(flt.users_min, flt.users_max)
@@ -156,6 +158,7 @@ def _metadata(frame: CustomerFrame) -> None:
         format_func=_labels(having),
         placeholder="Choose a key",
         persist_state="session",
+        max_selections=_new_to_the_browser(),
         on_change=_forget_values,
         help="Customers that have the key; choose values below to narrow further.",
     )
@@ -169,6 +172,7 @@ def _metadata(frame: CustomerFrame) -> None:
             format_func=_labels(values),
             placeholder="Any value",
             persist_state="session",
+            max_selections=_new_to_the_browser(),
         )
     st.multiselect(
         "Without metadata",
@@ -176,8 +180,18 @@ def _metadata(frame: CustomerFrame) -> None:
         key=_ABSENT,
         placeholder="Choose a key",
         persist_state="session",
+        max_selections=_new_to_the_browser(),
         help="Customers that lack the key.",
     )
+
+
+def _new_to_the_browser() -> int:
+    """A limit that nobody reaches, another one after each `write`: by it Streamlit 1.67 takes a list for a new one.
+
+    A closed popover hears nothing of what `write` says: the browser would keep what was chosen before, and send it again with
+    the next click anywhere, so that a filter that was taken away came back.
+    """
+    return _MOST_CHOSEN + int(st.session_state.get(_WRITTEN, 0))
 
 
 def _forget_values() -> None:
