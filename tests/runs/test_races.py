@@ -116,16 +116,30 @@ def test_a_living_app_server_notices_a_killed_one_and_finishes_its_run_when_aske
 
 
 def put_to_sleep(child, place):
-    """Stop the process outside of any transaction: a sleeper's lock on a file is its own until it wakes or dies."""
+    """Stop the process outside of any transaction: a sleeper's locks are its own until it wakes or dies."""
     outsider = place.open(patience=0.3)
-    while True:
+
+    def asleep():
         os.kill(child.pid, signal.SIGSTOP)
         try:
             outsider.renew("nobody", 1)
         except JournalUnavailable:
-            os.kill(child.pid, signal.SIGCONT)
+            free = False
         else:
-            return
+            free = not _transactions(place)
+        if not free:
+            os.kill(child.pid, signal.SIGCONT)
+        return free
+
+    until(asleep, "a moment without a transaction")
+
+
+def _transactions(place):
+    """Other sessions of PostgreSQL that are within one; its locks are on rows, so that a stranger's update tells nothing."""
+    if place.engine_name == "sqlite":
+        return []
+    others = "datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
+    return place.run(f"SELECT pid FROM pg_stat_activity WHERE {others}")
 
 
 def test_a_process_that_slept_through_its_lease_calls_nothing_once_it_wakes(place, site, app_server):
