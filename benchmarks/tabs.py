@@ -98,9 +98,7 @@ class Customers(Tab):
         self.shows(matching(self.frame, Filter(metadata=((key, ()),))))
         took = self._choose(key, value)
         self.shows(matching(self.frame, Filter(metadata=((key, (value,)),))))
-        self.page.keyboard.press("Escape")  # the list of options
-        self.page.keyboard.press("Escape")  # and what holds it
-        expect(self.page.get_by_role("dialog", name="More filters")).to_be_hidden()
+        self.page.keyboard.press("Escape")  # closes the list of options
         self.page.locator(".st-key-clear_filters").get_by_role("button").click()
         self.shows(len(self.frame))
         return took
@@ -109,7 +107,7 @@ class Customers(Tab):
         """One more option of a list among the further filters; the seconds from the click on it."""
         box = self.page.get_by_role("combobox", name=label, exact=True)
         if not box.is_visible():
-            self.page.get_by_role("button", name="More filters").click()
+            self.page.get_by_test_id("stExpander").filter(has_text="More filters").locator("summary").click()
         box.fill(word)
         self.idle()
         return self.timed(self.page.get_by_role("option", name=f"{word} (").first.click)

@@ -20,7 +20,7 @@ from lib.customers.filters import Filter
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.customers.sorting import page_count, page_slice, sort_positions
-from lib.ui import dialogs, picks
+from lib.ui import dialogs, heard, picks
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import number
 
@@ -29,7 +29,7 @@ _PAGE_SIZES = (50, 100, 250)
 #: Grids whose ids are remembered, so that a click that was under way while the table changed still finds its customers.
 _REMEMBERED = 8
 _SORT, _SIZE, _COLUMNS, _SHOWN = "sort", "page_size", "metadata_columns", "grids_shown"
-_WRITTEN, _SEEN = "ticks_written", "ticks_seen"
+_TICKS = "ticks"
 _METADATA = "metadata:"
 _LABELS = {
     "name": "Customer",
@@ -142,9 +142,7 @@ def _grid(frame: CustomerFrame, on_page: Positions, sort: Sort) -> None:
         column_config=_column_config(columns, sort, key),
         alt="Customers that match the filters, one page of rows",
     )
-    # Comes back with each message of the browser, and so tells which of our ticks it had seen when it sent it; hidden.
-    st.session_state[_SEEN] = _written()
-    st.text_input("Ticks seen", key=_SEEN, label_visibility="collapsed")
+    heard.listen(_TICKS)
 
 
 def _page_of_rows(frame: CustomerFrame, on_page: Positions, columns: list[str]) -> pd.DataFrame:
@@ -211,21 +209,16 @@ def _follow_picks(key: str, ids: tuple[str, ...]) -> None:
     if held is None or sorted(held["selection"]["rows"]) != rows or held["selection"]["columns"]:
         st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
         if held is not None:
-            st.session_state[_WRITTEN] = st.session_state.get(_WRITTEN, 0) + 1
-
-
-def _written() -> str:
-    """How often ticks were set from here, in a grid that the browser had already."""
-    return str(st.session_state.get(_WRITTEN, 0))
+            heard.setting(_TICKS)
 
 
 def _take_selection(key: str) -> None:
     """Callback: ticks become picks by id; a header that was clicked becomes the sort.
 
-    Every message of the browser brings the ticks as it knows them, also one that a polling fragment or a quick second click
-    sends before it has got the ticks set here: *Pick all* and at once another click would unpick the rows in sight.
+    Not from a message sent before the ticks set here had arrived: *Pick all* and at once another click would unpick the rows
+    in sight.
     """
-    if st.session_state.get(_SEEN) != _written():
+    if heard.echoed(_TICKS):
         return
     selection = st.session_state[key]["selection"]
     ids = st.session_state[_SHOWN].get(key, ())

@@ -149,6 +149,24 @@ def search(page: Page, text: str) -> None:
     idle(page)
 
 
+def more_filters(page: Page, *, show: bool = True) -> None:
+    """Opens or closes them, and waits until they stand: what moves would close a list that is opened meanwhile."""
+    page.get_by_test_id("stExpander").filter(has_text="More filters").locator("summary").click()
+    last = page.get_by_role("combobox", name="Without metadata")
+    if show:
+        last.click(trial=True)  # is uncovered
+    else:
+        expect(last).to_be_hidden()
+    page.locator(".st-key-chips").click(trial=True)  # stands still
+
+
+def close_list(page: Page) -> None:
+    """Closes an open list of options, and waits until it is gone."""
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox")).to_have_count(0)
+    idle(page)
+
+
 def choose(page: Page, label: str, option: str) -> None:
     """An option of one of the filters' selects."""
     page.get_by_test_id("stSelectbox").filter(has_text=label).get_by_role("combobox").click()

@@ -1,33 +1,133 @@
-"""The further filters, which lie in a popover, in a real browser."""
+"""Filters that are taken away stay away, in a real browser."""
 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser import drive
-from tests.browser.conftest import App
+from tests.browser.conftest import App, until
 
 
-def test_a_filter_that_was_taken_away_does_not_come_back_with_the_next_click(app: App, page: Page) -> None:
-    """What a closed popover holds is not told: the browser kept the choice, and sent it again."""
-    drive.customers(page, app.url)
-    chips = page.locator(".st-key-chips")
-    page.get_by_role("button", name="More filters").click()
+def _has_contract(page: Page) -> None:
     page.get_by_role("combobox", name="Metadata", exact=True).fill("contract")
     page.get_by_role("option", name=re.compile(r"^contract \(")).click()
-    expect(chips).to_contain_text("has contract")
+    drive.close_list(page)
+
+
+def _created_by_an_api_key(page: Page) -> None:
+    page.get_by_role("button", name="API key", exact=True).click()
+
+
+def _created_since_2024(page: Page) -> None:
+    page.get_by_test_id("stDateInput").filter(has_text="Created from").get_by_role("spinbutton").first.click()
+    page.keyboard.type("20240101")
+    page.keyboard.press("Escape")  # closes the calendar
+
+
+def _at_least_three_users(page: Page) -> None:
+    page.get_by_label("Users, at least").fill("3")
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("choose", "chip"),
+    [
+        (_has_contract, "has contract"),
+        (_created_by_an_api_key, "created by an API key"),
+        (_created_since_2024, "created from"),
+        (_at_least_three_users, "3 users or more"),
+    ],
+    ids=["metadata", "created by", "date", "number"],
+)
+def test_a_filter_that_was_taken_away_does_not_come_back_with_the_next_click(
+    app: App, page: Page, choose: Callable[[Page], None], chip: str
+) -> None:
+    """A part that holds its widgets only while it is open is not told: the browser would keep the choice, and send it again."""
+    drive.customers(page, app.url)
+    drive.more_filters(page)
+    choose(page)
+    expect(page.locator(".st-key-chips")).to_contain_text(chip)
     drive.idle(page)
-    page.keyboard.press("Escape")  # the list of keys
-    page.keyboard.press("Escape")  # what holds it
-    expect(page.get_by_role("dialog", name="More filters")).to_be_hidden()
+    drive.more_filters(page, show=False)
 
     page.locator(".st-key-clear_filters").get_by_role("button").click()
     drive.expect_shown(page, "250")
     for rows in ("Rows 101 to 200 ", "Rows 201 to 250 "):
         page.get_by_role("button", name="Next page").click()
         expect(page.get_by_text(rows)).to_be_visible()
-        drive.idle(page)
         drive.expect_shown(page, "250")
-        expect(chips).not_to_contain_text("has contract")
+        expect(page.locator(".st-key-chips")).not_to_contain_text(chip)
+
+
+class Line:
+    """The page's line to its server, on which what the server says can be held up."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.holding = False
+        self.timers = 0
+        """How often the page asked by itself, because of a timer."""
+        self._held: list[tuple[WebSocketRoute, str | bytes]] = []
+        page.route_web_socket(re.compile("/_stcore/stream"), self._open)
+
+    def wait_for_timers(self, count: int) -> None:
+        deadline, wanted = time.monotonic() + 30, self.timers + count
+        while self.timers < wanted:
+            assert time.monotonic() < deadline, "the page has no timer that asks"
+            self.page.wait_for_timeout(50)  # handles what goes over the line meanwhile
+
+    def let_go(self) -> None:
+        self.holding = False
+        for line, message in self._held:
+            line.send(message)
+
+    def _open(self, line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+
+        def from_server(message: str | bytes) -> None:
+            if self.holding:
+                self._held.append((line, message))
+            else:
+                line.send(message)
+
+        def from_page(message: str | bytes) -> None:
+            if isinstance(message, bytes) and BackMsg.FromString(message).rerun_script.is_auto_rerun:
+                self.timers += 1
+            server.send(message)
+
+        server.on_message(from_server)
+        line.on_message(from_page)
+
+
+def test_a_filter_that_was_taken_away_while_the_list_loads_does_not_come_back(app: App, page: Page) -> None:
+    """The sidebar's timer sends all widgets as the browser knows them, and that may be before the answer has arrived there."""
+    line = Line(page)
+    drive.customers(page, app.url)
+    page.get_by_role("radio", name="Active", exact=True).click()
+    drive.choose(page, "Users", "None")
+    chips = page.locator(".st-key-chips")
+    expect(chips).to_contain_text("no users")
+    drive.idle(page)
+
+    app.api.sandbox.latency = 2.0
+    page.get_by_role("button", name="Reload").click()
+    expect(page.get_by_test_id("stSidebar").get_by_role("button", name="Stop")).to_be_visible()
+    line.holding = True
+    page.get_by_role("button", name="Clear all").click()
+    line.wait_for_timers(1)
+    app.api.sandbox.latency = 0
+    read = len(app.calls("list"))
+    until(lambda: len(app.calls("list")) > read, "the load went on to its end")
+    line.wait_for_timers(3)  # the first after the end draws the page anew
+    line.let_go()
+
+    drive.loaded(page)
+    drive.expect_shown(page, "250")
+    expect(chips).not_to_contain_text("no users")
+    expect(page.get_by_role("radio", name="All", exact=True)).to_be_checked()

@@ -58,10 +58,10 @@ def test_the_pages_of_the_main_job(app: App, open_page: OpenPage, scheme: str, w
     expect(page.get_by_role("dialog").locator("th").first).to_be_attached()
     photo.take("picks")
     drive.close(page)
-    page.get_by_role("button", name="More filters").click()
+    drive.more_filters(page)
     expect(page.get_by_label("Users, at least")).to_be_visible()
     photo.take("filters")
-    page.keyboard.press("Escape")
+    drive.more_filters(page, show=False)
     drive.bar(page).get_by_role("button", name="Paste ids").click()
     box = page.get_by_role("dialog").get_by_label("Customer ids")
     inactive = app.records(active=False)[0]["expressCustomerId"]

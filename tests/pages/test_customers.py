@@ -51,6 +51,10 @@ def chips(session: Session) -> list[str]:
     return [button.label for button in session.at.button if (button.key or "").startswith("chip_")]
 
 
+def chip_keys(session: Session) -> list[str]:
+    return [button.key for button in session.at.button if (button.key or "").startswith("chip_")]
+
+
 def test_all_customers_are_counted_and_the_first_page_of_them_is_shown(page: Session, records: list[Record]) -> None:
     users = sum(record["userCount"] for record in records)
     assert f"**250** of 250 customers · {users:,} users" in page.words
@@ -178,7 +182,7 @@ def test_a_key_that_is_chosen_again_begins_without_values(page: Session, how: st
         page.at.multiselect(key="metadata_keys").set_value([])
         page.run()
     else:
-        page.press("clear_filters" if how == "clear all" else "chip_0")
+        page.press("clear_filters" if how == "clear all" else chip_keys(page)[0])
     assert chips(page) == []
     page.at.multiselect(key="metadata_keys").set_value(["contract"])
     page.run()
@@ -204,13 +208,36 @@ def test_each_chip_removes_its_own_condition_and_clear_all_removes_every_one(
 ) -> None:
     page = shared_world.open(status="Active", users="None", days="1 year")
     assert chips(page) == ["active", "no users", "not updated for 365 days"]
-    page.press("chip_1")
+    page.press(chip_keys(page)[1])
     assert chips(page) == ["active", "not updated for 365 days"]
     assert page.at.query_params == {"status": "Active", "days": "1 year"}
     page.press("clear_filters")
     assert chips(page) == []
     assert counted(page, CUSTOMERS)
     assert page.at.query_params == {}
+
+
+def test_a_message_sent_before_the_browser_had_the_filters_set_here_brings_none_back(shared_world: World) -> None:
+    page = shared_world.open(status="Active", users="None")
+    heard = page.at.text_input(key="heard_filters").value
+    page.press("clear_filters")
+    page.at.text_input(key="heard_filters").set_value(heard)  # as a polling fragment or a quick next click would send it
+    page.at.get("segmented_control")[0].set_value("active")
+    page.at.selectbox(key="users").set_value("0-0")
+    page.at.text_input(key="search").set_value("imaging")
+    assert chips(page.run()) == ["text “imaging”"]  # only what is new in it counts
+    page.at.selectbox(key="users").set_value("0-0")
+    assert chips(page.run()) == ["text “imaging”", "no users"]
+
+
+def test_the_number_fields_say_what_the_selects_say(shared_world: World) -> None:
+    page = shared_world.open(users="3-7", days="1 year")
+    numbers = [page.at.number_input(key=key).value for key in ("users_from", "users_to", "days_exact")]
+    assert numbers == [3, 7, 365]
+    page.at.number_input(key="users_to").set_value(9)
+    assert chips(page.run()) == ["3 to 9 users", "not updated for 365 days"]
+    page.press("clear_filters")
+    assert [page.at.number_input(key=key).value for key in ("users_from", "users_to", "days_exact")] == [None, None, None]
 
 
 def test_filters_are_kept_over_a_visit_to_another_page(shared_world: World, records: list[Record]) -> None:
@@ -279,11 +306,11 @@ def test_a_message_sent_before_the_browser_had_our_ticks_changes_no_pick(
     if picked == "none":
         page.tick([1, 4])
         page.press("pick_all")
-    seen = page.at.text_input(key="ticks_seen").value
+    seen = page.at.text_input(key="heard_ticks").value
     page.press(press)
     expected = list(page.picks)
     assert bool(expected) is (picked == "all")
-    page.at.text_input(key="ticks_seen").set_value(seen)  # as a polling fragment or a quick second click would send it
+    page.at.text_input(key="heard_ticks").set_value(seen)  # as a polling fragment or a quick second click would send it
     page.tick(sent)
     assert page.picks == expected
     assert ticked(page) == ([] if picked == "none" else list(range(len(ids_on(page)))))

@@ -72,6 +72,8 @@ def test_before_any_widget_is_drawn_every_customer_matches() -> None:
         ("days", "100001", Filter()),
         ("days", "9" * 5000, Filter()),
         ("users", f"1-{'9' * 5000}", Filter()),
+        ("users", f"1-{2**53 - 1}", Filter(users_min=1, users_max=2**53 - 1)),
+        ("users", f"1-{2**53}", Filter()),  # more than the number fields of a browser can show
         ("search", "  a ", Filter(text="a")),
         ("from", date(2024, 1, 2), Filter(created_from=date(2024, 1, 2))),
     ],

@@ -29,7 +29,8 @@ MARKDOWN = {
 }  # fmt: skip
 NOT_MARKDOWN = {
     "alt", "args", "color", "data", "default", "file_name", "format", "format_func", "icon", "index", "key", "kwargs",
-    "mime", "on_change", "on_click", "on_dismiss", "options", "placeholder", "query_params", "type", "value", "width",
+    "max_value", "mime", "min_value", "on_change", "on_click", "on_dismiss", "options", "placeholder", "query_params",
+    "step", "type", "value", "width",
 }  # fmt: skip
 
 #: (module, expression): words of our own, looked at by a person.

@@ -1,0 +1,53 @@
+"""The ranges of users and of days that the filters' selects offer, and the words of all others, which the URL holds."""
+
+from __future__ import annotations
+
+_ANY = "any"
+USERS = {_ANY: "Any", "0-0": "None", "1-5": "1 to 5", "6-25": "6 to 25", "26-": "More than 25"}
+DAYS = {_ANY: "Any time", "30": "30 days", "90": "90 days", "180": "180 days", "365": "1 year", "730": "2 years"}
+#: Longer than any record has existed.
+MOST_DAYS = 100_000
+#: The largest whole number that a browser keeps exactly; no count of the API is larger.
+_MOST = 2**53 - 1
+
+
+def users(option: str | None) -> tuple[int | None, int | None]:
+    """ "1-5" → (1, 5); "26-" → (26, None); anything else → no limits."""
+    low, dash, high = (option or "").partition("-")
+    first, last = _whole(low), _whole(high)
+    if not dash or (low and first is None) or (high and last is None):
+        return None, None
+    return first, last
+
+
+def users_option(low: int | None, high: int | None) -> str:
+    return _ANY if low is None and high is None else f"{'' if low is None else low}-{'' if high is None else high}"
+
+
+def custom_users(words: str) -> str | None:
+    """The same words where they are a range, else None."""
+    return words if users(words) != (None, None) else None
+
+
+def days(option: str | None) -> int | None:
+    """ "365" and "400 days" → a number of days; anything else → no limit."""
+    number = _whole((option or "").removesuffix(" days"))
+    return number if number and number <= MOST_DAYS else None
+
+
+def days_option(number: int | None) -> str:
+    """A common number as itself, another in the words that the URL will hold."""
+    if number is None:
+        return _ANY
+    return str(number) if str(number) in DAYS else f"{number} days"
+
+
+def custom_days(words: str) -> str | None:
+    """The option that these words mean; None where they mean no number of days."""
+    number = days(words)
+    return None if number is None else days_option(number)
+
+
+def _whole(digits: str) -> int | None:
+    """A whole number; None for anything else and for what no count can be (it may stand in a URL that anyone wrote)."""
+    return int(digits) if digits.isdecimal() and len(digits) <= len(str(_MOST)) and int(digits) <= _MOST else None
