@@ -94,23 +94,34 @@ class Customers(Tab):
         """From the customers that have the most common key of the metadata to those with one value of it."""
         key, _ = self.frame.metadata_keys()[0]
         value = next(self.values)
+        self._more_filters()
         self._choose("Metadata", key)
         self.shows(matching(self.frame, Filter(metadata=((key, ()),))))
         took = self._choose(key, value)
         self.shows(matching(self.frame, Filter(metadata=((key, (value,)),))))
-        self.page.keyboard.press("Escape")  # closes the list of options
         self.page.locator(".st-key-clear_filters").get_by_role("button").click()
         self.shows(len(self.frame))
+        self._more_filters()
         return took
+
+    def _more_filters(self) -> None:
+        """Opens or closes them, and waits until what is below stands still: what moves would close a list of options."""
+        self.page.get_by_test_id("stExpander").filter(has_text="More filters").locator("summary").click()
+        chips = self.page.locator(".st-key-chips")
+        chips.click(trial=True)
+        self.idle()
+        chips.click(trial=True)
 
     def _choose(self, label: str, word: str) -> float:
         """One more option of a list among the further filters; the seconds from the click on it."""
         box = self.page.get_by_role("combobox", name=label, exact=True)
-        if not box.is_visible():
-            self.page.get_by_test_id("stExpander").filter(has_text="More filters").locator("summary").click()
+        box.click(trial=True)  # is uncovered
         box.fill(word)
         self.idle()
-        return self.timed(self.page.get_by_role("option", name=f"{word} (").first.click)
+        took = self.timed(self.page.get_by_role("option", name=f"{word} (").first.click)
+        self.page.keyboard.press("Escape")  # closes the list, which hides all else
+        expect(self.page.get_by_role("listbox")).to_have_count(0)
+        return took
 
     def sorting(self) -> float:
         """By name, turned round each time."""
