@@ -62,7 +62,9 @@ def beside_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rou
         f"search in {size} for what only metadata has": us.searching_metadata,
         f"choose a value of a key of the metadata of {size}": us.choosing_value,
         f"next page of {size}": us.paging,
+        f"pick all {size} by the button": us.picking_all,
         f"sort {size} by a click on a header": us.sorting,
+        f"sort {size} by a choice of the list": us.sorting_by_list,
         f"tick a row of {size}": us.picking,
         f"pick all {size}, then untick a row": us.picking_among_all,
     }

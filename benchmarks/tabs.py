@@ -47,6 +47,7 @@ class Customers(Tab):
         self.statuses = cycle(["inactive", "active"])
         self.name_words, self.metadata_words = cycle(NAME_WORDS), cycle(METADATA_WORDS)
         self.values = cycle(value for value, _ in facet_values(frame, frame.metadata_keys()[0][0], limit=6))
+        self.columns = cycle([("Users", "user_count"), ("Customer", "name")])
         self.page.goto(url)
         self.loaded()
         self.search = self.page.get_by_role("searchbox", name="Search")
@@ -131,6 +132,19 @@ class Customers(Tab):
         expect(self.grid.locator("tr[aria-rowindex='2']")).to_contain_text(self.frame.rows["name"].iloc[first])
         return took
 
+    def sorting_by_list(self) -> float:
+        """By the other one of two columns, chosen under *View*: Streamlit does not wait for more clicks as on a header."""
+        label, column = next(self.columns)
+        view = self.page.get_by_role("button", name="View", exact=True)
+        view.click()
+        self.page.get_by_role("combobox", name="Sort by").click()
+        took = self.timed(self.page.get_by_role("option", name=label, exact=True).click)
+        self.page.keyboard.press("Escape")
+        expect(self.page.get_by_role("dialog")).to_have_count(0)
+        first = sort_positions(self.frame, np.arange(len(self.frame)), column, descending=self.descending)[0]
+        expect(self.grid.locator("tr[aria-rowindex='2']")).to_contain_text(self.frame.rows["name"].iloc[first])
+        return took
+
     def paging(self) -> float:
         took = self.timed(self.page.get_by_role("button", name="Next page").click)
         expect(self.page.get_by_text("Rows 101 to 200 ")).to_be_visible()
@@ -142,6 +156,14 @@ class Customers(Tab):
         """A row is ticked; nothing was picked before."""
         took = self.timed(lambda: press(self.grid, _TICK_X, 0))
         expect(self.bar).to_contain_text("1 picked")
+        self._unpick()
+        return took
+
+    def picking_all(self) -> float:
+        """All customers that match, by the button in the bar."""
+        self.idle()
+        took = self.timed(self.bar.get_by_role("button", name=re.compile("^Pick all")).click)
+        expect(self.bar).to_contain_text(f"{len(self.frame):,} picked")
         self._unpick()
         return took
 

@@ -28,7 +28,7 @@ TABLE_HEIGHT = grid_height(15, 15)
 _PAGE_SIZES = (50, 100, 250)
 #: Grids whose ids are remembered, so that a click that was under way while the table changed still finds its customers.
 _REMEMBERED = 8
-_SORT, _SIZE, _COLUMNS, _SHOWN = "sort", "page_size", "metadata_columns", "grids_shown"
+_SORT, _SORTED, _SIZE, _COLUMNS, _SHOWN = "sort", "sorted_anew", "page_size", "metadata_columns", "grids_shown"
 _TICKS = "ticks"
 _METADATA = "metadata:"
 _LABELS = {
@@ -41,7 +41,7 @@ _LABELS = {
     "created_by": "Created by",
     "id": "Id",
 }
-_SORTED_AS = {"status": "is_active", "updated_utc": "updated_at"}
+_SORTED_AS = {"status": "is_active"}
 _MAKERS = {"user": "Dashboard user", "api_key": "API key", "unknown": "Unknown"}
 
 
@@ -88,20 +88,42 @@ def show_view_options(frame: CustomerFrame) -> None:
                 key=_COLUMNS,
                 persist_state="session",
             )
-        options = [name for name in _LABELS if name != "updated_utc"] + [_METADATA + key for key in _columns(frame)]
-        sort = _sort()
-        chosen = st.selectbox(
-            "Sort by",
-            options,
-            index=options.index(sort.column) if sort.column in options else 0,
-            format_func=lambda name: _LABELS.get(name, name.removeprefix(_METADATA)),
-        )
-        descending = st.toggle("Descending", value=sort.descending)
+        _sort_options([name for name in _LABELS if name != "updated_utc"] + [_METADATA + key for key in _columns(frame)])
         st.caption("A click on a column's header sorts too; a second click turns the order round.")
-        st.session_state[_SORT] = Sort(chosen, descending)
         st.segmented_control(
             "Rows on a page", _PAGE_SIZES, default=_PAGE_SIZES[1], required=True, key=_SIZE, persist_state="session"
         )
+
+
+def _sort_options(columns: list[str]) -> None:
+    """Which column the rows are sorted by, and which way. A metadata column that is no longer shown is no longer sorted by.
+
+    A click on a header makes new widgets: a closed popover is not told what they say now, and the browser would send again
+    what they said before.
+    """
+    if _sort().column not in columns:
+        _sort_anew(Sort())
+    sort, state = _sort(), st.session_state
+    by, way = (f"{name}-{state.get(_SORTED, 0)}" for name in ("sort_by", "sort_way"))
+    for key, value in ((by, sort.column), (way, sort.descending)):
+        if key not in state:
+            state[key] = value
+
+    def take() -> None:
+        state[_SORT] = Sort(state[by], state[way])
+
+    st.selectbox("Sort by", columns, key=by, format_func=_label, on_change=take)
+    st.toggle("Descending", key=way, on_change=take)
+
+
+def _label(column: str) -> str:
+    return _LABELS.get(column, column.removeprefix(_METADATA))
+
+
+def _sort_anew(sort: Sort) -> None:
+    """Sort as the widgets under *View* do not say yet."""
+    st.session_state[_SORT] = sort
+    st.session_state[_SORTED] = st.session_state.get(_SORTED, 0) + 1
 
 
 def _sort() -> Sort:
@@ -169,7 +191,7 @@ def _column_config(columns: list[str], sort: Sort, key: str) -> dict[str, Any]:
     arrow = " ↓" if sort.descending else " ↑"
 
     def label(name: str) -> str:
-        return _LABELS.get(name, name.removeprefix(_METADATA)) + (arrow if name == sort.column else "")
+        return _label(name) + (arrow if name == sort.column else "")
 
     time = {"format": "YYYY-MM-DD HH:mm", "timezone": "UTC"}
     return {
@@ -225,8 +247,8 @@ def _take_selection(key: str) -> None:
     picks.choose_among(ids, [ids[row] for row in selection["rows"] if 0 <= row < len(ids)])
     for column in selection["columns"]:
         if column != "open":
-            sort = _sort()
-            st.session_state[_SORT] = Sort(column, not sort.descending if sort.column == column else False)
+            sort, column = _sort(), "updated_at" if column == "updated_utc" else column
+            _sort_anew(Sort(column, not sort.descending if sort.column == column else False))
 
 
 def _open_record(key: str) -> None:

@@ -51,6 +51,10 @@ def chips(session: Session) -> list[str]:
     return [button.label for button in session.at.button if (button.key or "").startswith("chip_")]
 
 
+def sort_by(session: Session) -> Any:
+    return next(box for box in session.at.selectbox if box.label == "Sort by")
+
+
 def chip_keys(session: Session) -> list[str]:
     return [button.key for button in session.at.button if (button.key or "").startswith("chip_")]
 
@@ -257,6 +261,31 @@ def test_a_click_on_a_header_sorts_and_a_second_one_turns_the_order_round(page: 
     assert page.grid.value["user_count"].tolist() == sorted(record["userCount"] for record in records)[:100]
     page.tick([], columns=["user_count"])
     assert page.grid.value["user_count"].tolist() == sorted((record["userCount"] for record in records), reverse=True)[:100]
+
+
+def test_both_columns_of_the_last_update_sort_by_it(page: Session) -> None:
+    before = ids_on(page)
+    page.tick([], columns=["updated_utc"])  # the rows are in its order already, so it is turned round
+    assert page.grid.value["updated_at"].dropna().is_monotonic_decreasing
+    assert ids_on(page.tick([], columns=["updated_at"])) == before
+
+
+def test_the_list_of_columns_sorts_with_each_choice_and_follows_a_click_on_a_header(page: Session) -> None:
+    for column in ("user_count", "created_at", "user_count"):
+        sort_by(page).set_value(column)
+        assert page.run().grid.value[column].dropna().is_monotonic_increasing
+    page.at.toggle[0].set_value(True)
+    assert page.run().grid.value["user_count"].is_monotonic_decreasing
+    page.tick([], columns=["updated_at"])
+    assert (sort_by(page).value, page.at.toggle[0].value) == ("updated_at", False)
+
+
+def test_a_metadata_column_that_is_hidden_is_no_longer_sorted_by(page: Session) -> None:
+    before = ids_on(page)
+    page.tick([], columns=["metadata:region"])
+    assert ids_on(page) != before
+    page.at.multiselect(key="metadata_columns").set_value(["department"])
+    assert ids_on(page.run()) == before
 
 
 def test_a_click_on_the_header_of_the_buttons_sorts_nothing(page: Session) -> None:
