@@ -42,6 +42,8 @@ _LABELS = {
     "id": "Id",
 }
 _SORTED_AS = {"status": "is_active"}
+#: Shows what another column shows, otherwise.
+_SAME = {"updated_utc": "updated_at"}
 _MAKERS = {"user": "Dashboard user", "api_key": "API key", "unknown": "Unknown"}
 
 
@@ -88,7 +90,7 @@ def show_view_options(frame: CustomerFrame) -> None:
                 key=_COLUMNS,
                 persist_state="session",
             )
-        _sort_options([name for name in _LABELS if name != "updated_utc"] + [_METADATA + key for key in _columns(frame)])
+        _sort_options([name for name in _LABELS if name not in _SAME] + [_METADATA + key for key in _columns(frame)])
         st.caption("A click on a column's header sorts too; a second click turns the order round.")
         st.segmented_control(
             "Rows on a page", _PAGE_SIZES, default=_PAGE_SIZES[1], required=True, key=_SIZE, persist_state="session"
@@ -245,9 +247,9 @@ def _take_selection(key: str) -> None:
     selection = st.session_state[key]["selection"]
     ids = st.session_state[_SHOWN].get(key, ())
     picks.choose_among(ids, [ids[row] for row in selection["rows"] if 0 <= row < len(ids)])
-    for column in selection["columns"]:
-        if column != "open":
-            sort, column = _sort(), "updated_at" if column == "updated_utc" else column
+    for header in selection["columns"]:
+        if header != "open":
+            sort, column = _sort(), _SAME.get(header, header)
             _sort_anew(Sort(column, not sort.descending if sort.column == column else False))
 
 
