@@ -106,9 +106,12 @@ def test_hostile_names_pass_through_the_whole_job_as_text(app: App, page: Page, 
     drive.expect_state(page, "Finished")
     drive.expect_totals(page, verified=len(NAMES))
     expect(page.get_by_text(re.compile(r"^Reason: !\[mark\]"))).to_be_visible()
+    shown, before = page.get_by_test_id("stMain").get_by_test_id("stCode").first, ""
     for row in range(5):
         drive.tick(drive.table(page), row)
-        expect(page.get_by_test_id("stMain").get_by_test_id("stCode").first).to_have_text(re.compile("^cus_"))
+        # Another one than before: a tick that is not answered yet can leave the next page empty (Streamlit 1.67).
+        expect(shown).to_have_text(re.compile(rf"^(?!{before or '-'}$)cus_"))
+        before = shown.inner_text()
         _nothing_is_rendered(page)
     for name in ("Runs", "Overview", "Connection", "Customers"):
         drive.go_to(page, name)
