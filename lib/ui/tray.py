@@ -119,11 +119,20 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
     if len(picked) > len(shown):
         st.caption(f"The first {number(len(shown))} of {count(len(picked), 'pick')}.")
     ids = [shown[row] for row in chosen["selection"]["rows"] if 0 <= row < len(shown)]
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Unpick {count(len(ids), 'customer')}" if ids else "Unpick"
-        st.button(label, disabled=not ids, key="unpick", on_click=dialogs.act, args=(picks.remove, ids))
+        # Never disabled: the focus of a button that its own click disables is lost, and with it Escape, which closes the dialog.
+        st.button(label, key="unpick", on_click=dialogs.act, args=(_unpick, ids))
         st.button("Unpick all", type="tertiary", key="unpick_all", on_click=dialogs.act, args=(_unpick_all,))
+        if not ids:
+            st.caption("Tick customers above to unpick them.")
     _offer_ids(picked)
+
+
+def _unpick(ids: Sequence[str]) -> None:
+    picks.remove(ids)
+    if not picks.get():
+        dialogs.close()
 
 
 def _unpick_all() -> None:
