@@ -40,10 +40,9 @@ loading.show_problems(resources.loads)
 table.show(frame, positions, flt, complete=complete)
 tray.show_bar(frame, positions, obstacle=resources.loads.plan_obstacle())
 
-match dialogs.opened():
-    case dialogs.Opened("record", customer_id):
-        drawer.show(resources, frame, customer_id)
-    case dialogs.Opened("picks"):
-        tray.show_picks(frame, positions)
-    case dialogs.Opened("paste"):
-        tray.show_paste(frame)
+if record := dialogs.opened("record"):
+    drawer.show(resources, frame, record.about)
+elif dialogs.opened("picks"):
+    tray.show_picks(frame, positions)
+elif dialogs.opened("paste"):
+    tray.show_paste(resources.loads)

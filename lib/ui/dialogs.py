@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 
 Name = Literal["record", "picks", "paste", "confirm", "changes"]
-_KEY = "open_dialog"
+_KEY, _DRAWN = "open_dialog", "dialog_drawn"
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,31 @@ def open_dialog(name: Name, about: str = "") -> None:
 
 def close() -> None:
     st.session_state.pop(_KEY, None)
+    begin()
 
 
-def opened() -> Opened | None:
+def begin() -> None:
+    """A run of the whole page begins; whether it draws a dialog will be seen."""
+    st.session_state.pop(_DRAWN, None)
+
+
+def opened(name: Name) -> Opened | None:
+    """The dialog of that name where it is to be shown. Who asks draws it."""
     value: Opened | None = st.session_state.get(_KEY)
+    if value is None or value.name != name:
+        return None
+    st.session_state[_DRAWN] = True
     return value
+
+
+def redraw_page() -> None:
+    """For what polls: the whole page anew, or once the dialog that lies over it is closed.
+
+    Streamlit 1.67 takes an open dialog away and puts it up again in each run of the whole page: what is being typed in it
+    is lost, and so is the focus.
+    """
+    if not st.session_state.get(_DRAWN):
+        st.rerun()
 
 
 def act(do: Callable[..., object], *args: object) -> None:

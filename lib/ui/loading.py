@@ -8,6 +8,7 @@ import streamlit as st
 
 from lib.customers.load import Load, LoadProgress, LoadState
 from lib.customers.loads import Loads
+from lib.ui import dialogs
 from lib.ui.text import ago, count, duration, exact, md, number
 
 _POLL_SECONDS = 0.5
@@ -89,7 +90,7 @@ def _age(progress: LoadProgress) -> str:
 
 def _progress(loads: Loads, load: Load, kept_at: datetime | None) -> None:
     if loads.under_way is not load:
-        st.rerun()
+        dialogs.redraw_page()
     progress, behind = load.progress(), load is not loads.shown
     text = f"{'Reloading' if behind else 'Loading'}: {count(progress.customers, 'customer')}"
     st.progress(_share(progress), text=text)
@@ -104,7 +105,7 @@ def _progress(loads: Loads, load: Load, kept_at: datetime | None) -> None:
     # The table follows in steps that grow with it, so that drawing never holds up loading.
     if not behind and progress.customers >= 1.25 * st.session_state.get(_SEEN, 0) + 1:
         st.session_state[_SEEN] = progress.customers
-        st.rerun()
+        dialogs.redraw_page()
 
 
 def _share(progress: LoadProgress) -> float:

@@ -39,8 +39,8 @@ def show(loads: Loads) -> None:
 
 def show_dialog(loads: Loads) -> None:
     """Each change of the last comparison, while somebody looks at them. A dialog belongs to no part of the page."""
-    opened, compared = dialogs.opened(), loads.compared
-    if opened is not None and opened.name == "changes" and compared is not None:
+    compared = loads.compared
+    if compared is not None and dialogs.opened("changes"):
         _show_table(compared.changes, picks.chosen())
 
 

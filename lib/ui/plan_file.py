@@ -79,8 +79,7 @@ def show(resources: Resources, plan: Plan) -> None:
         disabled=not _may_run(resources, plan),
     ):
         confirm.ask(plan)
-    found = dialogs.opened()
-    if found is not None and found.name == "confirm":
+    if dialogs.opened("confirm"):
         confirm.show(resources)
 
 

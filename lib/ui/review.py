@@ -99,8 +99,7 @@ def _show(resources: Resources, subject: Subject, missing: tuple[str, ...]) -> N
         disabled=not within,
     ):
         _freeze(resources, subject, reviewed, why, goes_on=goes_on)
-    opened = dialogs.opened()
-    if opened is not None and opened.name == "confirm":
+    if dialogs.opened("confirm"):
         confirm.show(resources)
 
 

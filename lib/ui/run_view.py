@@ -11,7 +11,7 @@ import streamlit as st
 from lib.runs.ending import NEVER_STARTED, where_stopped
 from lib.runs.model import Person, Run, RunState, StepState
 from lib.runs.pace import WINDOW, pace, time_carried
-from lib.ui import nav, receipts, run_canary, run_steps, run_undo, timeline
+from lib.ui import dialogs, nav, receipts, run_canary, run_steps, run_undo, timeline
 from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, duration, exact, md, number
@@ -142,7 +142,7 @@ def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
     run = resources.journal.run(run_id)
     resources.live_runs.forget()  # the sidebar of the next rerun must not say less than this page
     if _drawn(run, datetime.now(UTC)) != drawn:
-        st.rerun()
+        dialogs.redraw_page()
     if run.on_canary:
         run_canary.show(resources, run)
     _progress(resources, run)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from lib.config import APP_NAME
 from lib.errors import ExpressOpsError
-from lib.ui import nav, news, notices, settle, sidebar
+from lib.ui import dialogs, nav, news, notices, settle, sidebar
 from lib.ui.resources import get_resources
 from lib.ui.text import md
 
@@ -21,6 +21,7 @@ st.html(HERE / "style.css")
 page = st.navigation(nav.all_pages(), position="hidden")
 nav.hold_address(page)
 settle.settle(page.url_path)
+dialogs.begin()
 
 try:
     resources = get_resources()

@@ -12,6 +12,7 @@ import streamlit as st
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import IdIndex, Positions
 from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
+from lib.customers.loads import Loads
 from lib.errors import LoadIncomplete, UploadUnreadable
 from lib.runs.evidence import Way
 from lib.ui import dialogs, nav, picks
@@ -121,7 +122,7 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
     ids = [shown[row] for row in chosen["selection"]["rows"] if 0 <= row < len(shown)]
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Unpick {count(len(ids), 'customer')}" if ids else "Unpick"
-        # Never disabled: the focus of a button that its own click disables is lost, and with it Escape, which closes the dialog.
+        # Never disabled: a button that its own click disables loses the focus, and with it Escape, which closes the dialog.
         st.button(label, key="unpick", on_click=dialogs.act, args=(_unpick, ids))
         st.button("Unpick all", type="tertiary", key="unpick_all", on_click=dialogs.act, args=(_unpick_all,))
         if not ids:
@@ -173,8 +174,8 @@ def picks_table(frame: CustomerFrame, picked: Sequence[str], matching: Positions
 
 
 @st.dialog("Pick by ids", width="large", icon=":material/content_paste:", on_dismiss=dialogs.close)
-def show_paste(frame: CustomerFrame) -> None:
-    """Paste or upload ids; what can't be picked is named before anything is."""
+def show_paste(loads: Loads) -> None:
+    """Paste or upload ids; what can't be picked is named before anything is. They are looked up in the list as it is then."""
     text = st.text_area(
         "Customer ids",
         height=140,
@@ -188,7 +189,7 @@ def show_paste(frame: CustomerFrame) -> None:
         max_upload_size=UPLOAD_LIMIT // 2**20,
     )
     try:
-        report = check(frame, text or "", upload.getvalue() if upload is not None else "")
+        report = check(loads.view().frame, text or "", upload.getvalue() if upload is not None else "")
     except UploadUnreadable as error:
         st.error(md(error.message, limit=300), icon=":material/error:")
         return

@@ -1,0 +1,57 @@
+"""A dialog is left in peace by what goes on behind it, in a real browser."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import drive
+from tests.browser.conftest import App, until
+from tests.browser.line import Line
+
+
+def _begin_a_reload(app: App, page: Page) -> int:
+    """One that goes no further; returns how many pages had been asked for before."""
+    read = len(app.calls("list"))
+    app.api.sandbox.latency = 5.0
+    page.get_by_role("button", name="Reload").click()
+    expect(page.get_by_test_id("stSidebar").get_by_role("button", name="Stop")).to_be_visible()
+    drive.idle(page)
+    return read
+
+
+def _let_it_end(app: App, line: Line, read: int) -> None:
+    app.api.sandbox.latency = 0
+    until(lambda: len(app.calls("list")) >= read + 3, "all pages were read again")
+    line.wait_for_timers(6)  # for half a second each: the first after the end would draw the page anew
+
+
+def test_ids_that_are_being_typed_stay_where_a_reload_ends_behind_them(app: App, page: Page) -> None:
+    line = Line(page)
+    drive.customers(page, app.url)
+    read = _begin_a_reload(app, page)
+    drive.bar(page).get_by_role("button", name="Paste ids").click()
+    box = page.get_by_role("dialog").get_by_label("Customer ids")
+    box.click()
+    page.keyboard.type("cus_0123")
+    _let_it_end(app, line, read)
+    page.keyboard.type("4567")
+    expect(box).to_have_value("cus_01234567")
+    drive.close(page)
+    drive.loaded(page)  # the page is told once the dialog is closed
+
+
+def test_a_confirmation_that_is_being_typed_goes_on_where_a_reload_ends_behind_it(app: App, page: Page) -> None:
+    line = Line(page)
+    drive.customers(page, app.url, "?status=Active")
+    drive.tick_rows(page, range(12))
+    drive.review(page, 12)
+    drive.say_why(page, "Contract ended")
+    read = _begin_a_reload(app, page)
+    dialog = drive.ask(page, 12)
+    dialog.get_by_role("textbox").click()
+    page.keyboard.type("1")
+    _let_it_end(app, line, read)
+    page.keyboard.type("2")
+    expect(drive.go_button(dialog, 12)).to_be_enabled()
+    drive.close(page)
+    expect(page.get_by_test_id("stSidebar").get_by_role("button", name="Reload")).to_be_visible()
