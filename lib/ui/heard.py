@@ -3,11 +3,17 @@
 Every message of the browser brings the values of all widgets as it knows them, also one that a polling fragment or a quick
 second click sends before it has got the values set here meanwhile: they would be undone by it. So each message also brings the
 number of the last setting that the browser has got, in a hidden field that is drawn behind the widgets in question.
+
+The same tells whether the browser has got the last drawing of the whole page. Under load Streamlit 1.67 loses what is not on
+its way yet when a timer of the page asks just after the drawing is over (its session no longer listens to the runner of it):
+of 20 tabs that search at once, now and then one kept the old rows under the new search.
 """
 
 from __future__ import annotations
 
 import streamlit as st
+
+_PAGE, _BEHIND = "page", "behind_drawing"
 
 
 def setting(what: str) -> None:
@@ -27,6 +33,28 @@ def listen(what: str) -> None:
     """Draw the hidden field; call it behind the widgets."""
     st.session_state[_field(what)] = _last(what)
     st.text_input("Heard", key=_field(what), label_visibility="collapsed")
+
+
+def page_begins() -> None:
+    """The whole page is about to be drawn, whatever was lost before."""
+    st.session_state.pop(_BEHIND, None)
+
+
+def page_ends() -> None:
+    """The whole page is drawn; call it behind all of it."""
+    setting(_PAGE)
+    with st.sidebar:  # where the field has the same place on every page
+        listen(_PAGE)
+
+
+def redraw_what_was_lost() -> None:
+    """For what polls: the whole page anew where the browser has not got its last drawing by the second time it asks."""
+    if not echoed(_PAGE):
+        st.session_state.pop(_BEHIND, None)
+    elif st.session_state.get(_BEHIND) == _last(_PAGE):
+        st.rerun()
+    else:
+        st.session_state[_BEHIND] = _last(_PAGE)
 
 
 def _last(what: str) -> str:

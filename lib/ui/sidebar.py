@@ -9,7 +9,7 @@ import streamlit as st
 
 from lib.config import APP_NAME
 from lib.runs.model import Run
-from lib.ui import loading, nav, news, notices, picks
+from lib.ui import heard, loading, nav, news, notices, picks
 from lib.ui.resources import Resources
 from lib.ui.text import md, number
 
@@ -46,6 +46,7 @@ def show_connection(resources: Resources) -> None:
 
 def _runs_link(resources: Resources) -> None:
     """Follows by itself, so that on every page a run tells when it needs a person, whoever started it."""
+    heard.redraw_what_was_lost()
     st.page_link(nav.page("runs"), label=_runs_label(resources.live_runs.get()))
 
 

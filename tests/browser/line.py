@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 
 from playwright.sync_api import Page, WebSocketRoute
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 
 class Line:
-    """The page's line to its server, on which what the server says can be held up."""
+    """The page's line to its server, on which what the server says can be held up, or lost."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.holding = False
+        self.holding = self.losing = False
         self.timers = 0
         """How often the page asked by itself, because of a timer."""
+        self.lost = 0
+        """How many drawings of the whole page were lost, to their ends."""
         self._held: list[tuple[WebSocketRoute, str | bytes]] = []
         page.route_web_socket(re.compile("/_stcore/stream"), self._open)
 
     def wait_for_timers(self, count: int) -> None:
-        deadline, wanted = time.monotonic() + 30, self.timers + count
-        while self.timers < wanted:
-            assert time.monotonic() < deadline, "the page has no timer that asks"
+        wanted = self.timers + count
+        self._wait(lambda: self.timers >= wanted, "the page has no timer that asks")
+
+    def lose_a_drawing(self) -> None:
+        """Until a whole run has come to its end nothing of it arrives; call it with what asks for the run under way."""
+        self.losing, wanted = True, self.lost + 1
+        self._wait(lambda: self.lost >= wanted, "nothing was drawn")
+        self.losing = False
+
+    def _wait(self, holds: Callable[[], bool], else_: str) -> None:
+        deadline = time.monotonic() + 30
+        while not holds():
+            assert time.monotonic() < deadline, else_
             self.page.wait_for_timeout(50)  # handles what goes over the line meanwhile
 
     def let_go(self) -> None:
@@ -37,8 +51,11 @@ class Line:
         def from_server(message: str | bytes) -> None:
             if self.holding:
                 self._held.append((line, message))
-            else:
+            elif not self.losing:
                 line.send(message)
+            elif isinstance(message, bytes):
+                said = ForwardMsg.FromString(message)
+                self.lost += said.HasField("script_finished") and said.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
 
         def from_page(message: str | bytes) -> None:
             if isinstance(message, bytes) and BackMsg.FromString(message).rerun_script.is_auto_rerun:
