@@ -43,8 +43,7 @@ def page_begins() -> None:
 def page_ends() -> None:
     """The whole page is drawn; call it behind all of it."""
     setting(_PAGE)
-    with st.sidebar:  # where the field has the same place on every page
-        listen(_PAGE)
+    listen(_PAGE)
 
 
 def redraw_what_was_lost() -> None:

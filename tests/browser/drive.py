@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.browser.conftest import App, until
 
@@ -151,7 +153,12 @@ def search(page: Page, text: str) -> None:
 
 def more_filters(page: Page, *, show: bool = True) -> None:
     """Opens or closes them, and waits until they stand: what moves would close a list that is opened meanwhile."""
-    page.get_by_test_id("stExpander").filter(has_text="More filters").locator("summary").click()
+    part = page.get_by_test_id("stExpander").filter(has_text="More filters").locator("details")
+    part.locator("summary").click()
+    with suppress(NotInTime):
+        part.and_(page.locator("[open]" if show else ":not([open])")).wait_for(timeout=5_000)
+    if (part.get_attribute("open") is not None) != show:
+        part.locator("summary").click()  # one click in some hundred opens nothing on a page just drawn; people click again
     last = page.get_by_role("combobox", name="Without metadata")
     if show:
         last.click(trial=True)  # is uncovered

@@ -19,8 +19,8 @@ class Line:
         self.holding = self.losing = False
         self.timers = 0
         """How often the page asked by itself, because of a timer."""
-        self.lost = 0
-        """How many drawings of the whole page were lost, to their ends."""
+        self.drawn = self.lost = 0
+        """How many drawings of the whole page arrived, and were lost, to their ends."""
         self._held: list[tuple[WebSocketRoute, str | bytes]] = []
         page.route_web_socket(re.compile("/_stcore/stream"), self._open)
 
@@ -51,11 +51,11 @@ class Line:
         def from_server(message: str | bytes) -> None:
             if self.holding:
                 self._held.append((line, message))
-            elif not self.losing:
+            elif self.losing:
+                self.lost += _ends_a_drawing(message)
+            else:
+                self.drawn += _ends_a_drawing(message)
                 line.send(message)
-            elif isinstance(message, bytes):
-                said = ForwardMsg.FromString(message)
-                self.lost += said.HasField("script_finished") and said.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
 
         def from_page(message: str | bytes) -> None:
             if isinstance(message, bytes) and BackMsg.FromString(message).rerun_script.is_auto_rerun:
@@ -64,3 +64,8 @@ class Line:
 
         server.on_message(from_server)
         line.on_message(from_page)
+
+
+def _ends_a_drawing(message: str | bytes) -> bool:
+    said = ForwardMsg.FromString(message) if isinstance(message, bytes) else ForwardMsg()
+    return said.HasField("script_finished") and said.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY

@@ -19,3 +19,16 @@ def test_a_page_whose_drawing_was_lost_is_drawn_again_by_itself(app: App, page: 
     line.lose_a_drawing()
     drive.expect_shown(page, "1")
     expect(page.get_by_role("searchbox", name="Search")).to_have_value(ids[0])
+
+
+def test_a_page_that_has_arrived_is_not_drawn_again_with_the_sidebar_closed_too(app: App, page: Page) -> None:
+    line = Line(page)
+    drive.customers(page, app.url)
+    page.get_by_test_id("stSidebar").hover()
+    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    page.get_by_role("button", name="Next page").click()
+    expect(page.get_by_text("Rows 101 to 200 ")).to_be_visible()
+    drive.idle(page)
+    drawn = line.drawn
+    line.wait_for_timers(4)
+    assert line.drawn == drawn
