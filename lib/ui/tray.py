@@ -22,7 +22,7 @@ from lib.ui.text import count, md, number
 _LISTED = 200
 #: So many picks are shown one by one; all of them can be downloaded.
 _SHOWN = 1_000
-_KNOWN = "picks_known"
+_KNOWN, _PLACES = "picks_known", "picks_places"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +70,24 @@ def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncompl
 
 
 def _pick_all(index: IdIndex, matching: Positions) -> None:
+    only_these = not picks.chosen()
     picks.add(index.take(matching), Way.ALL)
+    if only_these:  # then it is known where they are: to look up 100,000 takes longer than to draw the page
+        st.session_state[_PLACES] = index, picks.get(), matching
 
 
 def _known(frame: CustomerFrame, picked: tuple[str, ...]) -> _Known:
     known: _Known | None = st.session_state.get(_KNOWN)
     if known is None or known.version != frame.version or known.picked is not picked:
-        positions = frame.positions(picked)
+        positions = _places(frame, picked)
         users = int(frame.rows["user_count"].to_numpy()[positions].sum())
         known = st.session_state[_KNOWN] = _Known(frame.version, picked, positions, users)
     return known
+
+
+def _places(frame: CustomerFrame, picked: tuple[str, ...]) -> Positions:
+    index, placed, positions = st.session_state.pop(_PLACES, (None, (), ()))
+    return positions if index is frame.index and placed is picked else frame.positions(picked)
 
 
 def _summary(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions) -> str:
