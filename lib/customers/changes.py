@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -170,22 +170,42 @@ def _told(old: Customer | None, new: Customer | None) -> Iterator[tuple[str, str
         yield ("gone", _short(old), "") if new is None else ("new", "", _short(new))
         return
     was, now = _values(old), _values(new)
+    missing = _Value(None, "not set", "not set")
     for what in dict.fromkeys([*was, *now]):
-        if was.get(what) != now.get(what):
-            yield what, was.get(what, "not set"), now.get(what, "not set")
+        before, after = was.get(what, missing), now.get(what, missing)
+        if before.is_ != after.is_:
+            alike = before.text == after.text
+            yield what, before.exact if alike else before.text, after.exact if alike else after.text
 
 
-def _values(record: Customer) -> dict[str, str]:
-    makers = (record.created_by_user_id, record.created_by_api_key_id)
+class _Value(NamedTuple):
+    """What a field is, how it is told, and how where the two would be told alike: by parts of a second, say."""
+
+    is_: object
+    text: str
+    exact: str
+
+
+def _values(record: Customer) -> dict[str, _Value]:
+    user, api_key = record.created_by_user_id, record.created_by_api_key_id
+    makers = {"user": user, "API key": api_key}
     return {
-        "status": _status(record),
-        "users": f"{record.user_count:,}",
-        "name": record.name,
-        **{f"metadata: {key}": value for key, value in record.metadata.items()},
+        "status": _same(_status(record)),
+        "users": _same(f"{record.user_count:,}"),
+        "name": _same(record.name),
+        **{f"metadata: {key}": _same(value) for key, value in record.metadata.items()},
         "created": _time(record.created_at),
-        "created by": ", ".join(str(maker) for maker in makers if maker) or "unknown",
+        "created by": _Value(
+            (user, api_key),
+            ", ".join(str(maker) for maker in makers.values() if maker) or "unknown",
+            ", ".join(f"{kind} {maker}" for kind, maker in makers.items() if maker is not None) or "unknown",
+        ),
         _TOUCHED: _time(record.updated_at),
     }
+
+
+def _same(text: str) -> _Value:
+    return _Value(text, text, text)
 
 
 def _short(record: Customer | None) -> str:
@@ -196,5 +216,8 @@ def _status(record: Customer) -> str:
     return "active" if record.is_active else "inactive"
 
 
-def _time(at: datetime | None) -> str:
-    return "unknown" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def _time(at: datetime | None) -> _Value:
+    if at is None:
+        return _Value(None, "unknown", "unknown")
+    utc = at.astimezone(UTC)
+    return _Value(at, utc.strftime("%Y-%m-%d %H:%M:%S UTC"), utc.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))

@@ -141,3 +141,26 @@ def test_the_order_of_customers_and_of_metadata_is_no_change(records, chance: ra
         for record in chance.sample(records, len(records))
     ]
     assert not changes(build(records), build(shuffled))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            {"updated_at": datetime(2026, 11, 25, 9, 0, 1, tzinfo=UTC)},
+            {"updated_at": datetime(2026, 11, 25, 9, 0, 1, 250_000, tzinfo=UTC)},
+            ("last update", "2026-11-25 09:00:01.000000 UTC", "2026-11-25 09:00:01.250000 UTC"),
+        ),
+        (
+            {"created_by_user_id": str(API_KEY_ID), "created_by_api_key_id": None},
+            {"created_by_user_id": None, "created_by_api_key_id": API_KEY_ID},
+            ("created by", f"user {API_KEY_ID}", f"API key {API_KEY_ID}"),
+        ),
+    ],
+    ids=["within a second", "the same maker of another kind"],
+)
+def test_a_change_that_would_be_told_alike_is_told_exactly(before, after, told) -> None:
+    record = customer(1)
+    old, new = (build([record.model_copy(update=changed)]) for changed in (before, after))
+    found = changes(old, new)
+    assert [tuple(row) for row in found.table(found.ids())[["What", "Before", "Now"]].to_numpy()] == [told]
