@@ -19,10 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.errors import ExpressOpsError
 
-#: Only this server's own files, data: images (icons) and blob: (downloads, workers); no frame may hold the app.
-#: Streamlit needs inline styles and scripts, and WebAssembly.
+#: Only this server's own files, data: images (icons) and blob: (downloads, workers, the script of the customers' table, which
+#: Streamlit makes a blob of); no frame may hold the app. Streamlit needs inline styles and scripts, and WebAssembly.
 POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self' blob: 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:; "
     "frame-ancestors 'none'; base-uri 'self'; object-src 'none'; form-action 'self'"
 )

@@ -1,6 +1,6 @@
 // One clock for every answer of every page, ours and the peers'. It starts with the press of a key or a button; it ends when the
-// server has told the end of a whole run, the page says that no script runs, and two frames have been drawn since. The runs of
-// fragments, which poll by themselves, do not end it.
+// server has told the end of a whole run, the page says that no script runs, and since then the browser has drawn a frame, come
+// to rest, and drawn another. The runs of fragments, which poll by themselves, do not end it.
 (() => {
   const DEADLINE = 120_000;
   const PRESSES = ["pointerdown", "keydown", "input"];
@@ -54,6 +54,7 @@
         const underWay = () => bench.ended === before || app.dataset.testScriptState !== "notRunning";
         do await bench.frames(1);
         while (underWay());
+        await new Promise(requestIdleCallback);
         await bench.frames(1);
         resolve(performance.now() - began);
       };

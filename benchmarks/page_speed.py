@@ -3,13 +3,11 @@
     python -m benchmarks.page_speed [--customers 100000] [--rounds 15] [--smoke] [--json FILE]
 
 Needs Chromium, and `.venv-explorer` (`make bench` makes it). One clock inside the page times every answer alike, ours and the
-peers' (clock.js): from the press of the key or button until the run that it asked for has ended and two more frames are drawn.
-Texts are sent by Enter: by itself the search waits for 0.3 s after the last key. Peer and ours take turns, and take turns to be
-first. Whether the page then shows what it should is made sure outside the clock.
+peers' (clock.js): from the press of the key or button until the run that it asked for has ended and the browser, all of it
+drawn, has come to rest. Texts are sent by Enter: by itself the search waits for 0.3 s after the last key. Peer and ours take
+turns, and take turns to be first. Whether the page then shows what it should is made sure outside the clock.
 
-The bare page has a text input and a table of 50 rows; every target is held to a rerun of it by Enter. Streamlit itself waits
-for 0.15 s after a tick, or a click on a header, before it tells the server. So what answers to the grid stands beside a rerun
-by a tick in the bare page's table as well, without a target.
+The bare page has a text input and a table of 50 rows, and is rerun by Enter.
 """
 
 from __future__ import annotations
@@ -45,17 +43,13 @@ def taking_turns(ours: Act, peer: Act, rounds: int) -> tuple[list[float], list[f
     return times
 
 
-def figure(what: str, peer: str, times: tuple[list[float], list[float]], at_most: float | None) -> Figure:
+def figure(what: str, peer: str, times: tuple[list[float], list[float]], at_most: float) -> Figure:
     ratios = [ours / theirs for ours, theirs in zip(*times, strict=True)]
     return Figure.of(what, ratios, peer=f"{peer} ({median(times[1]):.3f} s)", at_most=at_most, value=median(times[0]), unit="s")
 
 
 def beside_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rounds: int) -> list[Figure]:
-    us, peer, ticks = (
-        Customers(browser, app.url, frame),
-        Bare(browser, bare.url, frame),
-        Bare(browser, bare.url, frame, ticks=True),
-    )
+    us, peer = Customers(browser, app.url, frame), Bare(browser, bare.url, frame)
     size = f"{len(frame):,}"
     kinds = {
         f"filter {size} by status": us.filtering,
@@ -69,13 +63,8 @@ def beside_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rou
         f"tick a row of {size}": us.picking,
         f"pick all {size}, then untick a row": us.picking_among_all,
     }
-    of_grid = (us.sorting, us.picking, us.picking_among_all)
-    found = []
-    for what, act in kinds.items():
-        found.append(figure(what, "bare Streamlit rerun by Enter", taking_turns(act, peer.rerun, rounds), 1.5))
-        if act in of_grid:
-            found.append(figure(what, "bare Streamlit rerun by a tick", taking_turns(act, ticks.ticking, rounds), None))
-    for tab in (us, peer, ticks):
+    found = [figure(what, "bare Streamlit rerun", taking_turns(act, peer.rerun, rounds), 1.5) for what, act in kinds.items()]
+    for tab in (us, peer):
         tab.whole()
         tab.close()
     return found

@@ -31,7 +31,7 @@ _DRAWN = """(title) => document.querySelector("[data-testid=stApp]")?.dataset.te
     && [...document.querySelectorAll("h1")].some((h1) => h1.textContent.includes(title) && h1.checkVisibility()) && 1"""
 _COUNT = """() => /^\\s*[1-9]/.test(document.querySelector(".st-key-chips")?.textContent)
     && performance.now() - bench.opened"""
-_ROWS = """() => document.querySelector("[data-testid=stMain] [data-testid=data-grid-canvas]")
+_ROWS = """() => document.querySelector("[data-testid=stBidiComponentIsolated]")?.shadowRoot?.querySelector("tr[data-id]")
     && performance.now() - bench.opened"""
 
 

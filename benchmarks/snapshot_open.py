@@ -42,7 +42,7 @@ TARGET = 1 / 20
 _LONG = 900.0
 _USABLE = """(count) => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning"
     && new RegExp(`^\\\\s*${count} of ${count} customers(?! so far)`).test(document.querySelector(".st-key-chips")?.textContent)
-    && document.querySelector("[data-testid=stMain] [data-testid=data-grid-canvas]") && 1"""
+    && document.querySelector("[data-testid=stBidiComponentIsolated]")?.shadowRoot?.querySelector("tr[data-id]") && 1"""
 
 
 def use(frame: CustomerFrame) -> None:

@@ -23,19 +23,12 @@ from lib.customers.sorting import sort_positions
 NAME_WORDS = ("hospital", "imaging", "university", "medical", "mercy", "outpatient")
 #: Found in values of metadata only.
 METADATA_WORDS = ("silver", "northlight", "midwest", "hearthstone", "openframe", "bronze")
-_ROW_HEIGHT, _TICK_X, _NAME_X = 32, 15, 140
 
 expect.set_options(timeout=PATIENCE * 1000)
 
 
 def matching(frame: CustomerFrame, flt: Filter) -> int:
     return len(apply(frame, flt, datetime.now(UTC)))
-
-
-def press(grid: Locator, x: float, row: int) -> None:
-    """Clicks into row `row` (from 0; -1 is the header) at `x` pixels from the left."""
-    canvas = grid.get_by_test_id("data-grid-canvas").first
-    canvas.click(position={"x": x, "y": (row + 1) * _ROW_HEIGHT + _ROW_HEIGHT / 2}, force=True)
 
 
 class Customers(Tab):
@@ -52,7 +45,8 @@ class Customers(Tab):
         self.loaded()
         self.search = self.page.get_by_role("searchbox", name="Search")
         self.bar = self.page.locator(".st-key-picks_bar")
-        self.grid = self.page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
+        self.table = self.page.get_by_role("table", name="Customers")
+        self.first_row = self.table.get_by_role("row").nth(1)
 
     def loaded(self) -> None:
         """Waits until all customers are on show, the kept list out of use, and no load under way."""
@@ -127,13 +121,13 @@ class Customers(Tab):
     def sorting(self) -> float:
         """By name, turned round each time."""
         self.descending = not self.descending
-        took = self.timed(lambda: press(self.grid, _NAME_X, -1))
+        took = self.timed(self.table.get_by_role("button", name="Customer", exact=True).click)
         first = sort_positions(self.frame, np.arange(len(self.frame)), "name", descending=self.descending)[0]
-        expect(self.grid.locator("tr[aria-rowindex='2']")).to_contain_text(self.frame.rows["name"].iloc[first])
+        expect(self.first_row).to_contain_text(self.frame.rows["name"].iloc[first])
         return took
 
     def sorting_by_list(self) -> float:
-        """By the other one of two columns, chosen under *View*: Streamlit does not wait for more clicks as on a header."""
+        """By the other one of two columns, chosen under *View*."""
         label, column = next(self.columns)
         view = self.page.get_by_role("button", name="View", exact=True)
         view.click()
@@ -142,7 +136,7 @@ class Customers(Tab):
         self.page.keyboard.press("Escape")
         expect(self.page.get_by_role("dialog")).to_have_count(0)
         first = sort_positions(self.frame, np.arange(len(self.frame)), column, descending=self.descending)[0]
-        expect(self.grid.locator("tr[aria-rowindex='2']")).to_contain_text(self.frame.rows["name"].iloc[first])
+        expect(self.first_row).to_contain_text(self.frame.rows["name"].iloc[first])
         return took
 
     def paging(self) -> float:
@@ -154,7 +148,7 @@ class Customers(Tab):
 
     def picking(self) -> float:
         """A row is ticked; nothing was picked before."""
-        took = self.timed(lambda: press(self.grid, _TICK_X, 0))
+        took = self.timed(self.first_row.get_by_role("checkbox").click)
         expect(self.bar).to_contain_text("1 picked")
         self._unpick()
         return took
@@ -172,7 +166,7 @@ class Customers(Tab):
         self.idle()
         self.bar.get_by_role("button", name=re.compile("^Pick all")).click()
         expect(self.bar).to_contain_text(f"{len(self.frame):,} picked")
-        took = self.timed(lambda: press(self.grid, _TICK_X, 0))
+        took = self.timed(self.first_row.get_by_role("checkbox").click)
         expect(self.bar).to_contain_text(f"{len(self.frame) - 1:,} picked")
         self._unpick()
         return took
@@ -184,29 +178,20 @@ class Customers(Tab):
 
 
 class Bare(Tab):
-    """The least that Streamlit can do: a letter more in the text input moves the table by a row. Its rows can be ticked only
-    where `ticks` says so, since Streamlit waits for more ticks (0.15 s) before it answers one."""
+    """The least that Streamlit can do: a letter more in the text input moves the table by a row."""
 
-    def __init__(self, browser: Browser, url: str, frame: CustomerFrame, *, ticks: bool = False) -> None:
+    def __init__(self, browser: Browser, url: str, frame: CustomerFrame) -> None:
         super().__init__(browser)
         self.frame, self.letters = frame, count(1)
-        self.page.goto(f"{url}/?ticks=1" if ticks else url)
+        self.page.goto(url)
         self.box = self.page.get_by_role("textbox", name="Search")
-        self.grid = self.page.get_by_test_id("stDataFrame")
-        self.first_row = self.grid.locator("tr[aria-rowindex='2']")
+        self.first_row = self.page.get_by_test_id("stDataFrame").locator("tr[aria-rowindex='2']")
         expect(self.first_row).to_be_attached()
 
     def rerun(self) -> float:
         letters = next(self.letters)
         took = self.entered(self.box, "x" * letters)
         expect(self.first_row).to_contain_text(self.frame.rows["id"].iloc[letters])
-        return took
-
-    def ticking(self) -> float:
-        """The first row is ticked or unticked."""
-        before = self.first_row.get_attribute("aria-selected")
-        took = self.timed(lambda: press(self.grid, _TICK_X, 0))
-        expect(self.first_row).not_to_have_attribute("aria-selected", before or "")
         return took
 
 

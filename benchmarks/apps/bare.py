@@ -7,5 +7,4 @@ import streamlit as st
 
 rows = st.cache_resource(pd.read_parquet)(os.environ["BENCHMARK_ROWS"])
 text = st.text_input("Search")
-select = "rerun" if "ticks" in st.query_params else "ignore"
-st.dataframe(rows.iloc[len(text) : len(text) + 50], height=520, hide_index=True, row_height=32, on_select=select)
+st.dataframe(rows.iloc[len(text) : len(text) + 50], height=520, hide_index=True, row_height=32)

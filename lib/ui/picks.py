@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, KeysView, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import streamlit as st
 
 from lib.runs.evidence import Picked, Way
 
-_KEY, _LISTED, _ON_SHOW = "picks", "picks_listed", "picks_on_show"
+_KEY, _LISTED, _ON_SHOW, _CHANGED = "picks", "picks_listed", "picks_on_show", "picks_changed"
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What became of the picks `before` (the very object that `get` gave): `gone` were taken out, `new` were added."""
+
+    before: tuple[str, ...]
+    gone: tuple[str, ...]
+    new: tuple[str, ...]
+    outcome: Mapping[str, Picked]
 
 
 def _held() -> dict[str, Picked]:
@@ -55,10 +66,10 @@ def clear() -> None:
     st.session_state[_KEY] = {}
 
 
-def choose_among(shown: Iterable[str], chosen: Iterable[str]) -> None:
-    """Of the ids `shown` exactly those `chosen`, by ticks, become picks; picks that are not on show stay as they are."""
-    wanted = dict.fromkeys(chosen)
-    _change(gone=set(shown) - wanted.keys(), new=_picked(wanted, Way.TICKED))
+def last_change() -> Change | None:
+    """How the picks of now came to be, if it is known: what was found out of those before needn't be found out again."""
+    change: Change | None = st.session_state.get(_CHANGED)
+    return change if change and change.outcome is _held() else None
 
 
 def _picked(customer_ids: Iterable[str], way: Way) -> dict[str, Picked]:
@@ -68,7 +79,10 @@ def _picked(customer_ids: Iterable[str], way: Way) -> dict[str, Picked]:
 
 def _change(gone: Iterable[str], new: Mapping[str, Picked]) -> None:
     """What is a pick already stays as it was picked."""
-    changed = dict(_held())
-    for customer_id in gone:
-        changed.pop(customer_id, None)
-    st.session_state[_KEY] = {**changed, **new, **changed} if new else changed
+    before, changed = get(), dict(_held())
+    out = tuple(customer_id for customer_id in gone if changed.pop(customer_id, None))
+    already = changed.keys() & new.keys()
+    added = {customer_id: how for customer_id, how in new.items() if customer_id not in already} if already else new
+    changed.update(added)
+    st.session_state[_KEY] = changed
+    st.session_state[_CHANGED] = Change(before, out, tuple(added), changed)

@@ -1,17 +1,13 @@
-"""The customers table: one page of rows over the whole filtered, sorted frame, with ticks that become picks.
-
-Streamlit's grid speaks in row positions, and a keyed grid applies old positions to new data (streamlit#17026). So the grid's
-key is a digest of the ids on show, and positions are turned into ids with the ids that this very key was drawn with.
-"""
+"""The customers table: one page of rows over the whole filtered, sorted frame, with ticks that become picks."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -20,27 +16,29 @@ from lib.customers.filters import Filter
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.customers.sorting import page_count, page_slice, sort_positions
-from lib.ui import dialogs, heard, picks
-from lib.ui.grids import ROW_HEIGHT, grid_height
-from lib.ui.text import number
+from lib.runs.evidence import Way
+from lib.ui import dialogs, id_table, picks
+from lib.ui.grids import grid_height
+from lib.ui.id_table import Act, Column
+from lib.ui.text import ago, number
 
 TABLE_HEIGHT = grid_height(15, 15)
 _PAGE_SIZES = (50, 100, 250)
-#: Grids whose ids are remembered, so that a click that was under way while the table changed still finds its customers.
-_REMEMBERED = 8
-_SORT, _SORTED, _SIZE, _COLUMNS, _SHOWN = "sort", "sorted_anew", "page_size", "metadata_columns", "grids_shown"
-_TICKS = "ticks"
+_SORT, _SORTED, _SIZE, _COLUMNS = "sort", "sorted_anew", "page_size", "metadata_columns"
 _METADATA = "metadata:"
-_LABELS = {
-    "name": "Customer",
-    "status": "Status",
-    "user_count": "Users",
-    "updated_at": "Updated",
-    "updated_utc": "Updated, UTC",
-    "created_at": "Created, UTC",
-    "created_by": "Created by",
-    "id": "Id",
-}
+_FIRST = (
+    Column("name", "Customer", 290, "name"),
+    Column("status", "Status", 95, help="Inactive: no new studies or users."),
+    Column("user_count", "Users", 75, "number", help="Users in this customer now."),
+    Column("updated_at", "Updated", 120, help="Since the record last changed; empty where unknown."),
+)
+_LAST = (
+    Column("updated_utc", "Updated, UTC", 135, "time"),
+    Column("created_at", "Created, UTC", 135, "time"),
+    Column("created_by", "Created by", 120),
+    Column("id", "Id", 300, "id", help="A click marks it whole, to be copied with Ctrl+C."),
+)
+_LABELS = {column.name: column.label for column in (*_FIRST, *_LAST)}
 _SORTED_AS = {"status": "is_active"}
 #: Shows what another column shows, otherwise.
 _SAME = {"updated_utc": "updated_at"}
@@ -63,7 +61,7 @@ def show(frame: CustomerFrame, positions: Positions, flt: Filter, *, complete: b
     size = int(st.session_state.get(_SIZE) or _PAGE_SIZES[1])
     pager = _pager_key(flt, sort, size)
     page = min(int(st.session_state.get(pager) or 1), page_count(len(ordered), size))
-    _grid(frame, page_slice(ordered, page, size), sort)
+    _draw(frame, page_slice(ordered, page, size), sort, f"{pager} {page}")
     _pager(pager, page, len(ordered), size)
 
 
@@ -148,117 +146,66 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _grid(frame: CustomerFrame, on_page: Positions, sort: Sort) -> None:
-    columns = _columns(frame)
-    shown = _page_of_rows(frame, on_page, columns)
-    ids = tuple(shown["id"])
-    key = _remember(ids, (*columns, sort))
-    _follow_picks(key, ids)
-    st.dataframe(
-        shown,
-        key=key,
-        hide_index=True,
+def _draw(frame: CustomerFrame, on_page: Positions, sort: Sort, view: str) -> None:
+    keys = _columns(frame)
+    id_table.show(
+        "customers",
+        _table_columns(keys, sort),
+        _rows(frame, on_page, keys),
+        picked=picks.chosen(),
+        label="Customers that match the filters, one page of rows",
+        view=view,
+        react=_react,
         height=TABLE_HEIGHT,
-        row_height=ROW_HEIGHT,
-        placeholder="",
-        on_select=partial(_take_selection, key),
-        selection_mode=["multi-row", "single-column"],
-        column_config=_column_config(columns, sort, key),
-        alt="Customers that match the filters, one page of rows",
     )
-    heard.listen(_TICKS)
 
 
-def _page_of_rows(frame: CustomerFrame, on_page: Positions, columns: list[str]) -> pd.DataFrame:
-    """The rows on show: open, name, status, user_count, updated_at, metadata..., updated_utc, created_at, created_by, id."""
+def _table_columns(keys: list[str], sort: Sort) -> list[Column]:
+    """In the order of the table: name, status, user_count, updated_at, metadata..., updated_utc, created_at, created_by, id."""
+    metadata = [Column(_METADATA + key, key, 110) for key in keys]
+    way: Literal["ascending", "descending"] = "descending" if sort.descending else "ascending"
+    return [replace(column, sorted=way) if column.name == sort.column else column for column in [*_FIRST, *metadata, *_LAST]]
+
+
+def _rows(frame: CustomerFrame, on_page: Positions, keys: list[str]) -> list[tuple[str, ...]]:
+    """The rows on show as texts: the id, then a cell for each column."""
     rows = {str(name): column.array.take(on_page) for name, column in frame.rows.items()}
+    now = datetime.now(UTC)
     metadata = frame.pairs.of_customers(on_page)
-    return pd.DataFrame(
-        {
-            "open": ["Open"] * len(on_page),
-            "name": rows["name"],
-            "status": np.where(rows["is_active"], "● Active", "○ Inactive"),
-            "user_count": rows["user_count"],
-            "updated_at": rows["updated_at"],
-            **{_METADATA + key: pd.Series([pairs.get(key) for pairs in metadata], dtype="str") for key in columns},
-            "updated_utc": rows["updated_at"],
-            "created_at": rows["created_at"],
-            "created_by": [_MAKERS[maker] for maker in rows["created_by"]],
-            "id": rows["id"],
-        }
+    ids = list(rows["id"])
+    return list(
+        zip(
+            ids,
+            rows["name"],
+            ("● Active" if active else "○ Inactive" for active in rows["is_active"]),
+            map(number, rows["user_count"]),
+            ("" if pd.isna(time) else ago(time, now) for time in rows["updated_at"]),
+            *([pairs.get(key, "") for pairs in metadata] for key in keys),
+            _minutes(rows["updated_at"]),
+            _minutes(rows["created_at"]),
+            (_MAKERS[maker] for maker in rows["created_by"]),
+            ids,
+            strict=True,
+        )
     )
 
 
-def _column_config(columns: list[str], sort: Sort, key: str) -> dict[str, Any]:
-    arrow = " ↓" if sort.descending else " ↑"
-
-    def label(name: str) -> str:
-        return _label(name) + (arrow if name == sort.column else "")
-
-    time = {"format": "YYYY-MM-DD HH:mm", "timezone": "UTC"}
-    return {
-        "open": st.column_config.ButtonColumn(
-            "Record", type="tertiary", width=70, key=f"open-{key}", on_click=_open_record, args=(key,), pinned=True
-        ),
-        "name": st.column_config.TextColumn(label("name"), width=290),
-        "status": st.column_config.TextColumn(label("status"), width=95, help="Inactive: no new studies or users."),
-        "user_count": st.column_config.NumberColumn(label("user_count"), width=75, help="Users in this customer now."),
-        "updated_at": st.column_config.DatetimeColumn(
-            label("updated_at"), width=120, format="distance", help="Since the record last changed; empty where unknown."
-        ),
-        "updated_utc": st.column_config.DatetimeColumn(label("updated_utc"), width=135, **time),  # type: ignore[arg-type]
-        "created_at": st.column_config.DatetimeColumn(label("created_at"), width=135, **time),  # type: ignore[arg-type]
-        "created_by": st.column_config.TextColumn(label("created_by"), width=120),
-        "id": st.column_config.TextColumn(label("id"), width=300, help="Click a cell and copy it with Ctrl+C."),
-        **{_METADATA + name: st.column_config.TextColumn(label(_METADATA + name), width=110) for name in columns},
-    }
+def _minutes(times: Iterable[pd.Timestamp]) -> list[str]:
+    return ["" if pd.isna(time) else f"{time:%Y-%m-%d %H:%M}" for time in times]
 
 
-def _remember(ids: tuple[str, ...], layout: object) -> str:
-    """The grid's key: a digest of the ids it shows. The ids of the last few keys are kept to translate positions."""
-    key = f"grid-{_digest(*ids, repr(layout))}"
-    grids: dict[str, tuple[str, ...]] = st.session_state.setdefault(_SHOWN, {})
-    grids.pop(key, None)
-    grids[key] = ids
-    while len(grids) > _REMEMBERED:
-        del grids[next(iter(grids))]
-    return key
-
-
-def _follow_picks(key: str, ids: tuple[str, ...]) -> None:
-    """Tick exactly the picked rows. Written only where it differs, so that quick clicks are never overwritten."""
-    picked = picks.chosen()
-    rows = [row for row, customer_id in enumerate(ids) if customer_id in picked]
-    held = st.session_state.get(key)
-    if held is None or sorted(held["selection"]["rows"]) != rows or held["selection"]["columns"]:
-        st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
-        if held is not None:
-            heard.setting(_TICKS)
-
-
-def _take_selection(key: str) -> None:
-    """Callback: ticks become picks by id; a header that was clicked becomes the sort.
-
-    Not from a message sent before the ticks set here had arrived: *Pick all* and at once another click would unpick the rows
-    in sight.
-    """
-    if heard.echoed(_TICKS):
-        return
-    selection = st.session_state[key]["selection"]
-    ids = st.session_state[_SHOWN].get(key, ())
-    picks.choose_among(ids, [ids[row] for row in selection["rows"] if 0 <= row < len(ids)])
-    for header in selection["columns"]:
-        if header != "open":
-            sort, column = _sort(), _SAME.get(header, header)
+def _react(act: Act) -> None:
+    """Ticks become picks, a header that was clicked becomes the sort, the button of a row opens its record."""
+    match act.kind:
+        case "pick":
+            picks.add(act.ids, Way.TICKED)
+        case "unpick":
+            picks.remove(act.ids)
+        case "open" if act.ids:
+            dialogs.open_dialog("record", act.ids[0])
+        case "sort":
+            sort, column = _sort(), _SAME.get(act.column, act.column)
             _sort_anew(Sort(column, not sort.descending if sort.column == column else False))
-
-
-def _open_record(key: str) -> None:
-    """Callback: open the record of the row whose button was clicked."""
-    click = st.session_state.get(f"open-{key}")
-    ids = st.session_state[_SHOWN].get(key, ())
-    if click is not None and 0 <= click["row"] < len(ids):
-        dialogs.open_dialog("record", ids[click["row"]])
 
 
 def _pager(key: str, page: int, total: int, size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -79,15 +80,22 @@ def _pick_all(index: IdIndex, matching: Positions) -> None:
 def _known(frame: CustomerFrame, picked: tuple[str, ...]) -> _Known:
     known: _Known | None = st.session_state.get(_KNOWN)
     if known is None or known.version != frame.version or known.picked is not picked:
-        positions = _places(frame, picked)
+        positions = _places(frame, picked, known)
         users = int(frame.rows["user_count"].to_numpy()[positions].sum())
         known = st.session_state[_KNOWN] = _Known(frame.version, picked, positions, users)
     return known
 
 
-def _places(frame: CustomerFrame, picked: tuple[str, ...]) -> Positions:
-    index, placed, positions = st.session_state.pop(_PLACES, (None, (), ()))
-    return positions if index is frame.index and placed is picked else frame.positions(picked)
+def _places(frame: CustomerFrame, picked: tuple[str, ...], known: _Known | None) -> Positions:
+    """Where the picks are, in any order. To look up 100,000 takes as long as to draw the page, so only where it must be."""
+    index, placed, handed = st.session_state.pop(_PLACES, (None, (), ()))
+    if index is frame.index and placed is picked:
+        return cast("Positions", handed)
+    change = picks.last_change()
+    if known and change and known.version == frame.version and known.picked is change.before:
+        left = known.positions[~np.isin(known.positions, frame.positions(change.gone))] if change.gone else known.positions
+        return cast("Positions", np.concatenate([left, frame.positions(change.new)]))
+    return frame.positions(picked)
 
 
 def _summary(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions) -> str:

@@ -129,7 +129,7 @@ def until(holds: Callable[[], object], what: str, seconds: float = 30.0) -> None
 
 
 @contextmanager
-def running_app(home: Path, sandbox: SandboxServer | None, settings: str = "") -> Iterator[App]:
+def running_app(home: Path, sandbox: SandboxServer | None, settings: str = "", *options: str) -> Iterator[App]:
     """`streamlit run app.py` in a process of its own, with this settings.toml, ended as an operator would end it."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "settings.toml").write_text(settings)
@@ -138,7 +138,7 @@ def running_app(home: Path, sandbox: SandboxServer | None, settings: str = "") -
     env["EXPRESS_OPS_HOME"] = str(home)
     if sandbox is not None:
         env |= {"AVARA_API_KEY": sandbox.api_key, "AVARA_BASE_URL": sandbox.base_url}
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), *options]
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT)
     app = App(f"http://127.0.0.1:{port}", home, log, process, sandbox)
@@ -221,15 +221,16 @@ def app(tmp_path_factory: pytest.TempPathFactory, customers: int, settings: str)
 
 @pytest.fixture
 def start_app(tmp_path: Path) -> Iterator[StartApp]:
-    """Starts apps of one test; takes the arguments of SandboxServer, or `embedded=True` for an app without a key."""
+    """Starts apps of one test; takes options of Streamlit, and those of SandboxServer, or `embedded=True` for an app without a
+    key."""
     with ExitStack() as stack:
 
-        def start(*, embedded: bool = False, settings: str = "", **options: object) -> App:
+        def start(*streamlit: str, embedded: bool = False, settings: str = "", **options: object) -> App:
             sandbox = None
             if not embedded:
                 sandbox = stack.enter_context(SandboxServer(**{"customers": 250, "api_key": API_KEY, **options}))
             home = tmp_path / f"home-{len(list(tmp_path.iterdir()))}"
-            return stack.enter_context(running_app(home, sandbox, settings))
+            return stack.enter_context(running_app(home, sandbox, settings, *streamlit))
 
         yield start
 

@@ -12,7 +12,8 @@ from playwright.sync_api import TimeoutError as NotInTime
 from tests.browser.conftest import App, until
 
 ROW_HEIGHT = 32
-TICK_X, OPEN_X = 15, 68
+#: Pixels from a grid's left edge to its ticks.
+TICK_X = 15
 #: Streamlit says on its root element whether it is connected and whether a script runs.
 _IDLE = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
 
@@ -66,41 +67,44 @@ def reload(page: Page, app: App) -> None:
     loaded(page)
 
 
-# --- grids
+# --- tables: that of the customers, which is the browser's own, and Streamlit's grids
 
 
 def table(page: Page) -> Locator:
-    """The first grid of a page's main part."""
-    return page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
+    """The first table of a page's main part."""
+    main = page.get_by_test_id("stMain")
+    return main.get_by_role("table", name="Customers that match").or_(main.get_by_test_id("stDataFrame")).first
 
 
-def cell(grid: Locator, header: str, row: int) -> Locator:
-    """The cell under a header, rows from 0: of the grid's hidden accessible copy, which has what is in sight and follows
-    the drawn one a moment later."""
-    return grid.locator(f"tr[aria-rowindex='{row + 2}'] td[aria-colindex='{_column(grid, header)}']")
+def cell(table: Locator, header: str, row: int) -> Locator:
+    """The cell under a header, rows from 0. Of a grid it is that of its hidden accessible copy, which has what is in sight and
+    follows the drawn one a moment later; the table of customers has what is in sight or near."""
+    return table.locator(f"tr[aria-rowindex='{row + 2}'] td{_column(table, header)}")
 
 
-def text_at(grid: Locator, header: str, row: int) -> str:
-    """What the cell says now: for a grid that has been standing."""
-    found = cell(grid, header, row)
+def text_at(table: Locator, header: str, row: int) -> str:
+    """What the cell says now: for a table that has been standing."""
+    found = cell(table, header, row)
     expect(found).to_be_attached()
     return found.text_content() or ""
 
 
-def headers(grid: Locator) -> list[str]:
-    """The headers in sight, without the arrow of a sorted column."""
-    found = grid.locator("th")  # inside a canvas, so without a role for Playwright
+def headers(table: Locator) -> list[str]:
+    """The headers in sight."""
+    found = table.locator("th")  # a grid's are inside a canvas, so without a role for Playwright
     expect(found.first).to_be_attached()
-    return [re.sub(r"^[↑↓] | [↑↓]$", "", text) for text in found.all_text_contents()]
+    return found.all_text_contents()
 
 
-def _column(grid: Locator, header: str) -> str:
-    until(lambda: header in headers(grid), f"the table had a column {header}")
-    return grid.locator("th").nth(headers(grid).index(header)).get_attribute("aria-colindex") or ""
+def _column(table: Locator, header: str) -> str:
+    until(lambda: header in headers(table), f"the table had a column {header}")
+    place = headers(table).index(header)
+    index = table.locator("th").nth(place).get_attribute("aria-colindex")  # a grid's copy lacks the columns out of sight
+    return f"[aria-colindex='{index}']" if index else f":nth-child({place + 1})"
 
 
 def press(grid: Locator, x: float, row: int) -> None:
-    """Clicks into row `row` (from 0; -1 is the header) at `x` pixels from the left."""
+    """Clicks into a grid's row `row` (from 0; -1 is the header) at `x` pixels from the left."""
     canvas = grid.get_by_test_id("data-grid-canvas").first
     expect(canvas).to_be_visible()
     canvas.click(position={"x": x, "y": (row + 1) * ROW_HEIGHT + ROW_HEIGHT / 2}, force=True)
@@ -110,9 +114,30 @@ def tick(grid: Locator, row: int) -> None:
     press(grid, TICK_X, row)
 
 
-def ticked(grid: Locator) -> list[int]:
+def box(table: Locator, row: int) -> Locator:
+    """The checkbox of a row of the table of customers."""
+    return table.locator(f"tr[aria-rowindex='{row + 2}']").get_by_role("checkbox")
+
+
+def open_row(table: Locator, row: int) -> None:
+    """Opens the record of a row of the table of customers."""
+    table.locator(f"tr[aria-rowindex='{row + 2}']").get_by_role("button", name="Open").click()
+
+
+def sort_by(table: Locator, header: str, way: str = "ascending") -> None:
+    """Clicks a header of the table of customers, and waits until the rows are sorted by it, that way."""
+    table.get_by_role("button", name=header, exact=True).click()
+    expect_sorted(table, header, way)
+
+
+def expect_sorted(table: Locator, header: str, way: str = "ascending") -> None:
+    expect(table.get_by_role("columnheader", name=header, exact=True)).to_have_attribute("aria-sort", way)
+    idle(table.page)
+
+
+def ticked(table: Locator) -> list[int]:
     """The visible rows that are ticked, from 0."""
-    rows = grid.locator("tr[aria-selected=true]").all()
+    rows = table.locator("tr[aria-selected=true]").all()
     return sorted(int(row.get_attribute("aria-rowindex") or 0) - 2 for row in rows)
 
 
@@ -133,7 +158,7 @@ def expect_picked(page: Page, count: int) -> None:
 def tick_rows(page: Page, rows: Iterable[int], *, already: int = 0) -> None:
     """Ticks rows one after the other, each after the one before has arrived."""
     for number, row in enumerate(rows, start=already + 1):
-        tick(table(page), row)
+        box(table(page), row).check()
         expect_picked(page, number)
         idle(page)
 

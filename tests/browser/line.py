@@ -21,6 +21,7 @@ class Line:
         """How often the page asked by itself, because of a timer."""
         self.drawn = self.lost = 0
         """How many drawings of the whole page arrived, and were lost, to their ends."""
+        self._lines: list[WebSocketRoute] = []
         self._held: list[tuple[WebSocketRoute, str | bytes]] = []
         page.route_web_socket(re.compile("/_stcore/stream"), self._open)
 
@@ -40,6 +41,22 @@ class Line:
             assert time.monotonic() < deadline, else_
             self.page.wait_for_timeout(50)  # handles what goes over the line meanwhile
 
+    def let_go_of_a_drawing(self) -> None:
+        """Of what is held up the first drawing of the whole page arrives, once it is there to its end."""
+        self._wait(lambda: any(_ends_a_drawing(message) for _, message in self._held), "nothing was drawn")
+        while True:
+            line, message = self._held.pop(0)
+            line.send(message)
+            if _ends_a_drawing(message):
+                return
+
+    def tear(self) -> None:
+        """The line is torn; what was held up never arrives. The page looks for another one by itself."""
+        self.holding = False
+        self._held.clear()
+        for line in self._lines:
+            line.close()
+
     def let_go(self) -> None:
         self.holding = False
         for line, message in self._held:
@@ -47,6 +64,7 @@ class Line:
 
     def _open(self, line: WebSocketRoute) -> None:
         server = line.connect_to_server()
+        self._lines.append(line)
 
         def from_server(message: str | bytes) -> None:
             if self.holding:

@@ -127,7 +127,7 @@ def test_a_hostile_name_alone_is_shown_searched_typed_and_changed_as_it_is(
     drive.reload(page, app)
     drive.search(page, customer_id)
     drive.expect_shown(page, "1")
-    drive.press(drive.table(page), drive.OPEN_X, 0)
+    drive.open_row(drive.table(page), 0)
     drawer = page.get_by_role("dialog")
     _is_written(drawer.get_by_role("heading", level=3), name)
     drawer.get_by_text("Raw JSON").click()

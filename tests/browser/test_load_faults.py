@@ -123,8 +123,8 @@ def test_a_first_load_that_fails_in_the_middle_feeds_no_plan_until_it_is_whole(
     assert API_KEY not in page.content()
 
 
-def _cannot_review(page: Page, grid: Locator) -> None:
-    drive.tick(grid, 0)
+def _cannot_review(page: Page, table: Locator) -> None:
+    drive.box(table, 0).check()
     drive.expect_picked(page, 1)
     expect(drive.bar(page).get_by_role("button", name="Review 1 customer")).to_be_disabled()
 

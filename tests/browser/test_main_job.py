@@ -66,7 +66,7 @@ def test_one_customer_goes_through_the_whole_job(app: App, page: Page) -> None:
     drive.customers(page, app.url)
     drive.search(page, customer_id)
     drive.expect_shown(page, "1")
-    drive.press(drive.table(page), drive.OPEN_X, 0)
+    drive.open_row(drive.table(page), 0)
     drawer = page.get_by_role("dialog")
     expect(drawer.get_by_test_id("stCode").first).to_have_text(customer_id)
     drawer.get_by_role("button", name="Pick this customer").click()

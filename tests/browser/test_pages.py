@@ -43,14 +43,14 @@ class Photographer:
 def test_the_pages_of_the_main_job(app: App, open_page: OpenPage, scheme: str, width: int) -> None:
     page = open_page(width=width, height=900, scheme=scheme)
     photo = Photographer(page, scheme, width)
-    grid = drive.customers(page, app.url, "?status=Active")
+    table = drive.customers(page, app.url, "?status=Active")
     drive.tick_rows(page, (0, 2, 3))
     drive.choose(page, "Users", "None")
     expect(page.locator(".st-key-chips")).to_contain_text("no users")
-    expect(drive.cell(grid, "Users", 3)).to_have_text("0")
+    expect(drive.cell(table, "Users", 3)).to_have_text("0")
     photo.take("customers")
 
-    drive.press(grid, drive.OPEN_X, 0)
+    drive.open_row(table, 0)
     expect(page.get_by_role("dialog").get_by_test_id("stCode").first).to_have_text(re.compile("^cus_"))
     photo.take("drawer")
     drive.close(page)

@@ -10,9 +10,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import drive
 from tests.browser.conftest import App
 
-#: Pixels from the table's left edge to a header, off its menu.
-HEADER_X = {"Customer": 140, "Users": 505}
-
 
 @pytest.fixture
 def shown(app: App, page: Page) -> Locator:
@@ -21,17 +18,17 @@ def shown(app: App, page: Page) -> Locator:
 
 
 def test_other_rows_in_the_same_place_are_never_picked(app: App, page: Page, shown: Locator) -> None:
-    """The wrong-row bug of keyed grids (streamlit#17026): row positions must not carry over to other data."""
+    """As in grids that have a key (streamlit#17026), where row positions carry over to other data."""
     names = [drive.text_at(shown, "Customer", row) for row in (2, 4)]
     drive.tick_rows(page, (2, 4))
     ids = drive.picked_ids(page)
     assert [app.record(customer_id)["expressCustomerName"] for customer_id in ids] == names
 
-    _sort_by(page, "Customer")
+    drive.sort_by(shown, "Customer")
     _stands_at(shown, 2, other_than=names)
     _ticked_are(shown, names)
     drive.expect_picked(page, 2)
-    _sort_by(page, "Customer", turned=True)
+    drive.sort_by(shown, "Customer", "descending")
     _ticked_are(shown, names)
     drive.search(page, "imaging")
     expect(page.locator(".st-key-chips")).to_contain_text("text “imaging”")
@@ -83,20 +80,10 @@ def test_picks_hold_over_filters_pages_reloads_and_other_screens(app: App, page:
 
 def test_a_header_sorts_all_customers_not_only_the_page_in_sight(app: App, page: Page, shown: Locator) -> None:
     counts = sorted((r["userCount"] for r in app.records(active=True)), reverse=True)
-    _sort_by(page, "Users")
-    _sort_by(page, "Users", turned=True)
+    drive.sort_by(shown, "Users")
+    drive.sort_by(shown, "Users", "descending")
     for row in range(5):
         expect(drive.cell(shown, "Users", row)).to_have_text(str(counts[row]))
-
-
-def test_the_grids_own_menu_does_not_sort_as_it_would_sort_only_the_rows_in_sight(page: Page, shown: Locator) -> None:
-    canvas = shown.get_by_test_id("data-grid-canvas").first
-    canvas.hover(position={"x": HEADER_X["Customer"], "y": 16}, force=True)
-    canvas.click(position={"x": 378, "y": 17}, force=True)
-    menu = page.get_by_test_id("stDataFrameColumnMenu")
-    expect(menu.get_by_text("Autosize")).to_be_visible()
-    for direction in ("ascending", "descending"):
-        expect(menu.get_by_text(f"Sort {direction}")).to_be_hidden()
 
 
 def test_all_that_match_are_picked_at_once_and_a_tick_takes_one_out(app: App, page: Page, shown: Locator) -> None:
@@ -109,7 +96,7 @@ def test_all_that_match_are_picked_at_once_and_a_tick_takes_one_out(app: App, pa
     drive.expect_picked(page, len(matching))
     assert sorted(drive.picked_ids(page)) == sorted(matching)
     gone = drive.text_at(shown, "Customer", 1)
-    drive.tick(shown, 1)
+    drive.box(shown, 1).uncheck()
     drive.expect_picked(page, len(matching) - 1)
     left = drive.picked_ids(page)
     assert [app.record(customer_id)["expressCustomerName"] for customer_id in set(matching) - set(left)] == [gone]
@@ -197,21 +184,13 @@ def test_already_inactive_picks_are_set_aside_and_never_called(app: App, page: P
     assert inactive["expressCustomerId"] not in {called for _, called in app.calls("deactivate")}
 
 
-def _sort_by(page: Page, header: str, *, turned: bool = False) -> None:
-    """Clicks the header once and waits for the arrow."""
-    grid = drive.table(page)
-    drive.press(grid, HEADER_X[header], -1)
-    expect(grid.locator("th", has_text=f"{header} {'↓' if turned else '↑'}")).to_be_attached()
-    drive.idle(page)
-
-
-def _stands_at(grid: Locator, row: int, *, other_than: list[str]) -> None:
+def _stands_at(table: Locator, row: int, *, other_than: list[str]) -> None:
     for name in other_than:
-        expect(drive.cell(grid, "Customer", row)).not_to_have_text(name)
+        expect(drive.cell(table, "Customer", row)).not_to_have_text(name)
 
 
-def _ticked_are(grid: Locator, names: list[str]) -> None:
+def _ticked_are(table: Locator, names: list[str]) -> None:
     """Whatever is ticked in sight is one of these customers."""
-    expect(grid.locator("th").first).to_be_attached()
-    for row in drive.ticked(grid):
-        expect(drive.cell(grid, "Customer", row)).to_have_text(re.compile("|".join(map(re.escape, names))))
+    expect(table.locator("th").first).to_be_attached()
+    for row in drive.ticked(table):
+        expect(drive.cell(table, "Customer", row)).to_have_text(re.compile("|".join(map(re.escape, names))))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from lib.sandbox.names import ODDITIES
@@ -35,16 +36,21 @@ def page(shared_world: World, sandbox: SandboxServer) -> Session:
 
 
 def ids_on(session: Session) -> list[str]:
-    return session.grid.value["id"].tolist()
+    return session.rows["id"].tolist()
 
 
 def counted(session: Session, matching: int) -> bool:
     return f"**{matching}** of {CUSTOMERS} customers" in session.words
 
 
+def without_empty(column: pd.Series[str]) -> pd.Series[str]:
+    return column[column != ""]
+
+
 def ticked(session: Session) -> list[int]:
     """The rows whose boxes are ticked."""
-    return list(session.at.session_state[session.grid.key]["selection"]["rows"])
+    table = session.table
+    return [row for row, (customer_id, *_) in enumerate(table["rows"]) if customer_id in table["picked"]]
 
 
 def chips(session: Session) -> list[str]:
@@ -63,18 +69,19 @@ def test_all_customers_are_counted_and_the_first_page_of_them_is_shown(page: Ses
     users = sum(record["userCount"] for record in records)
     assert f"**250** of 250 customers · {users:,} users" in page.words
     assert "Rows 1 to 100 of 250" in page.words
-    assert len(page.grid.value) == 100
+    assert len(page.rows) == 100
     assert "read just now" in page.words
     assert "Production · 127" in page.words
 
 
 def test_the_table_says_what_the_api_says_with_the_longest_untouched_first(page: Session, records: list[Record]) -> None:
     known = sorted((record for record in records if record["updatedAt"]), key=lambda record: record["updatedAt"])
-    first = page.grid.value.iloc[0]
+    first = page.rows.iloc[0]
     assert first["id"] == known[0]["expressCustomerId"]
     assert first["name"] == known[0]["expressCustomerName"]
-    assert first["user_count"] == known[0]["userCount"]
-    assert first["updated_at"].isoformat(timespec="milliseconds") == known[0]["updatedAt"].replace("Z", "+00:00")
+    assert first["user_count"] == str(known[0]["userCount"])
+    assert first["updated_utc"] == known[0]["updatedAt"][:16].replace("T", " ")
+    assert first["updated_at"].endswith(" ago")
     assert first["status"] == ("● Active" if known[0]["isActive"] else "○ Inactive")
 
 
@@ -257,48 +264,44 @@ def test_filters_are_kept_over_a_visit_to_another_page(shared_world: World, reco
 
 
 def test_a_click_on_a_header_sorts_and_a_second_one_turns_the_order_round(page: Session, records: list[Record]) -> None:
-    page.tick([], columns=["user_count"])
-    assert page.grid.value["user_count"].tolist() == sorted(record["userCount"] for record in records)[:100]
-    page.tick([], columns=["user_count"])
-    assert page.grid.value["user_count"].tolist() == sorted((record["userCount"] for record in records), reverse=True)[:100]
+    page.act("sort", column="user_count")
+    assert page.rows["user_count"].astype(int).tolist() == sorted(record["userCount"] for record in records)[:100]
+    page.act("sort", column="user_count")
+    assert (
+        page.rows["user_count"].astype(int).tolist() == sorted((record["userCount"] for record in records), reverse=True)[:100]
+    )
 
 
 def test_both_columns_of_the_last_update_sort_by_it(page: Session) -> None:
     before = ids_on(page)
-    page.tick([], columns=["updated_utc"])  # the rows are in its order already, so it is turned round
-    assert page.grid.value["updated_at"].dropna().is_monotonic_decreasing
-    assert ids_on(page.tick([], columns=["updated_at"])) == before
+    page.act("sort", column="updated_utc")  # the rows are in its order already, so it is turned round
+    assert without_empty(page.rows["updated_utc"]).is_monotonic_decreasing
+    assert ids_on(page.act("sort", column="updated_at")) == before
 
 
 def test_the_list_of_columns_sorts_with_each_choice_and_follows_a_click_on_a_header(page: Session) -> None:
     for column in ("user_count", "created_at", "user_count"):
         sort_by(page).set_value(column)
-        assert page.run().grid.value[column].dropna().is_monotonic_increasing
+        assert without_empty(page.run().rows[column]).is_monotonic_increasing
     page.at.toggle[0].set_value(True)
-    assert page.run().grid.value["user_count"].is_monotonic_decreasing
-    page.tick([], columns=["updated_at"])
+    assert page.run().rows["user_count"].astype(int).is_monotonic_decreasing
+    page.act("sort", column="updated_at")
     assert (sort_by(page).value, page.at.toggle[0].value) == ("updated_at", False)
 
 
 def test_a_metadata_column_that_is_hidden_is_no_longer_sorted_by(page: Session) -> None:
     before = ids_on(page)
-    page.tick([], columns=["metadata:region"])
+    page.act("sort", column="metadata:region")
     assert ids_on(page) != before
     page.at.multiselect(key="metadata_columns").set_value(["department"])
     assert ids_on(page.run()) == before
 
 
-def test_a_click_on_the_header_of_the_buttons_sorts_nothing(page: Session) -> None:
-    before = ids_on(page)
-    assert ids_on(page.tick([], columns=["open"])) == before
-    assert not page.at.exception
-
-
 def test_the_view_can_show_any_metadata_key_and_sort_by_it(page: Session, records: list[Record]) -> None:
     page.at.multiselect(key="metadata_columns").set_value(["timezone"])
-    page.run().tick([], columns=["metadata:timezone"])
+    page.run().act("sort", column="metadata:timezone")
     values = sorted(record["metadata"]["timezone"] for record in records if "timezone" in (record.get("metadata") or {}))
-    shown = page.grid.value["metadata:timezone"].dropna().tolist()
+    shown = without_empty(page.rows["metadata:timezone"]).tolist()
     assert shown[:20] == values[:20]
 
 
@@ -320,64 +323,71 @@ def test_a_narrower_filter_begins_at_its_first_page(page: Session) -> None:
 
 def test_ticked_rows_become_picks_by_id(page: Session) -> None:
     ids = ids_on(page)
-    page.tick([4, 1])
-    assert set(page.picks) == {ids[4], ids[1]}
+    page.act("pick", 4, 1)
+    assert page.picks == [ids[4], ids[1]]
     assert "**2 picked**" in page.words
     assert "Deactivate · 2 picked" in page.words
-    page.tick([1])
+    assert ticked(page) == [1, 4]
+    page.act("unpick", 4)
     assert page.picks == [ids[1]]
+    assert ticked(page) == [1]
 
 
-@pytest.mark.parametrize(("press", "sent", "picked"), [("pick_all", [], "all"), ("picks_clear", [1, 4], "none")])
-def test_a_message_sent_before_the_browser_had_our_ticks_changes_no_pick(
-    page: Session, press: str, sent: list[int], picked: str
-) -> None:
-    if picked == "none":
-        page.tick([1, 4])
-        page.press("pick_all")
-    seen = page.at.text_input(key="heard_ticks").value
-    page.press(press)
+def test_what_was_done_counts_once_and_in_its_order_however_often_the_browser_says_it(page: Session) -> None:
+    """Each message brings all that the browser does not know to be heard: some of it may have been."""
+    ids = ids_on(page)
+    page.act("pick", 0).act("pick", 1).act("unpick", 0)
+    assert page.table["heard"] == 3
+    page.send_acts(page.acts)
+    assert page.picks == [ids[1]]
+    late = [{"number": 4, "kind": "pick", "ids": ids[5:7]}, {"number": 5, "kind": "unpick", "ids": ids[5:6]}]
+    page.send_acts([*page.acts[1:], *late])
+    assert page.picks == [ids[1], ids[6]]
+    assert page.table["heard"] == 5
+
+
+@pytest.mark.parametrize(("press", "picked"), [("pick_all", "all"), ("picks_clear", "none")])
+def test_a_message_sent_before_the_browser_had_our_ticks_changes_no_pick(page: Session, press: str, picked: str) -> None:
+    """As a polling fragment or a quick second click would send it: *Pick all* and *Clear* are not undone by old ticks."""
+    page.act("pick", 1, 4).press(press)
     expected = list(page.picks)
     assert bool(expected) is (picked == "all")
-    page.at.text_input(key="heard_ticks").set_value(seen)  # as a polling fragment or a quick second click would send it
-    page.tick(sent)
+    page.send_acts(page.acts)
     assert page.picks == expected
     assert ticked(page) == ([] if picked == "none" else list(range(len(ids_on(page)))))
-    page.tick([0])  # a new one counts
-    assert ids_on(page)[0] in page.picks
+    page.act("pick" if picked == "none" else "unpick", 0)  # a new one counts
+    assert ticked(page) == ([0] if picked == "none" else list(range(1, len(ids_on(page)))))
 
 
 def test_picks_stay_under_sorting_filtering_and_paging(page: Session) -> None:
     first = ids_on(page)[2]
-    page.tick([2])
-    page.tick([2], columns=["updated_at"])  # the order turned round: the row is elsewhere now, or on another page
+    page.act("pick", 2).act("sort", column="updated_at")  # turned round: the row is elsewhere now, or on another page
     assert page.picks == [first]
-    page.tick(ticked(page), columns=["updated_at"])  # and back
+    page.act("sort", column="updated_at")  # and back
     assert ids_on(page)[2] == first
     assert ticked(page) == [2]
     page.at.get("pagination")[0].set_value(2)
-    page.run()
-    second = ids_on(page)[5]
-    here = [row for row, customer_id in enumerate(ids_on(page)) if customer_id == first]
-    page.tick([*here, 5])
-    assert set(page.picks) == {first, second}
+    second = ids_on(page.run())[5]
+    page.act("pick", 5)
+    assert page.picks == [first, second]
     page.at.text_input(key="search").set_value("no customer is called that")
     page.run()
-    assert set(page.picks) == {first, second}
+    assert page.picks == [first, second]
     assert "2 hidden by filters" in page.words
 
 
 def test_a_click_that_comes_after_the_table_changed_never_picks_another_row(page: Session) -> None:
-    old_grid, old_ids = page.grid, ids_on(page)
-    page.tick([], columns=["name"])
+    old_ids = ids_on(page)
+    page.act("sort", column="name")
     assert ids_on(page)[:3] != old_ids[:3]
-    page.tick([0], grid=old_grid)  # the browser had not drawn the new order yet
-    assert page.picks in ([], [old_ids[0]])
+    page.send_acts([{"number": 2, "kind": "pick", "ids": old_ids[:1]}])  # the browser had not drawn the new order yet
+    assert page.picks == [old_ids[0]]
 
 
-def test_positions_beyond_the_rows_on_show_are_ignored(page: Session) -> None:
-    page.tick([0, 5_000])
-    assert page.picks == [ids_on(page)[0]]
+def test_a_column_that_the_table_does_not_have_is_not_sorted_by(page: Session) -> None:
+    before = ids_on(page)
+    assert ids_on(page.act("sort", column="no such column")) == before
+    assert "broke" not in page.words
 
 
 def test_pick_all_takes_every_match_of_all_pages_and_clear_none(shared_world: World, records: list[Record]) -> None:
@@ -400,7 +410,7 @@ def test_nothing_picked_leaves_nothing_to_review(page: Session) -> None:
 
 def test_review_opens_the_deactivate_page_and_leaves_the_filters_behind(shared_world: World, sandbox: SandboxServer) -> None:
     page = shared_world.open(status="Active")
-    page.tick([0]).press("review")
+    page.act("pick", 0).press("review")
     assert page.at.title[0].value == "Deactivate 1 customer"
     assert page.at.query_params == {}
 
@@ -491,7 +501,7 @@ def test_an_uploaded_file_is_read_like_pasted_text(page: Session, records: list[
 
 def test_a_row_opens_as_a_record_with_every_field_and_can_be_picked(page: Session, records: list[Record]) -> None:
     record = {record["expressCustomerId"]: record for record in records}[ids_on(page)[3]]
-    page.click_in_row("open", 3)
+    page.act("open", 3)
     assert len(page.at.get("dialog")) == 1
     assert record["expressCustomerId"] in [code.value for code in page.at.code]
     fields, metadata = page.at.dataframe[-2].value, page.at.dataframe[-1].value
@@ -504,8 +514,9 @@ def test_a_row_opens_as_a_record_with_every_field_and_can_be_picked(page: Sessio
     assert page.picks == []
 
 
-def test_a_row_that_is_not_there_opens_nothing(page: Session) -> None:
-    assert not page.click_in_row("open", 900).at.get("dialog")
+def test_a_row_that_has_gone_meanwhile_opens_as_no_longer_listed(page: Session) -> None:
+    page.send_acts([{"number": 1, "kind": "open", "ids": [f"cus_{0:032x}"]}])
+    assert "no longer" in page.words
     assert not page.at.exception
 
 
@@ -515,7 +526,7 @@ def test_hostile_names_are_words_in_the_drawer_and_never_markup(page: Session, r
     if not known:
         pytest.fail(f"The sandbox's {CUSTOMERS} customers lack {name!r}; take more.")
     page.at.text_input(key="search").set_value(known[0]["expressCustomerId"])
-    page.run().click_in_row("open", 0)
+    page.run().act("open", 0)
     assert page.at.subheader[0].value == md(name)
     outside_tables = page.words.replace(page.at.code[-1].value, "")
     assert name not in outside_tables

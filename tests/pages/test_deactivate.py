@@ -90,7 +90,7 @@ def test_the_review_names_everyone_and_what_deserves_a_look(world: World, sandbo
 
 
 def test_the_plan_holds_why_each_was_picked_under_the_filter_of_that_moment(world: World, sandbox: SandboxServer) -> None:
-    session = world.open(status="Active").tick([0]).go("customers", status="Inactive")
+    session = world.open(status="Active").act("pick", 0).go("customers", status="Inactive")
     (picked,) = session.picks
     session = to_dialog(session.go("deactivate"))
     record = record_of(sandbox, picked)

@@ -58,7 +58,7 @@ def test_the_kept_list_can_be_filtered_and_picked_from_at_once_and_says_what_to_
     hold(sandbox)
     session = world.open()
     assert "**250** of 250 customers as of 3 hours ago" in session.words
-    session.tick([0, 1])
+    session.act("pick", 0, 1)
     assert len(session.picks) == 2
     assert not session.offers("review")
     review = next(button for button in session.at.button if button.key == "review")
@@ -88,7 +88,7 @@ def test_the_settings_say_how_old_a_list_may_be_to_plan_from(world: World, toml:
     keep(world, timedelta(minutes=5))
     (world.home / "settings.toml").write_text(toml)
     hold(sandbox)
-    session = world.open().tick([0])
+    session = world.open().act("pick", 0)
     assert session.offers("review") == feeds
     assert session.go("deactivate").offers("to_confirm") == feeds
 
@@ -128,7 +128,7 @@ def test_a_damaged_list_is_ignored_with_a_word_that_goes_when_it_was_read(world:
     session = world.open()
     assert "The kept list could not be used: its file is damaged. All customers are read anew." in session.plain
     assert "**250** of 250 customers · " in session.words
-    assert session.tick([0]).offers("review")
+    assert session.act("pick", 0).offers("review")
     assert "could not be used" in session.go("overview").plain
     assert "could not be used" not in session.press("word_dismiss").plain
     assert "could not be used" not in session.go("customers").plain
@@ -140,7 +140,7 @@ def test_a_list_that_can_not_be_kept_is_said_and_all_else_works(world: World) ->
     (world.home / "snapshots").write_text("in the way")
     session = world.open().until(lambda it: "could not be kept for the next start" in it.plain)
     assert "**250** of 250 customers · " in session.words
-    assert session.tick([0]).offers("review")
+    assert session.act("pick", 0).offers("review")
 
 
 def changed_since(sandbox: SandboxServer, ids: list[str]) -> None:

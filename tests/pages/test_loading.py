@@ -60,7 +60,7 @@ def test_the_first_drawing_has_the_first_customers_where_the_api_answers_in_time
     monkeypatch.setattr(loading, "_FIRST_DRAW_PATIENCE", 60.0)
     world.sandbox(latency_ms=150)
     session = Session().run()
-    assert len(session.grid.value) == 100
+    assert len(session.rows) == 100
 
 
 def test_only_the_first_drawing_of_a_tab_waits_for_customers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_a_page_that_was_open_before_the_first_customers_came_gets_its_metadata_
     assert len(world.resources.loads.frame()) == 0
     sandbox.sandbox.latency = 0
     session.until(lambda it: it.offers("reload"))
-    assert [name for name in session.run().grid.value.columns if name.startswith("metadata:")] == [
+    assert [name for name in session.run().rows.columns if name.startswith("metadata:")] == [
         "metadata:region",
         "metadata:department",
     ]
@@ -170,20 +170,20 @@ def test_a_reload_that_fails_leaves_the_earlier_list_on_show_and_usable(world: W
     session.press("reload").until(stopped)
     assert "the earlier list stays on show" in session.words
     assert "**250** of 250 customers" in session.words
-    assert session.tick([0]).offers("review")
+    assert session.act("pick", 0).offers("review")
 
 
 def test_a_reload_shows_what_changed_and_keeps_picks_and_filters(world: World) -> None:
     sandbox = world.sandbox()
     session = world.open(status="Active")
-    session.tick([0, 1])
+    session.act("pick", 0, 1)
     picks = session.picks
     sandbox.sandbox.store.change(sandbox.sandbox.store.position(picks[0]), isActive=False)
     before = world.resources.loads.newest
     session.press("reload").until(lambda _: world.resources.loads.newest is not before and world.resources.loads.complete)
     session.until(lambda it: it.offers("reload")).run()
     assert session.picks == picks
-    assert picks[0] not in session.grid.value["id"].tolist()
+    assert picks[0] not in session.rows["id"].tolist()
     assert "1 hidden by filters" in session.words
     active = sum(record["isActive"] for record in records_of(sandbox))
     assert f"**{active}** of 250 customers" in session.words
@@ -191,7 +191,7 @@ def test_a_reload_shows_what_changed_and_keeps_picks_and_filters(world: World) -
 
 def test_a_tab_that_sleeps_through_a_reload_does_not_hold_the_older_customers(world: World) -> None:
     world.sandbox()
-    session = world.open().tick([0])
+    session = world.open().act("pick", 0)
     loads = world.resources.loads
     old = weakref.ref(loads.frame())
     version = loads.frame().version

@@ -53,4 +53,4 @@ def test_the_idle_customers_that_it_counts_are_those_that_a_click_shows(world: W
     assert idle_link(session).startswith(f"{len(idle)} active customers")
     session.press("idle")
     assert session.at.title[0].value == "Customers"
-    assert set(session.grid.value["id"]) == idle
+    assert set(session.rows["id"]) == idle

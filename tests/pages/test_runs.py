@@ -275,7 +275,7 @@ def test_a_journal_that_cannot_be_read_is_told_in_words_and_the_customers_stay_o
     session.until(lambda it: it.at.error)  # the sidebar's count of runs stands for a second
     assert "journal" in session.at.error[0].value
     assert session.at.title[0].value == "Customers"
-    assert len(session.grid.value)
+    assert len(session.rows)
     with sqlite3.connect(journal) as file:
         file.execute("ALTER TABLE runs_elsewhere RENAME TO runs")
     assert not session.run().at.error

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pandas as pd
 import pytest
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -40,6 +41,7 @@ class Session:
     def __init__(self) -> None:
         self.at = AppTest.from_file(str(ROOT / "lib" / "ui" / "shell.py"), default_timeout=PATIENCE)
         self.at._bidi_component_manager = _components()
+        self.acts: list[dict[str, Any]] = []
 
     def run(self) -> Self:
         self.at.run()
@@ -90,7 +92,7 @@ class Session:
 
     @property
     def grid(self) -> Any:
-        """The page's own table: the last one drawn that takes ticks."""
+        """The page's own grid: the last one drawn that takes ticks."""
         return next(table for table in reversed(self.at.dataframe) if table.proto.selection_mode)
 
     @property
@@ -101,9 +103,33 @@ class Session:
         self.at.session_state["picks"] = dict.fromkeys(ids, Picked(Way.TICKED, "all customers"))
         return self.run()
 
-    def tick(self, rows: Iterable[int], *, columns: Iterable[str] = (), grid: Any = None) -> Self:
-        """What the browser sends when exactly these rows are ticked, or a header is clicked. Callbacks run, as in a browser."""
-        selection = {"selection": {"rows": list(rows), "columns": list(columns), "cells": []}}
+    @property
+    def table(self) -> dict[str, Any]:
+        """What the table of customers was given to draw."""
+        found: dict[str, Any] = json.loads(self.at.get("bidi_component")[0].proto.json)
+        return found
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The customers on show: a column of texts for each of the table."""
+        table = self.table
+        names = ["row", *(column["name"] for column in table["columns"])]
+        return pd.DataFrame(table["rows"], columns=names, dtype="str").set_index("row").reset_index(drop=True)
+
+    def act(self, kind: str, *rows: int, column: str = "") -> Self:
+        """Tick (kind "pick"), untick ("unpick") or open rows of the table of customers, or click a header of it ("sort")."""
+        ids = [self.table["rows"][row][0] for row in rows]
+        self.acts.append({"number": len(self.acts) + 1, "kind": kind, "ids": ids, "column": column})
+        return self.send_acts(self.acts[-1:])
+
+    def send_acts(self, acts: list[dict[str, Any]]) -> Self:
+        """The browser's message: what was done in the table of customers, as far as it does not know it to be heard."""
+        component = self.at.get("bidi_component")[0].proto.id
+        return self._send(WidgetState(id=component, json_value=json.dumps({"acts": acts})))
+
+    def tick(self, rows: Iterable[int], grid: Any = None) -> Self:
+        """What the browser sends when exactly these rows of a grid are ticked. Callbacks run, as in a browser."""
+        selection = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
         return self._send(WidgetState(id=(grid or self.grid).proto.id, string_value=json.dumps(selection)))
 
     def click_in_row(self, column: str, row: int, grid: Any = None) -> Self:

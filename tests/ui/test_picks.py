@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import streamlit as st
@@ -38,41 +38,38 @@ def test_the_picks_are_the_same_object_until_they_change() -> None:
     picks.add(["a", "b"], Way.TICKED)
     before = picks.get()
     assert picks.get() is before
-    picks.choose_among(["a", "b"], ["b"])
+    picks.remove(["a"])
     assert picks.get() == tuple(picks.chosen()) == ("b",)
     picks.clear()
     assert picks.get() == ()
 
 
-@pytest.mark.parametrize(
-    ("picked", "shown", "chosen", "left"),
-    [
-        (["x"], ["a", "b"], ["b"], {"x", "b"}),
-        (["a", "x"], ["a", "b"], [], {"x"}),
-        (["a", "b"], ["a", "b"], ["a", "b"], {"a", "b"}),
-        ([], [], [], set()),
-        (["x", "y"], [], [], {"x", "y"}),
-    ],
-)
-def test_ticks_decide_only_about_the_rows_on_show(
-    picked: Iterable[str], shown: list[str], chosen: list[str], left: set[str]
-) -> None:
-    picks.add(picked, Way.TICKED)
-    picks.choose_among(shown, chosen)
-    assert set(picks.get()) == left
-
-
-def test_what_stays_picked_keeps_its_place() -> None:
+def test_what_is_picked_again_keeps_its_place() -> None:
     picks.add(["a", "b", "c"], Way.TICKED)
-    picks.choose_among(["a", "b"], ["b", "a"])
-    assert picks.get()[:2] == ("a", "b")
+    picks.add(["d", "b", "a"], Way.TICKED)
+    assert picks.get() == ("a", "b", "c", "d")
+
+
+def test_the_last_change_says_how_the_picks_of_now_came_to_be() -> None:
+    picks.add(["a", "b", "c"], Way.TICKED)
+    before = picks.get()
+    picks.remove(["b", "x"])
+    change = picks.last_change()
+    assert change is not None
+    assert change.before is before
+    assert (change.gone, change.new) == (("b",), ())
+    picks.add(["a", "d"], Way.TICKED)
+    assert (change := picks.last_change()) is not None
+    assert (change.gone, change.new) == ((), ("d",))
+    picks.clear()
+    assert picks.last_change() is None
 
 
 def test_a_pick_keeps_the_filter_that_was_on_show_when_it_was_picked() -> None:
     picks.look_at("no users", NOW)
     picks.add(["a", "b"], Way.ALL)
     picks.look_at("inactive", None)
-    picks.choose_among(["a", "c"], ["a", "c"])
+    picks.add(["a", "c"], Way.TICKED)
     picks.add(["d"], Way.LISTED)
     assert picks.how() == {
         "a": Picked(Way.ALL, "no users", NOW),

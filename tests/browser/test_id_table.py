@@ -1,0 +1,177 @@
+"""The table of customers as people use it: many ticks at once, quick ones, the keyboard, wider columns, far rows, copying."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import drive
+from tests.browser.conftest import App, StartApp, Watch
+from tests.browser.line import Line
+
+
+@pytest.fixture
+def table(app: App, page: Page) -> Locator:
+    """The table of the active customers, those longest without an update first."""
+    return drive.customers(page, app.url, "?status=Active")
+
+
+def names(app: App, page: Page) -> list[str]:
+    """The picks' names, in the order picked."""
+    return [app.record(customer_id)["expressCustomerName"] for customer_id in drive.picked_ids(page)]
+
+
+def test_shift_ticks_all_rows_from_the_last_one_ticked(app: App, page: Page, table: Locator) -> None:
+    listed = [drive.text_at(table, "Customer", row) for row in range(8)]
+    drive.box(table, 5).click()
+    drive.box(table, 2).click(modifiers=["Shift"])
+    drive.expect_picked(page, 4)
+    assert names(app, page) == [listed[5], *listed[2:5]]
+    drive.box(table, 3).click()
+    drive.box(table, 7).click(modifiers=["Shift"])  # as the last one was, unticked or ticked: this ticks
+    drive.expect_picked(page, 6)
+    assert drive.ticked(table) == [2, 3, 4, 5, 6, 7]
+    drive.box(table, 4).click(modifiers=["Shift"])
+    drive.expect_picked(page, 2)
+    assert drive.ticked(table) == [2, 3]
+
+
+def test_the_box_in_the_header_ticks_the_rows_of_this_page_and_no_others(page: Page, table: Locator) -> None:
+    every = page.get_by_role("checkbox", name="Pick all rows of this page")
+    drive.box(table, 1).check()
+    expect(every).to_have_js_property("indeterminate", True)
+    every.check()
+    drive.expect_picked(page, 100)
+    page.get_by_role("button", name="Next page").click()
+    expect(page.get_by_text("Rows 101 to 200")).to_be_visible()
+    drive.idle(page)
+    expect(every).not_to_be_checked()
+    assert drive.ticked(table) == []
+    page.get_by_role("button", name="Previous page").click()
+    expect(every).to_be_checked()
+    every.uncheck()
+    drive.expect_picked(page, 0)
+
+
+def test_ticks_that_are_quicker_than_the_server_all_count_and_stay_as_made(app: App, page: Page) -> None:
+    """What the server draws meanwhile knows of the first one only: it takes none of the others back."""
+    line = Line(page)
+    table = drive.customers(page, app.url, "?status=Active")
+    listed = [drive.text_at(table, "Customer", row) for row in range(10)]
+    line.holding = True
+    for row in range(6):
+        drive.box(table, row).check()
+    drive.box(table, 4).uncheck()
+    line.let_go_of_a_drawing()
+    expect(drive.bar(page)).not_to_contain_text("Nothing picked")
+    assert drive.ticked(table) == [0, 1, 2, 3, 5]
+    line.let_go()
+    drive.expect_picked(page, 5)
+    assert drive.ticked(table) == [0, 1, 2, 3, 5]
+    assert names(app, page) == [*listed[:4], listed[5]]
+
+
+def test_after_a_visit_to_another_page_ticks_count_as_before(page: Page, table: Locator) -> None:
+    drive.tick_rows(page, (0, 1))
+    drive.go_to(page, "Runs")
+    drive.go_to(page, "Customers")
+    assert drive.ticked(table) == [0, 1]
+    drive.tick_rows(page, (2,), already=2)
+
+
+def test_where_the_server_has_forgotten_the_session_the_table_shows_no_tick_of_it(
+    start_app: StartApp, page: Page, watch: Watch
+) -> None:
+    """As after the sleep of a laptop. A tick is shown before the server has heard of it, but not where it never will."""
+    app = start_app("--server.disconnectedSessionTTL", "0")
+    line = Line(page)
+    table = drive.customers(page, app.url)
+    drive.box(table, 1).check()
+    drive.expect_picked(page, 1)
+    line.holding = True
+    drive.box(table, 2).check()
+    assert drive.ticked(table) == [1, 2]
+    line.tear()
+    drive.expect_picked(page, 0)
+    drive.idle(page)
+    assert drive.ticked(table) == []
+    drive.tick_rows(page, (3,))
+    watch.errors.clear()  # the page said that the line was torn
+
+
+def test_the_keyboard_goes_from_row_to_row_ticks_opens_and_sorts(app: App, page: Page, table: Locator) -> None:
+    listed = [drive.text_at(table, "Customer", row) for row in range(30)[:20]]
+    drive.box(table, 0).focus()
+    page.keyboard.press("Space")
+    for _ in range(19):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    drive.expect_picked(page, 2)
+    assert names(app, page) == [listed[0], listed[19]]
+    expect(drive.box(table, 19)).to_be_in_viewport()
+    drive.box(table, 19).focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text(listed[18])
+    drive.close(page)
+    table.get_by_role("button", name="Users", exact=True).focus()
+    page.keyboard.press("Enter")
+    drive.expect_sorted(table, "Users")
+
+
+def test_a_key_never_hits_the_customer_that_came_instead_of_another(page: Page, table: Locator) -> None:
+    drive.box(table, 1).focus()
+    drive.search(page, "imaging")
+    drive.box(table, 1).focus()
+    before = drive.text_at(table, "Customer", 1)
+    page.get_by_role("radiogroup", name="Status").get_by_role("radio", name="Inactive").evaluate("radio => radio.click()")
+    expect(drive.cell(table, "Customer", 1)).not_to_have_text(before)
+    drive.idle(page)
+    page.keyboard.press("Space")
+    expect(table.get_by_role("checkbox", checked=True)).to_have_count(0)
+    drive.expect_picked(page, 0)
+
+
+def test_rows_far_down_come_into_sight_and_can_be_ticked(page: Page, table: Locator) -> None:
+    frame = table.locator("xpath=..")
+    frame.evaluate("frame => frame.scrollTo(0, 60 * 32)")
+    drive.box(table, 65).check()
+    drive.expect_picked(page, 1)
+    frame.evaluate("frame => frame.scrollTo(0, 0)")
+    expect(drive.cell(table, "Customer", 65)).to_have_count(0)  # is empty out of sight
+    frame.evaluate("frame => frame.scrollTo(0, 60 * 32)")
+    expect(drive.box(table, 65)).to_be_checked()
+    expect(drive.box(table, 64)).not_to_be_checked()
+    drive.sort_by(table, "Customer")
+    assert frame.evaluate("frame => frame.scrollTop") == 0
+
+
+def test_a_column_is_made_wider_and_stays_so_while_rows_come_and_go(page: Page, table: Locator) -> None:
+    header = table.get_by_role("columnheader", name="Customer", exact=True)
+    before = header.bounding_box() or {}
+    edge = before["x"] + before["width"] - 2
+    page.mouse.move(edge, before["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(edge + 90, before["y"] + 10, steps=3)
+    page.mouse.up()
+    assert (header.bounding_box() or {})["width"] == pytest.approx(before["width"] + 90, abs=2)
+    drive.sort_by(table, "Users")
+    assert (header.bounding_box() or {})["width"] == pytest.approx(before["width"] + 90, abs=2)
+    assert (drive.cell(table, "Customer", 3).bounding_box() or {})["width"] == pytest.approx(before["width"] + 90, abs=2)
+
+
+def test_the_name_and_the_tick_stay_in_sight_when_the_table_is_scrolled_sideways(page: Page, table: Locator) -> None:
+    left = (drive.cell(table, "Customer", 2).bounding_box() or {})["x"]
+    table.locator("xpath=..").evaluate("frame => frame.scrollTo(600, 0)")
+    expect(drive.cell(table, "Id", 2)).to_be_in_viewport()
+    assert (drive.cell(table, "Customer", 2).bounding_box() or {})["x"] == pytest.approx(left, abs=1)
+    drive.box(table, 2).check()
+    drive.expect_picked(page, 1)
+
+
+def test_a_click_on_an_id_marks_it_whole_to_be_copied(app: App, page: Page, table: Locator) -> None:
+    customer_id = drive.text_at(table, "Id", 1)
+    drive.cell(table, "Id", 1).click()
+    assert page.evaluate("getSelection().toString()") == customer_id
+    assert app.record(customer_id)
