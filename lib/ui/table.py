@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from pandas.api.extensions import ExtensionArray
 
 from lib.customers.facets import facet_keys
 from lib.customers.filters import Filter
@@ -190,8 +191,10 @@ def _rows(frame: CustomerFrame, on_page: Positions, keys: list[str]) -> list[tup
     )
 
 
-def _minutes(times: Iterable[pd.Timestamp]) -> list[str]:
-    return ["" if pd.isna(time) else f"{time:%Y-%m-%d %H:%M}" for time in times]
+def _minutes(times: ExtensionArray) -> list[str]:
+    """As 2026-11-25 17:05, in UTC; empty where there is no time."""
+    words = np.datetime_as_string(times.to_numpy(dtype="datetime64[m]"))
+    return ["" if word == "NaT" else word.replace("T", " ") for word in words.tolist()]
 
 
 def _react(act: Act) -> None:

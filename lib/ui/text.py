@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import humanize
 
@@ -45,9 +46,16 @@ def ago(at: datetime | None, now: datetime) -> str:
     """How long before `now`, in words; "unknown" where there is no time."""
     if at is None:
         return "unknown"
-    if abs(now - at) < timedelta(seconds=2):
+    age = now - at
+    if abs(age) < timedelta(seconds=2):
         return "just now"
-    return humanize.naturaltime(now - at)
+    return humanize.naturaltime(age) if age.days < 2 else _days_ago(age.days)
+
+
+@lru_cache(maxsize=10_000)
+def _days_ago(days: int) -> str:
+    """From some days on hours don't count, so that a table's hundreds of times have few different words."""
+    return humanize.naturaltime(timedelta(days=days))
 
 
 def exact(at: datetime | None) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import humanize
 import pytest
 
 from lib.ui.text import ago, count, duration, exact, md, number
@@ -48,6 +49,13 @@ def test_long_data_is_cut_with_a_mark() -> None:
 )
 def test_times_are_told_as_people_tell_them(at: datetime | None, words: str) -> None:
     assert ago(at, NOW).startswith(words)
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 29, 30, 31, 364, 365, 366, 729, 730, 4000])
+@pytest.mark.parametrize("hours", [0, 12, 23.9])
+def test_hours_make_no_other_words_of_days(days: int, hours: float) -> None:
+    age = timedelta(days=days, hours=hours)
+    assert ago(NOW - age, NOW) == humanize.naturaltime(age)
 
 
 @pytest.mark.parametrize(("at", "words"), [(None, ""), (NOW, "2026-11-23 14:20:05 UTC")])
