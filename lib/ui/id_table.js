@@ -25,6 +25,8 @@ const tickBox = (label) => {
   return box;
 };
 
+const rowId = (part) => part.closest("tbody tr")?.dataset.id;
+
 class Table {
   unheard = [];
   number = 0;
@@ -47,7 +49,7 @@ class Table {
     if (data.session !== before.session) this.unheard = []; // another session never heard of them and never will
     this.unheard = this.unheard.filter(({ number }) => number > data.heard);
     this.number = Math.max(this.number, data.heard);
-    if (JSON.stringify(data.columns) !== JSON.stringify(before.columns)) this.drawHead(data.columns);
+    this.drawHead(data.columns);
     if (data.view !== before.view) this.begin();
     this.table.ariaRowCount = data.rows.length + 1;
     while (this.body.rows.length > data.rows.length) this.body.lastChild.remove();
@@ -72,7 +74,15 @@ class Table {
     this.drawTicks();
   }
 
+  // Another sort keeps its header, and with it the focus.
   drawHead(columns) {
+    const shape = JSON.stringify(columns.map(({ sorted, ...column }) => column));
+    if (shape !== this.shape) this.newHead(columns);
+    this.shape = shape;
+    columns.forEach(({ sorted }, at) => (this.head.cells[at + 2].ariaSort = sorted || null));
+  }
+
+  newHead(columns) {
     this.body.replaceChildren();
     const all = tickBox("Pick all rows of this page");
     this.all = all.firstChild;
@@ -87,10 +97,9 @@ class Table {
     this.table.style.setProperty("--columns", widths.map((width) => `${width}px`).join(" "));
   }
 
-  newHeader({ name, label, help, kind, sorted }) {
+  newHeader({ name, label, help, kind }) {
     const header = Object.assign(make("th", kind), { scope: "col", title: help });
     header.dataset.column = name;
-    if (sorted) header.ariaSort = sorted;
     header.append(make("button", "sort", label), make("span", "resize"));
     return header;
   }
@@ -99,7 +108,8 @@ class Table {
     if (row.dataset.id !== id) this.leave(row);
     if (!row.dataset.id) this.fill(row);
     row.dataset.id = id;
-    if (row.cells[2].textContent !== texts[0]) {
+    if (row.ariaLabel !== texts[0]) {
+      row.ariaLabel = texts[0];
       row.querySelector("input").ariaLabel = `Pick ${texts[0]}`;
       row.querySelector("button").ariaLabel = `Open ${texts[0]}`;
     }
@@ -136,7 +146,7 @@ class Table {
     }
     for (const row of this.body.querySelectorAll("tr[data-id]")) {
       row.querySelector("input").checked = picked.has(row.dataset.id);
-      row.ariaSelected = picked.has(row.dataset.id);
+      row.classList.toggle("picked", picked.has(row.dataset.id));
     }
     const ids = this.ids(), count = ids.filter((id) => picked.has(id)).length;
     this.all.checked = count === ids.length;
@@ -154,8 +164,14 @@ class Table {
     this.send();
   }
 
+  pressed({ target }) {
+    this.aim = rowId(target);
+  }
+
   clicked({ target, shiftKey }) {
-    const { id } = target.closest("tbody tr")?.dataset ?? {};
+    const id = rowId(target), aim = this.aim ?? id;
+    this.aim = undefined;
+    if (aim !== id) return this.drawTicks(); // another customer came under the pointer since the button went down
     const tick = (ids) => this.act(target.checked ? "pick" : "unpick", { ids });
     if (target === this.all) tick(this.ids());
     else if (target.matches("input")) tick(this.upTo(id, shiftKey));
@@ -171,6 +187,7 @@ class Table {
   }
 
   keyed(event) {
+    this.pressed(event);
     const way = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
     const cell = event.target.closest("tbody td");
     if (!way || !cell) return;
@@ -179,6 +196,7 @@ class Table {
   }
 
   seized({ target, clientX, pointerId }) {
+    this.pressed({ target });
     if (!target.matches(".resize")) return;
     const header = target.parentElement, began = header.offsetWidth;
     target.setPointerCapture(pointerId);

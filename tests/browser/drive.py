@@ -137,7 +137,7 @@ def expect_sorted(table: Locator, header: str, way: str = "ascending") -> None:
 
 def ticked(table: Locator) -> list[int]:
     """The visible rows that are ticked, from 0."""
-    rows = table.locator("tr[aria-selected=true]").all()
+    rows = table.locator("tr[aria-selected=true], tr.picked").all()
     return sorted(int(row.get_attribute("aria-rowindex") or 0) - 2 for row in rows)
 
 
