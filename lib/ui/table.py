@@ -31,7 +31,7 @@ _FIRST = (
     Column("name", "Customer", 290, "name"),
     Column("status", "Status", 95, help="Inactive: no new studies or users."),
     Column("user_count", "Users", 75, "number", help="Users in this customer now."),
-    Column("updated_at", "Updated", 120, help="Since the record last changed; empty where unknown."),
+    Column("updated_at", "Updated", 155, help="Since the record last changed; empty where unknown."),
 )
 _LAST = (
     Column("updated_utc", "Updated, UTC", 135, "time"),
