@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lib.avara.models import Customer
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import Action, Step, StepState
 from lib.runs.plan import PlannedCustomer, make_plan
+from tests.runs.fakes import ROBIN
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -47,17 +48,17 @@ def measure(url: str, steps: int, threads: int) -> tuple[float, float]:
         connection_label="sandbox",
         now=NOW,
     )
-    run = journal.start(journal.record(plan, NOW).id, owner="benchmark", now=NOW, who="Robin")
-    todo = journal.steps(run.id, limit=steps)
+    run = journal.start(journal.record(plan, NOW, who=ROBIN).id, owner="benchmark", now=NOW, who=ROBIN)
+    todo = journal.reads.steps(run.id, limit=steps)
 
     def carry(step: Step) -> None:
-        begun = journal.begin_step(step, owner="benchmark", now=NOW, who="Robin")
+        begun = journal.steps.begin(step, owner="benchmark", now=NOW, who=ROBIN)
         after = begun.before.model_copy(update={"is_active": False})
-        journal.settle_step(
+        journal.steps.settle(
             begun,
             StepState.VERIFIED,
             now=NOW,
-            who="Robin",
+            who=ROBIN,
             after=after,
             status=200,
             request_id=f"req_{begun.position:032x}",
@@ -69,8 +70,8 @@ def measure(url: str, steps: int, threads: int) -> tuple[float, float]:
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(carry, todo))
     taken, busy = time.perf_counter() - began, time.process_time() - busy
-    assert journal.totals(run.id).verified == steps
-    assert journal.verify_chain().ok
+    assert journal.reads.totals(run.id).verified == steps
+    assert journal.log.verify_chain().ok
     journal.close()
     return taken, busy
 

@@ -38,11 +38,12 @@ from benchmarks.figures import Figure, told
 from lib.avara.client import Answer
 from lib.avara.limiter import Limiter
 from lib.avara.models import Customer
-from lib.runs.journal import Journal
-from lib.runs.model import Action, Run, RunState, StepState
+from lib.journal.journal import Journal
+from lib.runs.model import Action, Person, Run, RunState, StepState
 from lib.runs.plan import PlannedCustomer, make_plan
 from lib.runs.policy import Canary, Caps, Policy
 from lib.runs.worker import Worker
+from tests.runs.fakes import ROBIN
 
 AT_ONCE = 64
 RATE = 100
@@ -88,7 +89,7 @@ def planned_run(journal: Journal, records: list[Customer], fingerprint: str) -> 
         connection_label="sandbox",
         now=now,
     )
-    return journal.record(plan, now)
+    return journal.record(plan, now, who=ROBIN)
 
 
 def engine_seconds(base_url: str, records: list[Customer], *, preflight: bool) -> float:
@@ -98,10 +99,10 @@ def engine_seconds(base_url: str, records: list[Customer], *, preflight: bool) -
         run = planned_run(journal, records, client.connection.fingerprint)
         worker = Worker(journal, {client.connection.fingerprint: client}.get, policy=policy(preflight=preflight))
         began = time.perf_counter()
-        worker.submit(run.id)
+        worker.submit(run.id, who=ROBIN)
         worker.join(run.id)
         seconds = time.perf_counter() - began
-        run = journal.run(run.id)
+        run = journal.reads.run(run.id)
         assert (run.state, run.totals.verified) == (RunState.FINISHED, len(records)), run
         worker.stop()
         journal.close()
@@ -191,8 +192,8 @@ def journal_cost(steps: int = 2000) -> list[Figure]:
             journal = Journal(Path(folder) / "journal.sqlite")
             run = planned_run(journal, made_up(steps), "f" * 16)
             now = datetime.now(UTC)
-            journal.start(run.id, owner="benchmark", now=now, who="benchmark")
-            todo = list(journal.steps(run.id, limit=steps))
+            journal.start(run.id, owner="benchmark", now=now, who=Person("benchmark", "login"))
+            todo = list(journal.reads.steps(run.id, limit=steps))
 
             def work(todo: list[Any] = todo, journal: Journal = journal, now: datetime = now) -> None:
                 while todo:
@@ -200,8 +201,10 @@ def journal_cost(steps: int = 2000) -> list[Figure]:
                         step = todo.pop()
                     except IndexError:
                         return
-                    step = journal.begin_step(step, owner="benchmark", now=now, who="benchmark")
-                    journal.settle_step(step, StepState.VERIFIED, now=now, who="benchmark", after=step.before, status=200)
+                    step = journal.steps.begin(step, owner="benchmark", now=now, who=Person("benchmark", "login"))
+                    journal.steps.settle(
+                        step, StepState.VERIFIED, now=now, who=Person("benchmark", "login"), after=step.before, status=200
+                    )
 
             hands = [threading.Thread(target=work) for _ in range(threads)]
             began = time.perf_counter()
@@ -242,13 +245,13 @@ def carry(path: str, run_id: str) -> list[float]:
     journal = Journal(path)
     client = Instant(made_up(1)[0])
     worker = Worker(journal, lambda _: client, policy=policy(preflight=False))
-    total, seen = journal.run(run_id).totals.total, []
-    worker.submit(run_id)
+    total, seen = journal.reads.run(run_id).totals.total, []
+    worker.submit(run_id, who=ROBIN)
     while not worker.join(run_id, 0.5):
-        done = journal.run(run_id).totals.settled
+        done = journal.reads.run(run_id).totals.settled
         if done * 10 >= total * (len(seen) + 1):
             seen.append(resident_mb())
-    assert journal.run(run_id).state is RunState.FINISHED
+    assert journal.reads.run(run_id).state is RunState.FINISHED
     seen.append(resident_mb())
     return seen
 

@@ -22,13 +22,13 @@ from starlette.requests import Request
 from app import HEADERS, _started, health, lifespan
 from app import app as app_itself
 from lib.errors import ConfigError
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import RunState
 from lib.sandbox.server import SandboxServer
 from lib.ui import resources as wiring
 from lib.ui.resources import Resources, get_resources
 from tests.pages.world import World
-from tests.runs.fakes import customer, plan_of
+from tests.runs.fakes import ROBIN, customer, plan_of
 
 ROOT = Path(__file__).parents[1]
 KEY = "key-of-the-app-tests-55aa"
@@ -95,8 +95,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The app on a sandbox, with a journal in which another process left a run in the middle."""
     home, port = tmp_path_factory.mktemp("home"), free_port()
     journal = Journal(home / "journal.sqlite")
-    run = journal.record(plan_of([customer(1), customer(2)]), datetime.now(UTC))
-    journal.start(run.id, owner="elsewhere:1:dead", now=datetime.now(UTC), who="Robin", lease=0)
+    run = journal.record(plan_of([customer(1), customer(2)]), datetime.now(UTC), who=ROBIN)
+    journal.start(run.id, owner="elsewhere:1:dead", now=datetime.now(UTC), who=ROBIN, lease=0)
     journal.close()
     with SandboxServer(customers=20, api_key=KEY) as sandbox:
         environment = {
@@ -193,7 +193,7 @@ def test_no_other_machine_can_reach_it(app: Running) -> None:
 def test_what_a_dead_process_left_is_marked_before_anyone_opens_a_page(app: Running) -> None:
     journal = Journal(app.home / "journal.sqlite")
     try:
-        assert journal.run(app.interrupted).state is RunState.INTERRUPTED
+        assert journal.reads.run(app.interrupted).state is RunState.INTERRUPTED
     finally:
         journal.close()
 

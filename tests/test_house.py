@@ -18,9 +18,11 @@ ALLOWED = {
     "lib.avara": ("lib.errors",),
     "lib.config": ("lib.errors", "lib.avara", "lib.runs.policy"),
     "lib.customers": ("lib.errors", "lib.avara", "lib.spreadsheet"),
-    "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet"),
+    # A journal keeps runs and steps; what carries them out, and what proves them, writes to it and reads from it.
+    "lib.journal": ("lib.errors", "lib.avara", "lib.runs.model", "lib.runs.plan", "lib.runs.words"),
+    "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal"),
     # The command line wires settings, client, journal and worker; nothing else of lib.runs may know the settings or it.
-    "lib.runs.cli": ("lib.errors", "lib.avara", "lib.runs", "lib.config"),
+    "lib.runs.cli": ("lib.errors", "lib.avara", "lib.runs", "lib.journal", "lib.config"),
     "lib.runs.__main__": ("lib.runs.cli",),
     "lib.ui": ("lib",),
     "pages": ("lib",),
@@ -35,11 +37,8 @@ CONFINED = {
     "streamlit": ("app", "pages", "lib.ui"),
     "httpx": ("lib.avara.http",),
     "httpcore": ("lib.avara.http",),
-    "sqlalchemy": (
-        *("lib.runs.journal", "lib.runs.journal_log", "lib.runs.journal_open", "lib.runs.journal_reads"),
-        *("lib.runs.journal_steps", "lib.runs.journal_tables", "lib.runs.migrations"),
-    ),
-    "alembic": ("lib.runs.journal_open", "lib.runs.migrations"),
+    "sqlalchemy": ("lib.journal",),
+    "alembic": ("lib.journal.migrations",),
     "sqlite3": ("lib.sandbox",),
     "altair": ("lib.ui",),
     "uvicorn": ("lib.sandbox",),

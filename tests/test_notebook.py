@@ -13,7 +13,7 @@ import pytest
 from lib.avara.limiter import Limiter
 from lib.config import VERSION
 from lib.errors import CapExceeded
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
 from lib.runs.policy import Caps, Policy
@@ -76,7 +76,7 @@ def test_its_calls_wait_for_the_limiter_and_its_log_says_which_version_wrote_it(
     run = run_all(3)["run"]
     assert sum(kind.startswith("POST") for kind in asked) == 3
     journal = Journal(tmp_path / "journal.sqlite")
-    contexts = {entry.event: json.loads(entry.context) for entry in journal.entries(run.id)}
+    contexts = {entry.event: json.loads(entry.context) for entry in journal.log.entries(run.id)}
     journal.close()
     assert {context["version"] for context in contexts.values()} == {VERSION}
     assert contexts["planned"]["known"] == "as the user of the notebook"

@@ -24,6 +24,7 @@ from lib.runs import receipt
 from lib.runs.model import Action
 from lib.runs.plan import PlannedCustomer, make_plan
 from tests.pages.world import KEY, World
+from tests.runs.fakes import ROBIN
 from tests.sandbox_server import SandboxFactory
 
 #: The key as it stands in the header, and as it would in a basic login or a URL.
@@ -96,20 +97,20 @@ def test_a_whole_session_leaves_the_key_nowhere(world: World, log: Kept) -> None
         base_url=resources.connection.base_url,
         now=now,
     )
-    run_id = resources.journal.record(plan, now).id
-    resources.worker.submit(run_id)
+    run_id = resources.journal.record(plan, now, who=ROBIN).id
+    resources.worker.submit(run_id, who=ROBIN)
     assert resources.worker.join(run_id, 90)
     for page, query in (("overview", {}), ("runs", {}), ("runs", {"run": run_id}), ("deactivate", {}), ("connection", {})):
         pages.append(session.go(page, **query).everything)
     pages.append(session.press("test_connection").everything)
     sandbox.sandbox.faults.revoked = True
     pages.append(session.press("test_connection").everything)
-    run, steps = resources.journal.run(run_id), list(resources.journal.every_step(run_id))
+    run, steps = resources.journal.reads.run(run_id), list(resources.journal.reads.every_step(run_id))
     everything = np.arange(len(frame))
     files = [
         plan.to_json().encode(),
         receipt.to_csv(run, plan, steps),
-        receipt.to_jsonl(run, plan, steps, resources.journal.entries(run_id)),
+        receipt.to_jsonl(run, plan, steps, resources.journal.log.entries(run_id)),
         *(make(frame, everything) for make in (export.to_csv, export.to_xlsx, export.to_jsonl, export.to_parquet)),
     ]
     assert not [number for number, page in enumerate(pages) if holds_key(page)]

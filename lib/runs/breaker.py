@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 
 from lib.runs.judge import Trouble
 from lib.runs.policy import Thresholds
-from lib.runs.words import Words, joined
+from lib.runs.words import NOTHING, Words, joined, said
 
 
 @dataclass(frozen=True)
 class Breaker:
-    """What the last steps met. `why` says in words why nothing more is to be taken up; empty while all is well."""
+    """What the last steps met. `why` says in words why nothing more is to be taken up; nothing while all is well."""
 
     thresholds: Thresholds
     probing: bool = False  # the run has just been resumed: the first step decides
     in_a_row: int = 0
     recent: tuple[bool, ...] = ()  # of the last steps, oldest first: did trouble spoil it?
-    why: str = ""
+    why: Words = NOTHING
 
     def after(self, trouble: Trouble | None) -> Breaker:
         """The breaker once one more step has ended, with this trouble or none. A reason once found stays."""
@@ -31,14 +31,14 @@ class Breaker:
         now = replace(self, in_a_row=in_a_row, recent=recent, probing=probing)
         return now if trouble is None or self.why else replace(now, why=now._reason(trouble))
 
-    def _reason(self, trouble: Trouble) -> str:
+    def _reason(self, trouble: Trouble) -> Words:
         limits, bad, taken = self.thresholds, sum(self.recent), len(self.recent)
         if trouble.at_once:
             return trouble.words
         if self.probing and not trouble.doubtful:
-            return joined(Words("The first step after resuming met trouble again."), trouble.words)
+            return joined(said("The first step after resuming met trouble again."), trouble.words)
         if self.in_a_row >= limits.in_a_row:
-            return joined(Words(f"{self.in_a_row} steps in a row met trouble."), trouble.words)
+            return joined(said(f"{self.in_a_row} steps in a row met trouble."), trouble.words)
         if taken >= limits.at_least and bad >= limits.error_rate * taken:
-            return joined(Words(f"{bad} of the last {taken} steps met trouble."), trouble.words)
-        return ""
+            return joined(said(f"{bad} of the last {taken} steps met trouble."), trouble.words)
+        return NOTHING

@@ -19,10 +19,9 @@ from lib.runs.breaker import Breaker
 from lib.runs.ending import Halt, all_verified, canary_words, ending
 from lib.runs.engine import Client, Tools, carry_out_step, read_back_step
 from lib.runs.feed import COUNTED, Feed, Telling, UserCap
-from lib.runs.journal_log import ITSELF
 from lib.runs.judge import Trouble
-from lib.runs.model import Hold, Run, Step, StepState
-from lib.runs.words import Words, joined
+from lib.runs.model import ITSELF, Hold, Person, Run, Step, StepState
+from lib.runs.words import Words, joined, said
 
 #: Seconds: the least and the most to wait after trouble before the next step.
 TROUBLE_WAIT = (0.5, 60.0)
@@ -65,7 +64,7 @@ class Crew:
         probe: bool,
         stopping: threading.Event,
         on_settled: Notice,
-        who: str,
+        who: Person,
     ) -> None:
         self._run, self._tools = run, replace(tools, who=who)
         self._client = client.spending(RetryBudget())
@@ -89,7 +88,7 @@ class Crew:
         self._pass(_OPEN, self._read_back)
         # Only now: a step that was in flight may have had more users than planned, and its reading tells.
         if self._run.totals.planned < self._run.totals.total:
-            self._users.count_what_was_called(self._tools.journal.every_step(self._run.id, COUNTED))
+            self._users.count_what_was_called(self._tools.journal.reads.every_step(self._run.id, COUNTED))
         if self._probe and not probed:
             self._pass(_PLANNED, self._carry_out, most=1, until=self._run.canary)
         if self._run.canary is not None:
@@ -104,11 +103,11 @@ class Crew:
             pass
         if not self._feed.look_again():
             return
-        journal, first = self._tools.journal, self._tools.journal.steps(self._run.id, limit=steps)
+        journal, first = self._tools.journal, self._tools.journal.reads.steps(self._run.id, limit=steps)
         words = canary_words(first)
         if self._run.goes_on and all_verified(first):
             now, owner = self._tools.now(), self._tools.owner
-            journal.pass_canary(self._run.id, words=joined(words, Words("Going on.")), now=now, who=ITSELF, owner=owner)
+            journal.pass_canary(self._run.id, words=joined(words, said("Going on.")), now=now, who=ITSELF, owner=owner)
         else:
             self._stop_taking(Halt(words, Hold.CANARY))
 
@@ -118,7 +117,7 @@ class Crew:
     def _read_back(self, run: Run, step: Step, client: Client, tools: Tools) -> tuple[Step, Trouble | None]:
         return read_back_step(run, step, client, tools, again=self._again, heard=self._hear)
 
-    def _admit(self, record: Customer) -> str:
+    def _admit(self, record: Customer) -> Words:
         words = self._users.admit(record)
         if words:
             self._stop_taking(Halt(words, Hold.CAP))
@@ -148,12 +147,12 @@ class Crew:
         try:
             work()
         except JournalUnavailable as exc:
-            self._stop_taking(Halt(exc.message, hold=None))
+            self._stop_taking(Halt(Words(exc.message, ""), hold=None))
         except JournalError:
             self._feed.look_again()  # another process has it by now
         except Exception as exc:  # whatever it was, the run must not look as if somebody still carried it
             logger.exception("A hand of %s failed", self._run.id)
-            self._stop_taking(Halt(Words(f"Express Ops failed inside ({type(exc).__name__}). Its log says more.")))
+            self._stop_taking(Halt(said(f"Express Ops failed inside ({type(exc).__name__}). Its log says more.")))
 
     def _work(self, settle: Settle, number: int) -> None:
         while self._has_room(number) and (step := self._feed.next()) is not None:
@@ -216,7 +215,7 @@ class Crew:
             try:
                 self._write_end()
             except JournalUnavailable as exc:
-                self._stop_taking(Halt(exc.message, hold=None))
+                self._stop_taking(Halt(Words(exc.message, ""), hold=None))
                 if self._stopping.is_set():
                     return  # the next start finds the run without its owner and offers it
                 self._tools.sleep(JOURNAL_WAIT)
@@ -230,7 +229,7 @@ class Crew:
 
     def _write_end(self) -> None:
         journal, run_id = self._tools.journal, self._run.id
-        run, requested = journal.run(run_id), journal.orders(run_id).requested
+        run, requested = journal.reads.run(run_id), journal.reads.orders(run_id).requested
         end = ending(run, requested, self._halt, stopping=self._stopping.is_set())
         now, owner = self._tools.now(), self._tools.owner
         journal.end(run_id, end.state, words=end.words, now=now, who=ITSELF, owner=owner, hold=end.hold)

@@ -11,7 +11,7 @@ from lib.errors import ApiError, BadAnswer, NotFound, Withdrawn
 from lib.runs.judge import NotSent, Settled, suspicion_of, trouble_of
 from lib.runs.model import Action, Step, StepState
 from lib.runs.policy import DriftField, Policy
-from lib.runs.words import Words, joined, of_error
+from lib.runs.words import Words, joined, of_error, said
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def preflight(
 
 def _as_asked(step: Step, read: Customer) -> Settled:
     if step.called_before:
-        late = Words("An earlier call of this run took effect after all; no other was needed.")
+        late = said("An earlier call of this run took effect after all; no other was needed.")
         return Settled(StepState.VERIFIED, late, after=read)
-    return Settled(StepState.SKIPPED, Words(f"Already {_activity(read)}; no call was needed."), after=read)
+    return Settled(StepState.SKIPPED, said(f"Already {_activity(read)}; no call was needed."), after=read)
 
 
 def _changed(planned: Customer, read: Customer, policy: Policy, *, exact: bool) -> Settled | None:
@@ -99,9 +99,9 @@ def _unread(error: ApiError) -> Settled | NotSent:
     trouble = trouble_of(error)
     if trouble is not None:
         return NotSent(trouble.words, trouble)
-    words = joined(Words("The record could not be read before the call, so no call was made:"), of_error(error))
+    words = joined(said("The record could not be read before the call, so no call was made:"), of_error(error))
     if isinstance(error, NotFound):
-        words = Words("The API knows no such customer any more. No call was made.")
+        words = said("The API knows no such customer any more. No call was made.")
     return Settled(StepState.FAILED, words, trouble=suspicion_of(error))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.runs.model import Hold, Run, RunState, Step, StepState
-from lib.runs.words import Words, joined
+from lib.runs.words import NOTHING, Words, joined, said
 
 #: What to say of a run that is `never_started`.
 NEVER_STARTED = "It was recorded but never started: start or cancel it. Until then it holds its customers."
@@ -22,7 +22,7 @@ _PAST_THE_CAP = (
 class Halt:
     """Why nothing more is taken up, in words; `hold` is None where the journal can't be written."""
 
-    words: str
+    words: Words
     hold: Hold | None = Hold.BREAKER
 
 
@@ -31,7 +31,7 @@ class Ending:
     """The state that the run goes into, the words that a person reads, and what holds it if it is paused."""
 
     state: RunState
-    words: str = ""
+    words: Words = NOTHING
     hold: Hold | None = None
 
 
@@ -40,17 +40,17 @@ def ending(run: Run, requested: str | None, halt: Halt | None, *, stopping: bool
     totals = run.totals
     so_far = f"after {totals.settled:,} of {totals.total:,} customers"
     if requested == "cancel" and not totals.in_flight:
-        return Ending(RunState.CANCELLED, Words(f"Cancelled {so_far}; the other {totals.planned:,} were not started."))
+        return Ending(RunState.CANCELLED, said(f"Cancelled {so_far}; the other {totals.planned:,} were not started."))
     if not totals.planned + totals.in_flight:
         return Ending(RunState.FINISHED)
     if halt is not None and halt.hold is None:
-        return Ending(RunState.INTERRUPTED, joined(halt.words, Words(f"Stopped {so_far}; resume the run to go on.")))
+        return Ending(RunState.INTERRUPTED, joined(halt.words, said(f"Stopped {so_far}; resume the run to go on.")))
     if halt is not None:
         next_ = f". {_PAST_THE_CAP}" if halt.hold is Hold.CAP else "; resume the run to go on."
-        return Ending(RunState.PAUSED, joined(halt.words, Words(f"Paused {so_far}{next_}")), halt.hold)
+        return Ending(RunState.PAUSED, joined(halt.words, said(f"Paused {so_far}{next_}")), halt.hold)
     if stopping:
-        return Ending(RunState.INTERRUPTED, Words(f"Express Ops was stopped {so_far}; resume the run to go on."))
-    return Ending(RunState.PAUSED, Words(f"Paused by a person {so_far}."), Hold.PERSON)
+        return Ending(RunState.INTERRUPTED, said(f"Express Ops was stopped {so_far}; resume the run to go on."))
+    return Ending(RunState.PAUSED, said(f"Paused by a person {so_far}."), Hold.PERSON)
 
 
 def where_stopped(first: Step, left: int) -> str:
@@ -63,7 +63,7 @@ def canary_words(first: Sequence[Step]) -> Words:
     """What the first steps brought, for whoever decides whether the others follow."""
     verified = sum(step.state is StepState.VERIFIED for step in first)
     who = "first customer was" if len(first) == 1 else f"first {len(first):,} customers were"
-    return Words(f"The {who} the canary: {verified:,} verified. Look at their records.")
+    return said(f"The {who} the canary: {verified:,} verified. Look at their records.")
 
 
 def all_verified(first: Sequence[Step]) -> bool:

@@ -13,8 +13,8 @@ from typing import Protocol, Self
 from lib.avara.limiter import RetryBudget, always
 from lib.avara.models import Customer
 from lib.errors import ApiError
+from lib.journal.journal import Journal
 from lib.runs.drift import preflight, protection
-from lib.runs.journal import Journal
 from lib.runs.judge import (
     INTERRUPTED,
     LEFT_OPEN,
@@ -27,9 +27,9 @@ from lib.runs.judge import (
     keeping,
     suspicion_of,
 )
-from lib.runs.model import Action, Run, Step, StepState
+from lib.runs.model import ITSELF, Action, Person, Run, Step, StepState
 from lib.runs.policy import Policy
-from lib.runs.words import Words
+from lib.runs.words import NOTHING, Words, said
 
 #: Seconds to wait before each reading of a record whose call left its outcome open.
 READ_BACK_WAITS = (0.2, 0.8, 2.0)
@@ -37,7 +37,7 @@ READ_BACK_WAITS = (0.2, 0.8, 2.0)
 #: withdrawn: its customer comes up again, and is read again.
 FRESH = 15.0
 #: Why a call was not made although its intent had been written.
-LEASE_LOST = Words(
+LEASE_LOST = said(
     "The journal could not be reached for a while, so another process may have this run by now. Nothing was sent."
 )
 
@@ -88,17 +88,17 @@ class Tools:
 
     journal: Journal
     owner: str
+    who: Person = ITSELF  # for whom it works, as the log names them
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], object] = time.sleep
     read_back_waits: Sequence[float] = READ_BACK_WAITS
     policy: Policy = field(default_factory=Policy)
     held: Callable[[], bool] = always  # whether the run's lease can't have run out; see lib/runs/lease.py
     clock: Callable[[], float] = time.monotonic  # seconds
-    who: str | None = None  # for whom it works, as the log names them; the plan's operator where nobody says
 
 
 #: Asked with the freshest record right before its call; the reason why the run must hold instead, or nothing.
-Admit = Callable[[Customer], str]
+Admit = Callable[[Customer], Words]
 
 
 #: Told what the requests of a step met, as soon as that is known: of a call before its record is read back for seconds,
@@ -106,8 +106,8 @@ Admit = Callable[[Customer], str]
 Heard = Callable[[Trouble | None], object]
 
 
-def _everybody(_record: Customer) -> str:
-    return ""
+def _everybody(_record: Customer) -> Words:
+    return NOTHING
 
 
 def _nobody(_trouble: Trouble | None) -> None:
@@ -148,17 +148,17 @@ def carry_out_step(
     if before_call is not None:
         if before_call.trouble is not None or isinstance(before_call, Settled):
             heard(before_call.trouble)
-        settled = _settle(run, step, before_call, tools) if isinstance(before_call, Settled) else step
+        settled = _settle(step, before_call, tools) if isinstance(before_call, Settled) else step
         return settled, before_call.trouble
     if not wanted():
         return step, None
     refusal = admit(record)
     if refusal:
         return step, Trouble(refusal, at_once=True)
-    step = tools.journal.begin_step(step, owner=tools.owner, now=tools.now(), who=tools.who or run.operator)
+    step = tools.journal.steps.begin(step, owner=tools.owner, now=tools.now(), who=tools.who)
     if not tools.held():
         heard(Trouble(LEASE_LOST))
-        return _settle(run, step, Settled(StepState.PLANNED, LEASE_LOST, unsent=True), tools), Trouble(LEASE_LOST)
+        return _settle(step, Settled(StepState.PLANNED, LEASE_LOST, unsent=True), tools), Trouble(LEASE_LOST)
 
     def still_wanted() -> bool:
         fresh = not tools.policy.preflight or tools.clock() - read_at < FRESH
@@ -174,7 +174,7 @@ def _make_call(
     call = _call(run.action, client, step.customer_id, wanted)
     verdict = judge(run.action, step.customer_id, call.outcome)
     if isinstance(verdict, NotSent) and verdict.trouble is None:
-        return _settle(run, step, Settled(StepState.PLANNED, verdict.words, unsent=True), tools), None
+        return _settle(step, Settled(StepState.PLANNED, verdict.words, unsent=True), tools), None
     trouble = suspicion_of(call.outcome) if isinstance(call.outcome, ApiError) else None
     heard(trouble)
     read_back = isinstance(verdict, ReadBack)
@@ -184,7 +184,7 @@ def _make_call(
         verdict = _read_back(run.action, step.customer_id, verdict, client, tools)
         if verdict.trouble is not None:
             heard(verdict.trouble)
-    return _settle(run, step, verdict, tools, call, read_back=read_back), verdict.trouble or trouble
+    return _settle(step, verdict, tools, call, read_back=read_back), verdict.trouble or trouble
 
 
 def _look(run: Run, step: Step, client: Client, policy: Policy, wanted: Wanted) -> tuple[Customer, Settled | NotSent | None]:
@@ -207,9 +207,9 @@ def read_back_step(
     open_case = ReadBack(INTERRUPTED if step.state is StepState.IN_FLIGHT else LEFT_OPEN)
     verdict = _read_back(run.action, step.customer_id, open_case, client, tools)
     heard(verdict.trouble)
-    settled = _settle(run, step, verdict, tools)
+    settled = _settle(step, verdict, tools)
     if again and settled.state is StepState.NOT_APPLIED:
-        settled = _settle(run, settled, Settled(StepState.PLANNED, settled.words), tools)
+        settled = _settle(settled, Settled(StepState.PLANNED, verdict.words), tools)
     return settled, verdict.trouble
 
 
@@ -223,17 +223,15 @@ def _read_back(action: Action, customer_id: str, open_case: ReadBack, client: Cl
     raise ValueError("read_back_waits must not be empty")
 
 
-def _settle(
-    run: Run, step: Step, verdict: Settled, tools: Tools, call: _Call | None = None, *, read_back: bool = False
-) -> Step:
-    return tools.journal.settle_step(
+def _settle(step: Step, verdict: Settled, tools: Tools, call: _Call | None = None, *, read_back: bool = False) -> Step:
+    return tools.journal.steps.settle(
         step,
         verdict.state,
         owner=tools.owner,
         read_back=read_back,
         unsent=verdict.unsent,
         now=tools.now(),
-        who=tools.who or run.operator,
+        who=tools.who,
         words=verdict.words,
         after=verdict.after,
         status=call.status if call else None,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from lib.journal.journal import Journal
 from lib.runs import receipt
-from lib.runs.journal import Journal
+from lib.runs.model import Person
 from lib.runs.receipt_page import to_html
 
 
@@ -32,21 +33,21 @@ class ReceiptFile:
     body: bytes
 
 
-def export(journal: Journal, run_id: str, form: Format, *, who: str, now: datetime) -> ReceiptFile:
+def export(journal: Journal, run_id: str, form: Format, *, who: Person, now: datetime) -> ReceiptFile:
     """Log the export, then make the receipt, which tells of that entry too.
 
     Raises RunNotFound, JournalUnavailable when the export can't be logged, or PlanError when the plan in the journal is no
     longer what was confirmed: then there is no receipt.
     """
-    journal.run(run_id)
-    journal.note(run_id, "export", now=now, who=who, format=form.value)
-    run, plan = journal.run(run_id), journal.plan(run_id)
+    journal.reads.run(run_id)
+    journal.log.note(run_id, "export", now=now, who=who, format=form.value)
+    run, plan = journal.reads.run(run_id), journal.reads.plan(run_id)
     match form:
         case Format.CSV:
-            body = receipt.to_csv(run, plan, journal.every_step(run_id))
+            body = receipt.to_csv(run, plan, journal.reads.every_step(run_id))
         case Format.JSONL:
-            body = receipt.to_jsonl(run, plan, journal.every_step(run_id), journal.entries(run_id))
+            body = receipt.to_jsonl(run, plan, journal.reads.every_step(run_id), journal.log.entries(run_id))
         case Format.HTML:
-            entries, check = journal.entries(run_id), journal.verify_chain()
-            body = to_html(run, plan, journal.every_step(run_id), entries, check, made_at=now)
+            entries, check = journal.log.entries(run_id), journal.log.verify_chain()
+            body = to_html(run, plan, journal.reads.every_step(run_id), entries, check, made_at=now)
     return ReceiptFile(f"receipt-{run_id}.{form.value}", form.mime, body)

@@ -12,7 +12,7 @@ from lib.avara.models import Customer
 from lib.errors import JournalError
 from lib.runs.engine import Tools
 from lib.runs.model import Run, RunState, Step, StepState
-from lib.runs.words import Words
+from lib.runs.words import NOTHING, Words
 
 #: Seconds for which orders read from the journal count. The journal itself refuses a call once they have changed.
 ORDERS_COUNT = 0.2
@@ -84,7 +84,7 @@ class Feed:
 
     def _fill(self) -> bool:
         if not self._batch:
-            self._batch.extend(self._tools.journal.steps(self._run.id, self._states, after=self._last, limit=_BATCH))
+            self._batch.extend(self._tools.journal.reads.steps(self._run.id, self._states, after=self._last, limit=_BATCH))
         return bool(self._batch) and (self._until is None or self._batch[0].position < self._until)
 
     def _orders_allow(self) -> bool:
@@ -93,7 +93,7 @@ class Feed:
     def _orders_stand(self) -> bool:
         now = time.monotonic()
         if now - self._looked_at >= ORDERS_COUNT:
-            orders = self._tools.journal.orders(self._run.id)
+            orders = self._tools.journal.reads.orders(self._run.id)
             ours = orders.state is RunState.RUNNING and orders.owner == self._tools.owner
             self._ordered = ours and not (self._obey and orders.requested)
             self._looked_at = now
@@ -112,7 +112,7 @@ class UserCap:
         """Take over what an earlier crew of the run has changed, or may have changed: steps in one of `COUNTED`."""
         self._users = sum((step.after or step.before).user_count for step in steps)
 
-    def admit(self, record: Customer) -> str:
+    def admit(self, record: Customer) -> Words:
         """Count this customer, about to be called; or why the run must hold instead, in words with both numbers."""
         with self._lock:
             users = self._users + record.user_count
@@ -121,7 +121,7 @@ class UserCap:
                 return Words(f"With {record.name}, {told}", told)
             self._users = users
             self._in_hand[record.id.lower()] = record.user_count
-            return ""
+            return NOTHING
 
     def keep_or_give_back(self, step: Step, *, called: bool) -> None:
         """The step is over: its customer stays counted only if it was called."""

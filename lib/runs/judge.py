@@ -24,15 +24,15 @@ from lib.errors import (
     Withdrawn,
 )
 from lib.runs.model import Action, StepState
-from lib.runs.words import Words, joined, of_error
+from lib.runs.words import NOTHING, Words, joined, of_error, said
 
 #: Seconds: a run that the API asks to wait for longer pauses and says so, instead of waiting.
 LONGEST_WAIT = 60.0
 
 #: The `why` of a step that a dead process left in flight.
-INTERRUPTED = Words("The run was interrupted while this call was under way.")
+INTERRUPTED = said("The run was interrupted while this call was under way.")
 #: The `why` of a step whose call is long over and could not be read back then.
-LEFT_OPEN = Words("An earlier call left the outcome open.")
+LEFT_OPEN = said("An earlier call left the outcome open.")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Settled:
     """The step ends in `state`. `words` say why unless it is verified; `after` is the record last read, if any."""
 
     state: StepState
-    words: str = ""
+    words: Words = NOTHING
     after: Customer | None = None
     trouble: Trouble | None = None
     unsent: bool = False  # nothing was sent at all, so that it was no attempt
@@ -50,7 +50,7 @@ class Settled:
 class ReadBack:
     """The outcome is open: read the record. `why` says what the call brought; `seen` is the record it showed, if any."""
 
-    why: str
+    why: Words
     seen: Customer | None = None
 
 
@@ -62,7 +62,7 @@ class Trouble:
     nothing; but a login page in the way, or a gateway that knows no address, answers every customer so.
     """
 
-    words: str
+    words: Words
     at_once: bool = False
     wait: float = 0.0  # seconds that the API asked us to wait
     doubtful: bool = False
@@ -75,7 +75,7 @@ class NotSent:
     No trouble where the call was not made because we did not want it any more.
     """
 
-    words: str
+    words: Words
     trouble: Trouble | None = None
 
 
@@ -95,26 +95,26 @@ def judge(action: Action, customer_id: str, answer: Customer | ApiError) -> Sett
 
 def _judge_record(action: Action, customer_id: str, record: Customer) -> Settled | ReadBack:
     if not _same(record.id, customer_id):
-        return ReadBack(Words("The answer was about another customer."))
+        return ReadBack(said("The answer was about another customer."))
     if record.is_active == action.wants_active:
         return Settled(StepState.VERIFIED, after=record)
-    return ReadBack(Words(f"The API said yes, but its answer showed the customer {_activity(record)}."), seen=record)
+    return ReadBack(said(f"The API said yes, but its answer showed the customer {_activity(record)}."), seen=record)
 
 
-def judge_read_back(action: Action, customer_id: str, why: str, read: Customer | ApiError, tries_left: int) -> Settled | None:
+def judge_read_back(action: Action, customer_id: str, why: Words, read: Customer | ApiError, tries_left: int) -> Settled | None:
     """What a reading after the call means; None asks for another one. `why` says what the call itself had brought."""
     if isinstance(read, Customer) and not _same(read.id, customer_id):
         read = BadAnswer("The API sent the record of another customer.")
     if isinstance(read, Customer) and read.is_active == action.wants_active:
         return Settled(StepState.VERIFIED, after=read)
     if isinstance(read, NotFound):
-        return Settled(StepState.FAILED, joined(why, Words("Read back, the API knows no such customer any more.")))
+        return Settled(StepState.FAILED, joined(why, said("Read back, the API knows no such customer any more.")))
     if tries_left > 0 and not isinstance(read, NotAuthorized):
         return None
     if isinstance(read, Customer):
-        still = Words(f"Read back, the record is still {_activity(read)}.")
+        still = said(f"Read back, the record is still {_activity(read)}.")
         return Settled(StepState.NOT_APPLIED, joined(why, still), after=read)
-    unread = joined(why, Words("It could not be read back:"), of_error(read))
+    unread = joined(why, said("It could not be read back:"), of_error(read))
     return Settled(StepState.UNKNOWN, unread, trouble=trouble_of(read))
 
 
@@ -145,13 +145,13 @@ def keeping(settled: Settled, seen: Customer | None) -> Settled:
 def _brought(error: ApiError) -> Words:
     match error:
         case NoAnswer():
-            return Words("The call was sent but no usable answer came back.")
+            return said("The call was sent but no usable answer came back.")
         case ServiceBroken():
             status = f" (status {error.status})" if error.status else ""
-            return Words(f"The API failed while answering{status}.")
+            return said(f"The API failed while answering{status}.")
         case Conflict():
-            return joined(Words("The API refused the call:"), of_error(error))
-    return joined(Words("The answer to the call can't be read:"), of_error(error))
+            return joined(said("The API refused the call:"), of_error(error))
+    return joined(said("The answer to the call can't be read:"), of_error(error))
 
 
 def _same(one: str, other: str) -> bool:

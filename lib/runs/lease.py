@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Collection
 
 from lib.errors import JournalError
-from lib.runs.journal import LEASE_SECONDS, Journal
+from lib.journal.journal import LEASE_SECONDS, Journal
 
 #: Renewals within that span, so that one or two may fail.
 _BEATS = 4

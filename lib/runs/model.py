@@ -14,19 +14,16 @@ from lib.avara.models import Customer
 from lib.errors import IllegalTransition
 
 
-class Person(str):
+@dataclass(frozen=True)
+class Person:
     """Somebody's name as the log copies it, and how that name is known: by a login, say, or as the server's own user."""
 
-    __slots__ = ("known",)
+    name: str
     known: str
 
-    def __new__(cls, name: str, known: str) -> Person:
-        person = super().__new__(cls, name)
-        person.known = known
-        return person
 
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # what copies are made from; str has one part
-        return str(self), self.known
+#: Who does what nobody asked for.
+ITSELF = Person("Express Ops", "by itself")
 
 
 class Action(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib.runs.chain import Entry
+from lib.journal.chain import Entry
 
 #: What was settled before this says nothing of the present: a pause, a slower hour.
 WINDOW = timedelta(seconds=30)

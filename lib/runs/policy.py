@@ -45,7 +45,7 @@ from lib.avara.models import CUSTOMER_ID_PATTERN, Customer
 from lib.errors import CapExceeded, PlanError, ProtectedCustomer
 from lib.runs.model import Action
 from lib.runs.plan import Plan
-from lib.runs.words import Words
+from lib.runs.words import NOTHING, Words, said
 
 #: How old the records of a plan may be that nobody reads again before their calls.
 UNCHECKED_FOR = timedelta(hours=1)
@@ -83,13 +83,13 @@ class ProtectedCustomers(_Frozen):
     def why(self, record: Customer) -> Words:
         """Why this customer is protected, in words; empty if it is not."""
         if record.id.lower() in self.ids:
-            return Words("its id is in the settings")
+            return said("its id is in the settings")
         for wanted_key, pattern in self.metadata:
             for key, value in record.metadata.items():
                 if fnmatchcase(key.lower(), wanted_key.lower()) and fnmatchcase(value.lower(), pattern.lower()):
                     told = f"its metadata has a value of {key} that the settings protect"
                     return Words(f"its metadata says {key} = “{value}”", told)
-        return Words("")
+        return NOTHING
 
 
 class Canary(_Frozen):
@@ -158,7 +158,7 @@ def check_caps(plan: Plan, policy: Policy, active_total: int | None) -> None:
         why = policy.protected.why(planned.record)
         if why:
             named = f"{planned.record.name} ({planned.record.id})"
-            raise ProtectedCustomer(f"{named} is protected: {why}. Take it out of the plan.")
+            raise ProtectedCustomer(f"{named} is protected: {why.text}. Take it out of the plan.")
     check_amount(policy.caps, plan.action, len(plan.customers), plan.users_affected, active_total)
 
 

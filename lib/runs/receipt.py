@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from lib.avara.models import Customer
-from lib.runs.chain import Entry
+from lib.journal.chain import Entry
 from lib.runs.model import Run, Step, StepState
 from lib.runs.plan import Plan, PlannedCustomer, canonical_json
 from lib.spreadsheet import Cell, csv_bytes

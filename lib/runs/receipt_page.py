@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from lib.avara.models import Customer
-from lib.runs.chain import ChainCheck, Entry
+from lib.journal.chain import ChainCheck, Entry
 from lib.runs.model import Run, Step, StepState
 from lib.runs.plan import Plan, PlannedCustomer
 

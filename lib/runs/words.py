@@ -5,39 +5,37 @@ The log is append-only, so whatever gets into it can't be taken out again; the w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from lib.errors import ApiError
 
 
-class Words(str):
-    """Words for people, and how the log says the same: as they are, unless told otherwise.
+@dataclass(frozen=True)
+class Words:
+    """`text` for people, and `in_log`: what the log says of it, empty for nothing. `said` makes both alike."""
 
-    Text of any other type has no form for the log, so what nobody has thought of stays out of it.
-    """
-
-    __slots__ = ("in_log",)
+    text: str
     in_log: str
 
-    def __new__(cls, words: str, in_log: str | None = None) -> Words:
-        made = super().__new__(cls, words)
-        made.in_log = words if in_log is None else in_log
-        return made
+    def __bool__(self) -> bool:
+        return bool(self.text)
 
     def within(self, sentence: str) -> Words:
         """`sentence` with these words in place of its `{}`, in both forms."""
-        return Words(sentence.replace("{}", self, 1), sentence.replace("{}", self.in_log, 1))
-
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # what copies are made from; str has one part
-        return str(self), self.in_log
+        return Words(sentence.replace("{}", self.text, 1), sentence.replace("{}", self.in_log, 1))
 
 
-def for_log(words: str) -> str:
-    """What the log says of `words`; nothing where they have no form for it."""
-    return words.in_log if isinstance(words, Words) else ""
+NOTHING = Words("", "")
 
 
-def joined(*parts: str) -> Words:
-    """The parts one after the other; the log gets those that have a form for it."""
-    return Words(" ".join(parts), " ".join(filter(None, map(for_log, parts))))
+def said(text: str) -> Words:
+    """Words without data, which the log may hold as they are."""
+    return Words(text, text)
+
+
+def joined(*parts: Words) -> Words:
+    """The parts one after the other, in both forms."""
+    return Words(" ".join(part.text for part in parts if part), " ".join(part.in_log for part in parts if part.in_log))
 
 
 def of_error(error: ApiError) -> Words:

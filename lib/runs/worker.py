@@ -12,13 +12,13 @@ from datetime import datetime
 
 from lib.avara.models import Customer
 from lib.errors import IllegalTransition, JournalError, NotCounted, OtherConnection
+from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.runs.crew import Crew, Notice
 from lib.runs.engine import READ_BACK_WAITS, Client, Tools, utc_now
-from lib.runs.journal import LEASE_SECONDS, Journal
 from lib.runs.lease import Heart
-from lib.runs.model import Action, Run, RunState
+from lib.runs.model import ITSELF, Action, Person, Run, RunState
 from lib.runs.policy import Policy, check_amount
-from lib.runs.words import Words
+from lib.runs.words import said
 
 
 def _nobody(_records: Sequence[Customer], /) -> None:
@@ -53,7 +53,13 @@ class Worker:
         self._journal, self._client_for = journal, client_for
         self._heart = Heart(journal, self.owner, self.recover, carried=self._carried, seconds=lease)
         self._tools = Tools(
-            journal, self.owner, now, sleep, tuple(read_back_waits), policy=policy or Policy(), held=self._heart.held
+            journal,
+            self.owner,
+            now=now,
+            sleep=sleep,
+            read_back_waits=tuple(read_back_waits),
+            policy=policy or Policy(),
+            held=self._heart.held,
         )
         self._concurrency, self._on_settled = concurrency or self._tools.policy.concurrency, on_settled
         self._active_total = active_total
@@ -73,41 +79,38 @@ class Worker:
         before its next call: each intent is written only while the run is still its writer's.
         """
         carried = self._carried()
-        found = (self._offer(run) for run in self._journal.expired_runs() if run.id not in carried)
+        found = (self._offer(run) for run in self._journal.reads.expired_runs() if run.id not in carried)
         return tuple(run for run in found if run is not None)
 
-    def submit(self, run_id: str, *, who: str | None = None) -> Run:
+    def submit(self, run_id: str, *, who: Person) -> Run:
         """Start a planned run.
 
         Raises OtherConnection, CapExceeded, NotCounted, RunNotFound, and IllegalTransition if it was started already.
         """
         return self._take_up(run_id, {RunState.PLANNED}, who)
 
-    def resume(self, run_id: str, *, who: str | None = None) -> Run:
+    def resume(self, run_id: str, *, who: Person) -> Run:
         """Go on with a paused or interrupted run: what was in flight is read back, one step goes first, the others follow."""
         return self._take_up(run_id, {RunState.PAUSED, RunState.INTERRUPTED}, who)
 
-    def retry(self, run_id: str, *, who: str | None = None) -> Run:
+    def retry(self, run_id: str, *, who: Person) -> Run:
         """Try the failed, not applied and unknown steps of a finished run again; unknown ones are read back first."""
-        run = self._journal.run(run_id)
+        run = self._journal.reads.run(run_id)
         client = self._client(run)
         if run.state is RunState.FINISHED and not run.can_retry:
             raise IllegalTransition("Nothing in this run failed, was not applied or is unknown.", run_id=run_id)
         self._check_caps(run)
-        who = who or run.operator
         run = self._journal.retry(run_id, owner=self.owner, now=self._tools.now(), who=who, lease=self._heart.seconds)
         self._launch(run, client, who, again=True, probe=True)
         return run
 
-    def pause(self, run_id: str, *, who: str | None = None) -> None:
+    def pause(self, run_id: str, *, who: Person) -> None:
         """Ask a running run to hold once its calls in flight are settled. Raises IllegalTransition if it is not running."""
-        run = self._journal.run(run_id)
-        self._journal.request(run_id, "pause", now=self._tools.now(), who=who or run.operator)
+        self._journal.request(run_id, "pause", now=self._tools.now(), who=who)
 
-    def cancel(self, run_id: str, *, who: str | None = None) -> None:
+    def cancel(self, run_id: str, *, who: Person) -> None:
         """End a live run: nothing more is taken up, what is in flight is settled and verified, the rest stays planned."""
-        run, now = self._journal.run(run_id), self._tools.now()
-        who = who or run.operator
+        run, now = self._journal.reads.run(run_id), self._tools.now()
         if run.state is RunState.RUNNING:
             self._journal.request(run_id, "cancel", now=now, who=who)
         elif run.totals.in_flight + run.totals.unknown:
@@ -116,7 +119,7 @@ class Worker:
             self._launch(run, client, who)
         else:
             so_far = f"Cancelled after {run.totals.settled:,} of {run.totals.total:,} customers"
-            words = Words(f"{so_far}; the other {run.totals.planned:,} were not started.")
+            words = said(f"{so_far}; the other {run.totals.planned:,} were not started.")
             self._journal.cancel(run_id, words=words, now=now, who=who)
 
     def stop(self, timeout: float = 10.0) -> bool:
@@ -133,7 +136,7 @@ class Worker:
         late = [run_id for run_id, thread in threads.items() if thread.is_alive()]
         for run_id in late:
             try:
-                self._interrupt(self._journal.run(run_id), "Express Ops was stopped with calls under way.")
+                self._interrupt(self._journal.reads.run(run_id), "Express Ops was stopped with calls under way.")
             except JournalError:
                 continue  # it has just ended by itself, or the next start finds it without its owner
         self._heart.stop()  # last: what is still in flight must stay ours for as long as it is
@@ -148,13 +151,13 @@ class Worker:
         thread.join(timeout)
         return not thread.is_alive()
 
-    def _take_up(self, run_id: str, states: set[RunState], who: str | None) -> Run:
-        run = self._journal.run(run_id)
+    def _take_up(self, run_id: str, states: set[RunState], who: Person) -> Run:
+        run = self._journal.reads.run(run_id)
         if run.state not in states:
             raise IllegalTransition(f"This run is {run.state}. Reload the page to see what can be done with it.", run_id=run_id)
         client = self._client(run)
         self._check_caps(run)
-        canary, who = self._tools.policy.canary.of(run.totals.total), who or run.operator
+        canary = self._tools.policy.canary.of(run.totals.total)
         run = self._journal.start(
             run_id, owner=self.owner, now=self._tools.now(), who=who, lease=self._heart.seconds, canary=canary
         )
@@ -163,7 +166,7 @@ class Worker:
 
     def _check_caps(self, run: Run) -> None:
         """Count once more, on what the run froze: the settings or the account may have changed since its review."""
-        users = sum(step.before.user_count for step in self._journal.every_step(run.id))
+        users = sum(step.before.user_count for step in self._journal.reads.every_step(run.id))
         active = None
         if self._active_total is not None and run.action is Action.DEACTIVATE:
             active = self._active_total()
@@ -182,7 +185,7 @@ class Worker:
         self._heart.start()  # before any lease begins, so that `held` errs on the safe side
         return client
 
-    def _launch(self, run: Run, client: Client, who: str, *, again: bool = False, probe: bool = False) -> None:
+    def _launch(self, run: Run, client: Client, who: Person, *, again: bool = False, probe: bool = False) -> None:
         crew = Crew(
             run,
             client,
@@ -200,7 +203,7 @@ class Worker:
         thread.start()
 
     def _offer(self, run: Run) -> Run | None:
-        words = Words(f"The process that carried this run ended in the middle, or lost its way to the journal. {_so_far(run)}")
+        words = said(f"The process that carried this run ended in the middle, or lost its way to the journal. {_so_far(run)}")
         try:
             return self._journal.interrupt(run, words=words, now=self._tools.now())
         except IllegalTransition:
@@ -217,8 +220,8 @@ class Worker:
                 del self._threads[run_id]
 
     def _interrupt(self, run: Run, what: str) -> Run:
-        now, who = self._tools.now(), run.operator
-        words = Words(f"{what} {_so_far(run)}")
+        now, who = self._tools.now(), ITSELF
+        words = said(f"{what} {_so_far(run)}")
         return self._journal.end(run.id, RunState.INTERRUPTED, words=words, now=now, who=who, owner=run.owner)
 
 

@@ -28,7 +28,7 @@ def show(resources: Resources) -> None:
             "Base URL": connection.base_url,
             "API key": "none set: embedded sandbox" if resources.sandbox is not None else "set (never shown)",
             "Fingerprint": connection.fingerprint,
-            "Operator": operator(),
+            "Operator": operator().name,
             "Data folder": str(resources.settings.home),
             "Journal": "PostgreSQL"
             if resources.settings.journal_url.startswith("postgresql")

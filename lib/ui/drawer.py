@@ -36,7 +36,7 @@ def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
 
 
 def _history(resources: Resources, customer_id: str) -> None:
-    past = resources.journal.history(customer_id)
+    past = resources.journal.reads.history(customer_id)
     st.markdown("**Runs of this customer**")
     if not past:
         st.caption("No run has touched it.")

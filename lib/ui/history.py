@@ -25,7 +25,7 @@ def search(resources: Resources) -> bool:
     customer_id = (typed or "").strip()
     if not customer_id:
         return False
-    past = resources.journal.history(customer_id) or resources.journal.history(customer_id.lower())
+    past = resources.journal.reads.history(customer_id) or resources.journal.reads.history(customer_id.lower())
     if not past:
         st.info(f"No run has touched {md(customer_id)}. Paste the whole id, as it stands in a list or a receipt.")
         return True

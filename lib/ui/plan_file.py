@@ -125,7 +125,7 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
 
 def _check_new(resources: Resources, plan: Plan) -> None:
     try:
-        run = resources.journal.run(f"run_{plan.hash[:16]}")
+        run = resources.journal.reads.run(f"run_{plan.hash[:16]}")
     except RunNotFound:
         return
     raise AlreadyStarted(f"This plan was already started as {run.id}, which is {run.state}.", run_id=run.id)

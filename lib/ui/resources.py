@@ -19,7 +19,7 @@ from lib.customers.load import Load
 from lib.customers.loads import Loads
 from lib.customers.snapshot import Shelf, forget
 from lib.errors import ConfigError, ExpressOpsError
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import LIVE, Person, Run
 from lib.runs.policy import Policy
 from lib.runs.worker import Worker
@@ -122,7 +122,7 @@ def _made(key: str, home: Path, _settings: Settings) -> Resources:
         on_settled=loads.update,
     )
     worker.start()
-    live_runs = Lately(lambda: journal.live_runs(*LIVE), _RUNS_STAND)
+    live_runs = Lately(lambda: journal.reads.live_runs(*LIVE), _RUNS_STAND)
     return Resources(_settings, connection, policy, client, loads, journal, worker, sandbox, live_runs)
 
 

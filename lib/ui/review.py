@@ -48,8 +48,8 @@ def show_undo(resources: Resources, run_id: str) -> None:
     """The review of taking a run back: the same path, with the opposite action."""
     frame = resources.loads.frame()
     _plannable("Undo", resources.loads.plan_obstacle())
-    run = resources.journal.run(run_id)
-    steps = list(resources.journal.every_step(run_id))
+    run = resources.journal.reads.run(run_id)
+    steps = list(resources.journal.reads.every_step(run_id))
     current = {record.id: record for record in frame.records(step.customer_id for step in steps)}
     _plannable("Undo", ListOlderThanRun() if is_behind(steps, current) else None)
     undo = undo_plan(run, steps, current, _read_at(resources)).without(_taken_out(run_id), "A person left it out of this undo.")
@@ -71,7 +71,7 @@ def _unprotected(resources: Resources, subject: Subject) -> Subject:
     return replace(
         subject,
         planned={id_: planned for id_, planned in subject.planned.items() if not whys[id_]},
-        protected=tuple((subject.planned[id_].record, why) for id_, why in whys.items() if why),
+        protected=tuple((subject.planned[id_].record, why.text) for id_, why in whys.items() if why),
     )
 
 
@@ -237,7 +237,7 @@ def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple
             reason=why[0],
             ticket=why[1],
             goes_on=goes_on,
-            operator=operator(),
+            operator=operator().name,
             fingerprint=connection.fingerprint,
             connection_label=connection.label,
             base_url=connection.base_url,

@@ -23,7 +23,7 @@ def show(resources: Resources, run: Run) -> None:
     """For a run that is `on_canary`."""
     if not run.canary:  # held by an earlier version, which did not keep how many they were
         return
-    first = resources.journal.steps(run.id, limit=min(run.canary, _MOST))
+    first = resources.journal.reads.steps(run.id, limit=min(run.canary, _MOST))
     with st.container(border=True, key="canary"):
         st.markdown(f"**The first {count(run.canary, 'customer')}** · what changed is marked {_MARK}")
         chosen = st.dataframe(

@@ -33,7 +33,7 @@ def show_latest(resources: Resources) -> None:
 
 
 def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
-    counts = resources.journal.run_counts()
+    counts = resources.journal.reads.run_counts()
     if not counts:
         st.markdown("No run yet. Pick customers, review them and confirm; every run stays here with its receipt.")
         if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
@@ -45,7 +45,7 @@ def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
 
 def _all(resources: Resources) -> None:
     _announce_waiting(resources)
-    counts = resources.journal.run_counts()
+    counts = resources.journal.reads.run_counts()
     state = st.pills(
         "State",
         [state for state in RunState if state in counts],
@@ -56,20 +56,20 @@ def _all(resources: Resources) -> None:
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(int(st.session_state.get("runs_page") or 1), pages)
-    _table(resources.journal.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state))
+    _table(resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state))
     if pages > 1:
         st.pagination(pages, key="runs_page")
 
 
 def _latest(resources: Resources) -> None:
     _announce_waiting(resources)
-    _table(resources.journal.runs(_LATEST))
+    _table(resources.journal.reads.runs(_LATEST))
 
 
 def _announce_waiting(resources: Resources) -> None:
     """Those that wait for a person, whatever page of the list they are on."""
     now = datetime.now(UTC)
-    waiting = [run for run in resources.journal.live_runs(*LIVE) if run.needs_person(now)]
+    waiting = [run for run in resources.journal.reads.live_runs(*LIVE) if run.needs_person(now)]
     for run in waiting[:_ANNOUNCED]:
         _announce(run, now)
     if len(waiting) > _ANNOUNCED:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import Run, Step, StepState
 from lib.runs.plan import PlannedCustomer
 from lib.ui import record_view
@@ -33,7 +33,7 @@ STEP_WORDS = {
 def show(resources: Resources, run: Run) -> None:
     """The steps in the plan's order, by state and page; where there is one customer, its record at once."""
     if run.totals.total == 1:
-        show_step(resources, resources.journal.steps(run.id, limit=1)[0])
+        show_step(resources, resources.journal.reads.steps(run.id, limit=1)[0])
     else:
         _many(resources, run)
 
@@ -51,7 +51,7 @@ def _many(resources: Resources, run: Run) -> None:
     pages = max(1, -(-total // _STEPS_ON_A_PAGE))
     page = min(int(st.session_state.get(f"steps-page-{run.id}") or 1), pages)
     offset = (page - 1) * _STEPS_ON_A_PAGE
-    steps = list(resources.journal.steps(run.id, state=chosen_state, limit=_STEPS_ON_A_PAGE, offset=offset))
+    steps = list(resources.journal.reads.steps(run.id, state=chosen_state, limit=_STEPS_ON_A_PAGE, offset=offset))
     ids = tuple(step.customer_id for step in steps)
     chosen = st.dataframe(
         steps_table(steps),
@@ -109,7 +109,7 @@ def show_step(resources: Resources, step: Step) -> None:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _planned(_journal: Journal, run_id: str) -> tuple[PlannedCustomer, ...]:
     """The plan's customers, in the order of the run's steps. A plan never changes, and the page asks often."""
-    return _journal.plan(run_id).customers
+    return _journal.reads.plan(run_id).customers
 
 
 def _activity(is_active: bool) -> str:  # noqa: FBT001  # a field's value, not a switch

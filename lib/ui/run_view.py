@@ -45,8 +45,8 @@ _METRICS = (
 
 def show(resources: Resources, run_id: str) -> None:
     """The whole view. While the run is live, a fragment reads the journal and redraws; closing the tab changes nothing."""
-    run, now = resources.journal.run(run_id), datetime.now(UTC)
-    undos = resources.journal.undos(run_id)
+    run, now = resources.journal.reads.run(run_id), datetime.now(UTC)
+    undos = resources.journal.reads.undos(run_id)
     _header(resources, run, undos, now)
     every = _POLL_SECONDS if run.working(now) else _WAITING_SECONDS
     fragment(_body, resources, run_id, _drawn(run, now), every=every if run.live else None)
@@ -76,7 +76,7 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime)
 def _where_it_stopped(resources: Resources, run: Run) -> None:
     """By name, for a run that was begun and that nobody carries. A canary stops where it was to stop."""
     if run.state is not RunState.RUNNING and not run.on_canary and run.totals.settled and run.totals.planned:
-        (first,) = resources.journal.steps(run.id, StepState.PLANNED, limit=1)
+        (first,) = resources.journal.reads.steps(run.id, StepState.PLANNED, limit=1)
         st.caption(md(where_stopped(first, run.totals.planned), limit=400))
 
 
@@ -139,7 +139,7 @@ def stands(run: Run, now: datetime) -> str:
 
 
 def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
-    run = resources.journal.run(run_id)
+    run = resources.journal.reads.run(run_id)
     resources.live_runs.forget()  # the sidebar of the next rerun must not say less than this page
     if _drawn(run, datetime.now(UTC)) != drawn:
         dialogs.redraw_page()
@@ -155,11 +155,11 @@ def _progress(resources: Resources, run: Run) -> None:
     totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
     if run.state is RunState.RUNNING and not run.requested:  # else it is about to stop
-        going = pace(*resources.journal.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
+        going = pace(*resources.journal.reads.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
         if going.seconds_left is not None:
             text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
     elif run.started_at is not None and not run.live:
-        text += f" · took {duration(time_carried(resources.journal.run_entries(run.id)).total_seconds())}"
+        text += f" · took {duration(time_carried(resources.journal.log.run_entries(run.id)).total_seconds())}"
     st.progress(totals.settled / totals.total, text=text)
 
 

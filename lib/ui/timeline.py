@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 import streamlit as st
 
-from lib.runs.chain import Entry
+from lib.journal.chain import Entry
 from lib.runs.model import Run
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
@@ -23,7 +23,7 @@ def show(resources: Resources, run: Run) -> None:
     if not opened.open:
         return
     with opened:
-        entries = resources.journal.run_entries(run.id)
+        entries = resources.journal.log.run_entries(run.id)
         _grid(entries_table(entries).drop(columns="Customer"), "The log's entries of the run as a whole, oldest first", 10)
         _steps(resources, run)
         if st.button("Check the whole log", icon=":material/verified:", key=f"check-{run.id}"):
@@ -34,7 +34,7 @@ def _steps(resources: Resources, run: Run) -> None:
     """The entries of single customers, the newest on the first page."""
     key = f"log-page-{run.id}"
     page = int(st.session_state.get(key) or 1)
-    number_, entries = resources.journal.step_entries(run.id, limit=_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE)
+    number_, entries = resources.journal.log.step_entries(run.id, limit=_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE)
     if not number_:
         return
     st.markdown(f"**Customers** · {count(number_, 'entry', 'entries')}, newest first")
@@ -86,7 +86,7 @@ def _facts(name: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 def _check(resources: Resources) -> None:
-    checked = resources.journal.verify_chain()
+    checked = resources.journal.log.verify_chain()
     if checked.ok:
         st.success(f"All {number(checked.entries)} entries are as they were written.", icon=":material/verified:")
         st.code(checked.head, language=None)

@@ -20,7 +20,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import Run
 from lib.sandbox import faults
 from lib.sandbox.server import SandboxServer
@@ -85,7 +85,7 @@ class App:
         """The runs in the app's journal, newest first."""
         journal = Journal(f"sqlite:///{self.home / 'journal.sqlite'}")
         try:
-            return tuple(journal.runs(limit=1000))
+            return tuple(journal.reads.runs(limit=1000))
         finally:
             journal.close()
 

@@ -12,6 +12,7 @@ from lib.errors import CapExceeded
 from lib.runs.evidence import seen_in
 from lib.sandbox.server import SandboxServer
 from tests.pages.world import Session, World, records_of
+from tests.runs.fakes import ROBIN
 
 Record = dict[str, Any]
 
@@ -97,7 +98,7 @@ def test_the_plan_holds_why_each_was_picked_under_the_filter_of_that_moment(worl
     evidence = session.grid.value["Evidence"][0]
     assert evidence.startswith("Ticked in the table, filter: active; customers as read 2")
     session = confirm(session, record["expressCustomerName"]).until(ended)
-    plan = world.resources.journal.plan(world.resources.journal.runs()[0].id)
+    plan = world.resources.journal.reads.plan(world.resources.journal.reads.runs()[0].id)
     planned = plan.customers[0]
     assert plan.filter_text == "active"
     assert "; ".join(planned.evidence) == evidence
@@ -162,7 +163,7 @@ def test_the_wrong_count_confirms_nothing(world: World, sandbox: SandboxServer) 
     for typed in ("", "1", "012", "12.0", "twelve", "Deactivate", "１２"):
         typed_field(session).set_value(typed)
         assert not session.run().offers("confirm_go"), typed
-    assert not world.resources.journal.runs()
+    assert not world.resources.journal.reads.runs()
     assert changes(sandbox) == []
 
 
@@ -173,7 +174,7 @@ def test_cancel_changes_nothing_and_keeps_the_picks_and_the_reason(world: World,
     assert not session.at.get("dialog")
     assert session.picks == picked
     assert next(text.value for text in session.at.text_input if text.label == "Reason") == "Closed in June"
-    assert not world.resources.journal.runs()
+    assert not world.resources.journal.reads.runs()
     assert changes(sandbox) == []
     session.press("to_confirm")
     assert typed_field(session).value in ("", None)
@@ -241,7 +242,7 @@ def test_the_choice_to_go_on_by_itself_is_made_for_one_plan_only(world: World, s
     session = review_of(world, picked[:2])
     session.at.toggle[0].set_value(True)
     confirm(to_dialog(session.run().go("customers").go("deactivate")), "2").until(ended)
-    assert world.resources.journal.run(session.at.query_params["run"]).goes_on
+    assert world.resources.journal.reads.run(session.at.query_params["run"]).goes_on
     session.pick(picked[2:4]).go("deactivate")
     assert session.at.toggle[0].value is False
     session.at.toggle[0].set_value(True)
@@ -267,7 +268,7 @@ def test_the_same_plan_confirmed_again_shows_its_run_and_calls_nobody_twice(worl
     again.at.session_state["plan_to_confirm"], again.at.session_state["open_dialog"] = plan, dialog
     again.pick(ids_of(sandbox, active=True, count=1)).go("deactivate")
     assert confirm(again, "2").at.query_params["run"] == first
-    assert len(world.resources.journal.runs()) == 1
+    assert len(world.resources.journal.reads.runs()) == 1
     assert len(changes(sandbox)) == 2
 
 
@@ -297,7 +298,7 @@ def test_customers_that_another_live_run_holds_are_refused_in_words(world: World
     session = confirm(to_dialog(review_of(world, picked[:1])), name)
     assert holder.at.query_params["run"] in session.plain
     assert "has not ended" in session.at.error[-1].value
-    assert len(world.resources.journal.runs()) == 1
+    assert len(world.resources.journal.reads.runs()) == 1
 
 
 def test_an_answer_that_shows_the_customer_still_active_is_not_applied_and_can_be_tried_again(
@@ -345,7 +346,7 @@ def test_a_button_pressed_too_late_is_told_in_words(world: World, sandbox: Sandb
     session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=2)))
     sandbox.sandbox.faults.revoked = True
     confirm(session, "2").until(ended)
-    world.resources.worker.cancel(session.at.query_params["run"])  # somebody else was quicker
+    world.resources.worker.cancel(session.at.query_params["run"], who=ROBIN)  # somebody else was quicker
     session.press("run_resume")
     assert "This run is cancelled" in session.at.error[0].value
     assert not session.at.exception
@@ -367,8 +368,8 @@ def test_undo_reactivates_what_the_run_changed_and_leaves_alone_what_somebody_ch
     assert [record_of(sandbox, customer_id)["isActive"] for customer_id in picked] == [False, True, True]
     assert f"This run takes back {first}" in session.words
     assert "1 customer of that run left alone" in session.words
-    undo = world.resources.journal.run(session.at.query_params["run"])
-    told = world.resources.journal.entries(undo.id)[0].payload
+    undo = world.resources.journal.reads.run(session.at.query_params["run"])
+    told = world.resources.journal.log.entries(undo.id)[0].payload
     assert json.loads(told)["left_alone"] == [{"customer_id": picked[0], "why": "Somebody changed it after this run."}]
     session.go("runs", run=first)
     assert f"This run was taken back by {undo.id}: 2 of 3 customers" in session.words
@@ -387,7 +388,7 @@ def test_an_undo_that_was_cancelled_with_nothing_done_is_told_so_and_can_be_made
     session.go("runs", run=first)
     assert f"This run is being taken back by {undo}, which is paused: 0 of 2 customers so far" in session.words
     assert not session.offers("run_undo")
-    world.resources.worker.cancel(undo)
+    world.resources.worker.cancel(undo, who=ROBIN)
     session.run()
     assert f"Nothing of this run was taken back by {undo}, which is cancelled" in session.words
     sandbox.set_faults([])

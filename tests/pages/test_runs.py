@@ -10,8 +10,10 @@ import pytest
 
 from lib.runs.model import Action, RunState, StepState
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.runs.words import said
 from lib.ui import run_list, timeline
 from tests.pages.world import Session, World
+from tests.runs.fakes import ROBIN
 
 
 @pytest.fixture
@@ -42,11 +44,11 @@ def a_plan(world: World, first: int, size: int, *, ticket: str = "", reason: str
 def left_in_the_middle(world: World, first: int, size: int) -> str:
     """A run that another process carried when it died, one call of it in flight."""
     journal, now = world.resources.journal, datetime.now(UTC)
-    run = journal.record(a_plan(world, first, size), now)
-    journal.start(run.id, owner="elsewhere:1:dead", now=now, who="Robin", lease=0.2)
-    journal.begin_step(next(iter(journal.steps(run.id, limit=1))), owner="elsewhere:1:dead", now=now, who="Robin")
+    run = journal.record(a_plan(world, first, size), now, who=ROBIN)
+    journal.start(run.id, owner="elsewhere:1:dead", now=now, who=ROBIN, lease=0.2)
+    journal.steps.begin(next(iter(journal.reads.steps(run.id, limit=1))), owner="elsewhere:1:dead", now=now, who=ROBIN)
     deadline = time.monotonic() + 60
-    while journal.run(run.id).state is RunState.RUNNING and time.monotonic() < deadline:
+    while journal.reads.run(run.id).state is RunState.RUNNING and time.monotonic() < deadline:
         world.resources.worker.recover()  # once the dead one's lease has run out
     return run.id
 
@@ -64,10 +66,12 @@ def test_without_runs_it_says_what_to_do_and_leads_there(open_world: World) -> N
 
 def test_every_run_is_listed_newest_first_with_counts_that_add_up(open_world: World) -> None:
     worker, journal = open_world.resources.worker, open_world.resources.journal
-    done = journal.record(a_plan(open_world, 0, 3, ticket="OPS-1"), datetime.now(UTC)).id
-    worker.submit(done)
+    done = journal.record(a_plan(open_world, 0, 3, ticket="OPS-1"), datetime.now(UTC), who=ROBIN).id
+    worker.submit(done, who=ROBIN)
     assert worker.join(done, 90)
-    waiting = journal.record(a_plan(open_world, 3, 2, reason="![x](http://evil.example/p.png)"), datetime.now(UTC)).id
+    waiting = journal.record(
+        a_plan(open_world, 3, 2, reason="![x](http://evil.example/p.png)"), datetime.now(UTC), who=ROBIN
+    ).id
     session = open_world.open("runs")
     table = session.at.dataframe[0].value
     assert table["Id"].tolist() == [waiting, done]
@@ -82,9 +86,9 @@ def test_older_runs_are_reached_by_page_and_by_state_and_those_that_wait_are_alw
     journal, now = open_world.resources.journal, datetime.now(UTC)
     open_world.patch.setattr(run_list, "_ON_A_PAGE", 2)
     old = now - timedelta(days=1)
-    ids = [journal.record(a_plan(open_world, n, 1), old + timedelta(hours=n)).id for n in range(4)]
+    ids = [journal.record(a_plan(open_world, n, 1), old + timedelta(hours=n), who=ROBIN).id for n in range(4)]
     for run_id in ids[1:3]:
-        journal.cancel(run_id, words="", now=now, who="Robin")
+        journal.cancel(run_id, words=said(""), now=now, who=ROBIN)
     session = open_world.open("runs")
     assert session.words.count("Never started: deactivate 1 customer") == 2
     assert session.at.dataframe[0].value["Id"].tolist() == [ids[3], ids[2]]
@@ -99,7 +103,7 @@ def test_the_history_of_a_customer_is_found_by_its_id_also_when_it_is_in_no_list
     plan = a_plan(open_world, 0, 1)
     gone = plan.customers[0].record.model_copy(update={"id": f"cus_{7:032x}", "name": "*Gone* Clinic"})
     plan = plan.model_copy(update={"customers": (plan.customers[0].model_copy(update={"record": gone}),)})
-    run = journal.record(plan, now)
+    run = journal.record(plan, now, who=ROBIN)
     session = open_world.open("runs")
     session.at.text_input(key="history_of").set_value(f"  {gone.id.upper().replace('CUS', 'cus')} ")
     session.run()
@@ -113,8 +117,8 @@ def test_the_history_of_a_customer_is_found_by_its_id_also_when_it_is_in_no_list
 
 def test_a_row_opens_its_run(open_world: World) -> None:
     journal = open_world.resources.journal
-    first = journal.record(a_plan(open_world, 0, 1), datetime.now(UTC)).id
-    journal.record(a_plan(open_world, 1, 1), datetime.now(UTC))
+    first = journal.record(a_plan(open_world, 0, 1), datetime.now(UTC), who=ROBIN).id
+    journal.record(a_plan(open_world, 1, 1), datetime.now(UTC), who=ROBIN)
     session = open_world.open("runs")
     session.click_in_row("Open", 1, session.at.dataframe[0])
     assert session.at.query_params == {"run": first}
@@ -137,12 +141,12 @@ def test_an_interrupted_run_is_announced_on_every_page_that_lists_runs_and_can_b
 
 def test_a_run_that_was_recorded_and_never_started_waits_for_a_person(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
-    just_now = journal.record(a_plan(open_world, 0, 1), now)
+    just_now = journal.record(a_plan(open_world, 0, 1), now, who=ROBIN)
     session = open_world.open("runs", run=just_now.id)
     assert "Waiting to start" in session.words
     session.run()
     assert "Runs · 1 running" in session.words
-    left = journal.record(a_plan(open_world, 1, 2), now - timedelta(minutes=2))
+    left = journal.record(a_plan(open_world, 1, 2), now - timedelta(minutes=2), who=ROBIN)
     session.go("runs")
     assert "Runs · 1 waiting for you" in session.words
     assert "Never started: deactivate 2 customers" in session.words
@@ -155,12 +159,12 @@ def test_a_run_that_was_recorded_and_never_started_waits_for_a_person(open_world
 
 def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
-    run = journal.record(a_plan(open_world, 0, 5), now)
+    run = journal.record(a_plan(open_world, 0, 5), now, who=ROBIN)
     owner = open_world.resources.worker.owner
-    journal.start(run.id, owner=owner, now=now, who="Robin")
-    step = next(iter(journal.steps(run.id, limit=1)))
-    step = journal.begin_step(step, owner=owner, now=now, who="Robin")
-    journal.settle_step(step, StepState.FAILED, now=now, who="Robin", words="Refused.")
+    journal.start(run.id, owner=owner, now=now, who=ROBIN)
+    step = next(iter(journal.reads.steps(run.id, limit=1)))
+    step = journal.steps.begin(step, owner=owner, now=now, who=ROBIN)
+    journal.steps.settle(step, StepState.FAILED, now=now, who=ROBIN, words=said("Refused."))
     session = open_world.open("runs", run=run.id)
     assert "Running" in session.words
     assert "1 of 5" in session.at.get("progress")[0].proto.text
@@ -168,7 +172,7 @@ def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -
     assert not session.offers("run_resume")
     assert not session.at.get("download_button")  # no receipt of what is not over
     session.press("run_pause")
-    assert journal.orders(run.id).requested == "pause"
+    assert journal.reads.orders(run.id).requested == "pause"
     assert "Pausing…" in session.words
     assert not session.offers("run_pause")
     assert "Runs · 1 running" in session.words
@@ -179,13 +183,13 @@ def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_don
     open_world.restart()
     open_world.open()
     worker, journal = open_world.resources.worker, open_world.resources.journal
-    run = journal.record(a_plan(open_world, 0, 10), datetime.now(UTC))
-    worker.submit(run.id)
+    run = journal.record(a_plan(open_world, 0, 10), datetime.now(UTC), who=ROBIN)
+    worker.submit(run.id, who=ROBIN)
     assert worker.join(run.id, 90)
     session = open_world.open("runs", run=run.id)
     assert "First steps done, waiting for you" in session.words
     canary = session.at.dataframe[0].value
-    assert canary["Id"].tolist() == [step.customer_id for step in journal.steps(run.id, limit=3)]
+    assert canary["Id"].tolist() == [step.customer_id for step in journal.reads.steps(run.id, limit=3)]
     assert set(canary["Active"]) == {"yes → no ◀"}
     assert "*Let it go on* takes up the other 7" in session.words
     session.tick([2], grid=session.at.dataframe[0])
@@ -197,35 +201,35 @@ def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_don
 def test_the_rate_and_the_time_left_are_those_since_a_pause_and_what_it_took_is_without_it(open_world: World) -> None:
     journal, now, owner = open_world.resources.journal, datetime.now(UTC), open_world.resources.worker.owner
     began = now - timedelta(hours=12)
-    run = journal.record(a_plan(open_world, 0, 20), began)
-    journal.start(run.id, owner=owner, now=began, who="Robin")
-    journal.end(run.id, RunState.PAUSED, words="Paused by a person.", now=began + timedelta(seconds=4), who="Robin")
-    journal.start(run.id, owner=owner, now=now, who="Robin")
-    steps = journal.steps(run.id)
+    run = journal.record(a_plan(open_world, 0, 20), began, who=ROBIN)
+    journal.start(run.id, owner=owner, now=began, who=ROBIN)
+    journal.end(run.id, RunState.PAUSED, words=said("Paused by a person."), now=began + timedelta(seconds=4), who=ROBIN)
+    journal.start(run.id, owner=owner, now=now, who=ROBIN)
+    steps = journal.reads.steps(run.id)
     for step in steps[:11]:
-        journal.settle_step(step, StepState.SKIPPED, now=now - timedelta(seconds=2), who="Robin", words="Inactive by now.")
+        journal.steps.settle(step, StepState.SKIPPED, now=now - timedelta(seconds=2), who=ROBIN, words=said("Inactive by now."))
     told = open_world.open("runs", run=run.id).at.get("progress")[0].proto.text
     rate, left = told.split(" · ")[1:]
     assert float(rate.removesuffix(" a second")) > 0.4
     assert "hour" not in left
     for step in steps[11:]:
-        journal.settle_step(step, StepState.SKIPPED, now=now, who="Robin", words="Inactive by now.")
-    journal.end(run.id, RunState.FINISHED, words="", now=now + timedelta(seconds=5), who="Robin")
+        journal.steps.settle(step, StepState.SKIPPED, now=now, who=ROBIN, words=said("Inactive by now."))
+    journal.end(run.id, RunState.FINISHED, words=said(""), now=now + timedelta(seconds=5), who=ROBIN)
     assert open_world.open("runs", run=run.id).at.get("progress")[0].proto.text == "20 of 20 · took 9 seconds"
 
 
 def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
-    run = journal.record(a_plan(open_world, 0, 150), now)
+    run = journal.record(a_plan(open_world, 0, 150), now, who=ROBIN)
     owner = open_world.resources.worker.owner
-    journal.start(run.id, owner=owner, now=now, who="Robin")
+    journal.start(run.id, owner=owner, now=now, who=ROBIN)
     skipped = [
-        journal.settle_step(step, StepState.SKIPPED, now=now, who="Robin", words="Inactive by now.")
-        for step in journal.steps(run.id, limit=2)
+        journal.steps.settle(step, StepState.SKIPPED, now=now, who=ROBIN, words=said("Inactive by now."))
+        for step in journal.reads.steps(run.id, limit=2)
     ]
-    journal.end(run.id, RunState.PAUSED, words="Paused by a person.", now=now, who="Robin")
+    journal.end(run.id, RunState.PAUSED, words=said("Paused by a person."), now=now, who=ROBIN)
     session = open_world.open("runs", run=run.id)
-    third = journal.steps(run.id, limit=3)[2]
+    third = journal.reads.steps(run.id, limit=3)[2]
     assert f"Stopped before {third.name} ({third.customer_id}): it and 147 after it were not started." in session.plain
     first = session.grid.value["Id"].tolist()
     assert len(first) == 100
@@ -243,11 +247,11 @@ def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
 def test_the_log_of_a_large_run_shows_what_became_of_the_run_and_its_newest_steps(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     open_world.patch.setattr(timeline, "_ON_A_PAGE", 20)
-    run = journal.record(a_plan(open_world, 0, 30), now)
-    journal.start(run.id, owner="elsewhere", now=now, who="Robin")
-    for step in journal.steps(run.id):
-        journal.settle_step(step, StepState.SKIPPED, now=now, who="Robin", words="Inactive by now.")
-    journal.end(run.id, RunState.FINISHED, words="", now=now, who="Robin")
+    run = journal.record(a_plan(open_world, 0, 30), now, who=ROBIN)
+    journal.start(run.id, owner="elsewhere", now=now, who=ROBIN)
+    for step in journal.reads.steps(run.id):
+        journal.steps.settle(step, StepState.SKIPPED, now=now, who=ROBIN, words=said("Inactive by now."))
+    journal.end(run.id, RunState.FINISHED, words=said(""), now=now, who=ROBIN)
     session = open_world.open("runs", run=run.id)
     session.at.session_state[f"log-{run.id}"] = True
     of_run, of_steps = (table.value for table in session.run().at.dataframe[-2:])
@@ -261,7 +265,9 @@ def test_the_log_of_a_large_run_shows_what_became_of_the_run_and_its_newest_step
 
 def test_what_a_person_wrote_is_never_markup(open_world: World) -> None:
     hostile = "![x](http://evil.example/p.png) **bold** :red[x]"
-    run = open_world.resources.journal.record(a_plan(open_world, 0, 1, reason=hostile, ticket=hostile), datetime.now(UTC))
+    run = open_world.resources.journal.record(
+        a_plan(open_world, 0, 1, reason=hostile, ticket=hostile), datetime.now(UTC), who=ROBIN
+    )
     session = open_world.open("runs", run=run.id)
     assert hostile not in session.words
     assert session.plain.count(hostile.replace("**", "")) == 2

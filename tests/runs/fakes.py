@@ -24,11 +24,12 @@ from lib.errors import (
     Withdrawn,
 )
 from lib.runs.engine import Wanted
-from lib.runs.model import Action
+from lib.runs.model import Action, Person
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FINGERPRINT = "0123456789abcdef"
+ROBIN, KIM = Person("Robin", "login"), Person("Kim", "login")
 
 
 def id_of(number: int) -> str:

@@ -24,11 +24,11 @@ from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter
 from lib.errors import JournalError
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.plan import Plan
 from lib.runs.policy import Canary, Caps, Policy
 from lib.runs.worker import Worker
-from tests.runs.fakes import NOW
+from tests.runs.fakes import NOW, ROBIN
 
 PATIENCE = 120.0
 #: Nothing that holds a run for a person's sake: only what goes wrong may stop these.
@@ -95,7 +95,7 @@ def serve(site: Site, run_id: str) -> None:
     server = AppServer(site)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    server.worker.submit(run_id)
+    server.worker.submit(run_id, who=ROBIN)
     while not stopping.wait(0.02) and not server.worker.join(run_id, 0):
         pass
     server.close()
@@ -105,10 +105,10 @@ def carry_until(site: Site, run_id: str, moment: int) -> None:
     """Carry a run; at its `moment`-th moment of interest this process kills itself, whatever its other threads are doing."""
     bomb = _Bomb(moment)
     server = AppServer(site, lambda client: _Ticking(client, bomb))
-    event.listen(server.journal._engine, "commit", lambda _db: bomb.tick())
-    for name in ("begin_step", "settle_step"):
-        setattr(server.journal, name, bomb.around(getattr(server.journal, name)))
-    server.worker.submit(run_id)
+    event.listen(server.journal._database._engine, "commit", lambda _db: bomb.tick())
+    for name in ("begin", "settle"):
+        setattr(server.journal.steps, name, bomb.around(getattr(server.journal.steps, name)))
+    server.worker.submit(run_id, who=ROBIN)
     server.worker.join(run_id, PATIENCE)
 
 
@@ -117,7 +117,7 @@ def race_to_submit(site: Site, run_id: str, start: Barrier, told: Queue[str]) ->
     server = AppServer(site)
     start.wait(PATIENCE)
     try:
-        server.worker.submit(run_id)
+        server.worker.submit(run_id, who=ROBIN)
         told.put("won")
         server.worker.join(run_id, PATIENCE)
     except JournalError as exc:
@@ -130,7 +130,7 @@ def race_to_record(journal_url: str, plan_json: str, start: Barrier, told: Queue
     journal, plan = Journal(journal_url), Plan.from_json(plan_json)
     start.wait(PATIENCE)
     try:
-        told.put(("won", journal.record(plan, NOW).id))
+        told.put(("won", journal.record(plan, NOW, who=ROBIN).id))
     except JournalError as exc:
         told.put((type(exc).__name__, exc.run_id))
     journal.close()

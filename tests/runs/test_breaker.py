@@ -5,13 +5,14 @@ import pytest
 from lib.runs.breaker import Breaker
 from lib.runs.judge import Trouble
 from lib.runs.policy import Thresholds
+from lib.runs.words import said
 
 LIMITS = Thresholds(in_a_row=3, error_rate=0.5, window=8, at_least=4)
 MET = {
     ".": None,
-    "x": Trouble("No network."),
-    "?": Trouble("Gone.", doubtful=True),
-    "!": Trouble("The key was refused.", at_once=True),
+    "x": Trouble(said("No network.")),
+    "?": Trouble(said("Gone."), doubtful=True),
+    "!": Trouble(said("The key was refused."), at_once=True),
 }
 
 
@@ -43,15 +44,15 @@ def after(steps, **fields):
     ],
 )
 def test_what_opens_it(steps, why):
-    assert after(steps).why == why
+    assert after(steps).why.text == why
 
 
 def test_after_a_pause_the_first_step_decides():
-    assert after("x", probing=True).why == "The first step after resuming met trouble again. No network."
-    assert after(".xx", probing=True).why == ""
-    assert after("?.x", probing=True).why == ""  # a customer that is gone decides nothing: the next step does
-    assert after("?x", probing=True).why == "The first step after resuming met trouble again. No network."
-    assert after(".xxx", probing=True).why.startswith("3 steps in a row")
+    assert after("x", probing=True).why.text == "The first step after resuming met trouble again. No network."
+    assert after(".xx", probing=True).why.text == ""
+    assert after("?.x", probing=True).why.text == ""  # a customer that is gone decides nothing: the next step does
+    assert after("?x", probing=True).why.text == "The first step after resuming met trouble again. No network."
+    assert after(".xxx", probing=True).why.text.startswith("3 steps in a row")
 
 
 def test_it_remembers_no_more_than_its_window():

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from lib.runs.model import RunState, StepState
-from tests.runs.fakes import NOW, plan_of
-from tests.runs.places import sqlite_place
+from tests.journal.places import sqlite_place
+from tests.runs.fakes import NOW, ROBIN, plan_of
 from tests.runs.processes import PATIENCE, AppServer, Site, carry_until, spawn, until
 
 POINTS = int(os.environ.get("EXPRESS_OPS_CRASH_POINTS", "20"))
@@ -96,10 +96,10 @@ def killed_and_resumed(number, run, server, site):
     child.join(PATIENCE)
     killed = child.exitcode == -signal.SIGKILL
     assert killed or child.exitcode == 0, f"point {number} (moment {moment}) ended with {child.exitcode}"
-    if server.journal.run(run.id).state is RunState.PLANNED:
-        server.worker.submit(run.id)  # killed before it had the run
+    if server.journal.reads.run(run.id).state is RunState.PLANNED:
+        server.worker.submit(run.id, who=ROBIN)  # killed before it had the run
     else:
-        until(lambda: server.journal.run(run.id).state is not RunState.RUNNING, f"noticing the death of {run.id}")
+        until(lambda: server.journal.reads.run(run.id).state is not RunState.RUNNING, f"noticing the death of {run.id}")
     finish(server, run.id)
     return killed
 
@@ -107,20 +107,20 @@ def killed_and_resumed(number, run, server, site):
 def finish(server, run_id):
     assert server.worker.join(run_id, PATIENCE)
     for _ in range(20):  # a person goes on where the breaker paused the run
-        if server.journal.run(run_id).state is RunState.FINISHED:
+        if server.journal.reads.run(run_id).state is RunState.FINISHED:
             return
-        server.worker.resume(run_id)
+        server.worker.resume(run_id, who=ROBIN)
         assert server.worker.join(run_id, PATIENCE)
-    raise AssertionError(f"{run_id} did not finish: {server.journal.run(run_id).words}")
+    raise AssertionError(f"{run_id} did not finish: {server.journal.reads.run(run_id).words}")
 
 
 def check_against_the_witness(server, run_id, sent, applied):
     """`sent` and `applied`: the sandbox's changes by customer."""
     journal = server.journal
-    run, steps = journal.run(run_id), journal.steps(run_id, limit=STEPS)
+    run, steps = journal.reads.run(run_id), journal.reads.steps(run_id, limit=STEPS)
     assert run.totals.total == len(steps) == STEPS
     attempts, verified_at = Counter(), {}
-    for entry in journal.entries(run_id):
+    for entry in journal.log.entries(run_id):
         attempts[entry.customer_id] += entry.event == "attempt"
         attempts[entry.customer_id] -= json.loads(entry.payload).get("sent") is False  # withdrawn before it went out
         if entry.event in ("result", "verify") and json.loads(entry.payload).get("state") == StepState.VERIFIED:
@@ -145,15 +145,15 @@ def test_whenever_a_process_is_killed_nothing_is_lost_or_done_twice_or_unexplain
         server, site = servers[number % 2]
         records = [next(active) for _ in range(STEPS)]
         plan = plan_of(records, fingerprint=site.connection.fingerprint, reason=f"Point {number}")
-        points.append((number, server.journal.record(plan, NOW), server, site))
+        points.append((number, server.journal.record(plan, NOW, who=ROBIN), server, site))
     sandbox.set_faults(FAULTS)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         killed = sum(pool.map(lambda point: killed_and_resumed(*point), points))
     assert killed >= 0.75 * POINTS
     sandbox.set_faults([])
     for _, run, server, _ in points:
-        if server.journal.run(run.id).can_retry:
-            server.worker.retry(run.id)
+        if server.journal.reads.run(run.id).can_retry:
+            server.worker.retry(run.id, who=ROBIN)
     sent, applied = defaultdict(list), Counter()
     for _, run, server, _ in points:
         finish(server, run.id)
@@ -162,7 +162,7 @@ def test_whenever_a_process_is_killed_nothing_is_lost_or_done_twice_or_unexplain
         applied[call["customer_id"]] += call["applied"]
     for _, run, server, _ in points:
         check_against_the_witness(server, run.id, sent, applied)
-    planned = {id_ for _, run, server, _ in points for id_ in server.journal.plan(run.id).ids}
+    planned = {id_ for _, run, server, _ in points for id_ in server.journal.reads.plan(run.id).ids}
     assert set(sent) <= planned
     for server, _ in servers:
-        assert server.journal.verify_chain().ok
+        assert server.journal.log.verify_chain().ok

@@ -6,7 +6,7 @@ from lib.errors import CapExceeded, NotCounted
 from lib.runs.model import Action, Hold, RunState, StepState
 from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
 from lib.runs.worker import Worker
-from tests.runs.fakes import FINGERPRINT, NOW, FakeApi, customer, id_of, plan_of
+from tests.runs.fakes import FINGERPRINT, KIM, NOW, ROBIN, FakeApi, customer, id_of, plan_of
 
 PATIENCE = 20.0
 CANARY = Policy(canary=Canary(steps=3, from_size=5))
@@ -23,12 +23,12 @@ class Bench:
         return Worker(self.journal, {FINGERPRINT: self.api}.get, policy=policy, **{**usual, **options})
 
     def record(self, **fields):
-        return self.journal.record(plan_of(self.records, **fields), NOW)
+        return self.journal.record(plan_of(self.records, **fields), NOW, who=ROBIN)
 
     def carried(self, run=None, **fields):
-        run = run or self.worker.submit(self.record(**fields).id)
+        run = run or self.worker.submit(self.record(**fields).id, who=ROBIN)
         assert self.worker.join(run.id, PATIENCE)
-        return self.journal.run(run.id)
+        return self.journal.reads.run(run.id)
 
 
 def customers(count, **fields):
@@ -36,7 +36,7 @@ def customers(count, **fields):
 
 
 def events(bench, run):
-    return [entry.event for entry in bench.journal.entries(run.id)]
+    return [entry.event for entry in bench.journal.log.entries(run.id)]
 
 
 def test_a_large_run_holds_after_its_canary_and_a_person_lets_it_go_on(journal):
@@ -47,7 +47,7 @@ def test_a_large_run_holds_after_its_canary_and_a_person_lets_it_go_on(journal):
     assert sorted(bench.api.changes()) == [id_of(1), id_of(2), id_of(3)]
     assert "canary" in events(bench, run)
     assert (run.on_canary, run.canary) == (True, 3)  # whoever looks at it knows which ones they are
-    resumed = bench.worker.resume(run.id)
+    resumed = bench.worker.resume(run.id, who=ROBIN)
     assert (resumed.on_canary, resumed.canary) == (False, None)
     run = bench.carried(resumed)
     assert (run.state, run.hold, run.totals.verified) == (RunState.FINISHED, None, 8)
@@ -73,7 +73,7 @@ def test_trouble_within_the_canary_does_not_end_it(journal):
     run = bench.carried()
     assert run.hold is Hold.BREAKER
     bench.api.script = lambda *_: "ok"
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.hold, run.totals.verified) == (Hold.CANARY, 3)
 
 
@@ -82,7 +82,7 @@ def test_the_step_that_goes_first_after_a_pause_is_one_of_the_canary(journal):
     bench = Bench(journal, customers(8), policy, lambda what, *_: "no-answer-after" if what != "get" else "ok", concurrency=1)
     run = bench.carried()
     assert (run.hold, run.totals.verified) == (Hold.BREAKER, 2)
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.hold, len(bench.api.changes())) == (Hold.CANARY, 2)
 
 
@@ -98,19 +98,19 @@ def test_caps_are_counted_again_when_a_run_starts(journal, caps, active, words):
     bench = Bench(journal, customers(5, user_count=2), Policy(caps=caps), active_total=lambda: active)
     run = bench.record()
     with pytest.raises(CapExceeded, match=words):
-        bench.worker.submit(run.id)
+        bench.worker.submit(run.id, who=ROBIN)
     assert bench.api.calls == []
-    assert journal.run(run.id).state is RunState.PLANNED
+    assert journal.reads.run(run.id).state is RunState.PLANNED
 
 
 def test_nothing_is_deactivated_before_the_active_customers_are_counted(journal):
     bench = Bench(journal, customers(5), Policy(), active_total=lambda: None)
     run = bench.record()
     with pytest.raises(NotCounted, match="not counted yet"):
-        bench.worker.submit(run.id)
-    assert journal.run(run.id).state is RunState.PLANNED
+        bench.worker.submit(run.id, who=ROBIN)
+    assert journal.reads.run(run.id).state is RunState.PLANNED
     unlimited = bench.another_worker(Policy(caps=Caps(max_percent=100)), active_total=lambda: None)
-    unlimited.submit(run.id)
+    unlimited.submit(run.id, who=ROBIN)
     assert unlimited.join(run.id, PATIENCE)
 
 
@@ -120,7 +120,7 @@ def test_a_retry_counts_no_users_twice(journal):
     run = bench.carried()
     assert run.totals.not_applied == 5
     bench.api.script = lambda *_: "ok"
-    run = bench.carried(bench.worker.retry(run.id))
+    run = bench.carried(bench.worker.retry(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
 
 
@@ -141,7 +141,7 @@ def test_a_cancelled_run_reads_back_what_is_unknown(journal):
     run = bench.carried()
     assert (run.state, run.totals.unknown) == (RunState.PAUSED, 1)
     bench.api.script = lambda *_: "ok"
-    bench.worker.cancel(run.id)
+    bench.worker.cancel(run.id, who=ROBIN)
     run = bench.carried(run)
     assert (run.state, run.totals.verified, run.totals.planned) == (RunState.CANCELLED, 1, 2)
 
@@ -149,9 +149,9 @@ def test_a_cancelled_run_reads_back_what_is_unknown(journal):
 def test_the_log_names_who_had_the_run_carried_out(journal):
     bench = Bench(journal, customers(2), Policy())
     run = bench.record(operator="Sam")
-    bench.carried(bench.worker.submit(run.id, who="Kim"))
-    who = {entry.event: entry.who for entry in journal.entries(run.id)}
-    assert who == {"planned": "Sam", "approved": "Kim", "attempt": "Kim", "result": "Kim", "finish": "Express Ops"}
+    bench.carried(bench.worker.submit(run.id, who=KIM))
+    who = {entry.event: entry.who for entry in journal.log.entries(run.id)}
+    assert who == {"planned": "Robin", "approved": "Kim", "attempt": "Kim", "result": "Kim", "finish": "Express Ops"}
 
 
 def test_a_resumed_run_counts_what_it_has_deactivated_as_active_before(journal):
@@ -160,7 +160,7 @@ def test_a_resumed_run_counts_what_it_has_deactivated_as_active_before(journal):
         bench.policy, active_total=lambda: 12 - sum(not record.is_active for record in bench.api.records.values())
     )
     run = bench.carried()
-    assert bench.carried(bench.worker.resume(run.id)).state is RunState.FINISHED
+    assert bench.carried(bench.worker.resume(run.id, who=ROBIN)).state is RunState.FINISHED
 
 
 def test_users_that_came_since_the_review_count(journal):
@@ -170,7 +170,7 @@ def test_users_that_came_since_the_review_count(journal):
     run = bench.carried()
     assert (run.state, run.hold, run.totals.verified, run.totals.planned) == (RunState.PAUSED, Hold.CAP, 2, 3)
     assert "12 users would be affected; one run may affect at most 10" in run.words
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.hold, len(bench.api.changes())) == (Hold.CAP, 2)
 
 
@@ -182,7 +182,7 @@ def test_a_protected_customer_is_skipped_in_words(journal, preflight):
         bench.api.records[id_of(3)] = customer(3, metadata={"region": "north", "tier": "Gold"})
     run = bench.carried()
     assert run.totals.skipped == (2 if preflight else 1)
-    assert journal.step(run.id, id_of(2)).words == "Protected: its id is in the settings. No call was made."
+    assert journal.reads.step(run.id, id_of(2)).words == "Protected: its id is in the settings. No call was made."
     assert id_of(2) not in bench.api.changes()
 
 
@@ -197,7 +197,7 @@ def test_what_counts_as_a_change_is_a_setting(journal):
     bench.api.records[id_of(1)] = customer(1, user_count=9, metadata={})
     bench.api.records[id_of(2)] = customer(2, name="Renamed")
     run = bench.carried()
-    assert [step.state for step in journal.steps(run.id)] == [StepState.VERIFIED, StepState.SKIPPED]
+    assert [step.state for step in journal.reads.steps(run.id)] == [StepState.VERIFIED, StepState.SKIPPED]
 
 
 @pytest.mark.parametrize("fault", ["500", "no-answer", "no-answer-after"])
@@ -214,12 +214,12 @@ def test_a_resumed_run_tries_a_single_step_first(journal):
     bench = Bench(journal, customers(20), policy, lambda *_: "unreachable", concurrency=1)
     run = bench.carried()
     bench.worker, calls = bench.another_worker(policy, concurrency=8), len(bench.api.calls)
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.hold) == (RunState.PAUSED, Hold.BREAKER)
     assert "first step after resuming" in run.words
     assert len(bench.api.calls) == calls + 1
     bench.api.script = lambda *_: "ok"
-    assert bench.carried(bench.worker.resume(run.id)).totals.verified == 20
+    assert bench.carried(bench.worker.resume(run.id, who=ROBIN)).totals.verified == 20
 
 
 def test_an_undo_is_not_held_up_by_the_share_of_active_customers(journal):

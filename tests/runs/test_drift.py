@@ -58,7 +58,7 @@ def test_what_keeps_a_call_from_being_made(action, planned, read, state, words):
     verdict = preflight(action, a_step(planned), read)
     assert isinstance(verdict, Settled)
     assert verdict.state == state
-    assert words in verdict.words
+    assert words in verdict.words.text
 
 
 @pytest.mark.parametrize("error", [NoAnswer(), NotAuthorized(), Withdrawn()])
@@ -82,7 +82,7 @@ def test_an_undo_leaves_alone_what_anybody_has_updated_since():
     assert preflight(Action.DEACTIVATE, a_step(), read) is None
     verdict = preflight(Action.DEACTIVATE, a_step(), read, exact=True)
     assert verdict.state is StepState.SKIPPED
-    assert "last update was 2025-01-25 12:00:00 UTC, is now 2026-03-01 12:00:00 UTC" in verdict.words
+    assert "last update was 2025-01-25 12:00:00 UTC, is now 2026-03-01 12:00:00 UTC" in verdict.words.text
 
 
 @pytest.mark.parametrize(

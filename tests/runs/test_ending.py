@@ -4,11 +4,12 @@ import pytest
 
 from lib.runs.ending import Ending, Halt, all_verified, canary_words, ending, where_stopped
 from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
+from lib.runs.words import said
 from tests.runs.fakes import NOW, customer, id_of
 
 LEFT, OVER = Totals(planned=3, verified=1), Totals(verified=4)
 OPEN = Totals(planned=2, in_flight=1, verified=1)
-TROUBLE, LOST = Halt("No network."), Halt("The disk is full.", hold=None)
+TROUBLE, LOST = Halt(said("No network.")), Halt(said("The disk is full."), hold=None)
 
 
 def run(totals):
@@ -26,25 +27,27 @@ def run(totals):
             "cancel",
             None,
             False,
-            Ending(RunState.CANCELLED, "Cancelled after 1 of 4 customers; the other 3 were not started."),
+            Ending(RunState.CANCELLED, said("Cancelled after 1 of 4 customers; the other 3 were not started.")),
         ),
-        (LEFT, "pause", None, False, Ending(RunState.PAUSED, "Paused by a person after 1 of 4 customers.", Hold.PERSON)),
+        (LEFT, "pause", None, False, Ending(RunState.PAUSED, said("Paused by a person after 1 of 4 customers."), Hold.PERSON)),
         (
             LEFT,
             None,
             TROUBLE,
             False,
-            Ending(RunState.PAUSED, "No network. Paused after 1 of 4 customers; resume the run to go on.", Hold.BREAKER),
+            Ending(RunState.PAUSED, said("No network. Paused after 1 of 4 customers; resume the run to go on."), Hold.BREAKER),
         ),
         (
             LEFT,
             None,
-            Halt("Too many users.", Hold.CAP),
+            Halt(said("Too many users."), Hold.CAP),
             False,
             Ending(
                 RunState.PAUSED,
-                "Too many users. Paused after 1 of 4 customers. Cancel it and plan the others apart; or raise max_users in "
-                "settings.toml, start Express Ops again and resume the run.",
+                said(
+                    "Too many users. Paused after 1 of 4 customers. Cancel it and plan the others apart; or raise max_users in "
+                    "settings.toml, start Express Ops again and resume the run."
+                ),
                 Hold.CAP,
             ),
         ),
@@ -53,14 +56,14 @@ def run(totals):
             None,
             LOST,
             False,
-            Ending(RunState.INTERRUPTED, "The disk is full. Stopped after 1 of 4 customers; resume the run to go on."),
+            Ending(RunState.INTERRUPTED, said("The disk is full. Stopped after 1 of 4 customers; resume the run to go on.")),
         ),
         (
             LEFT,
             None,
             None,
             True,
-            Ending(RunState.INTERRUPTED, "Express Ops was stopped after 1 of 4 customers; resume the run to go on."),
+            Ending(RunState.INTERRUPTED, said("Express Ops was stopped after 1 of 4 customers; resume the run to go on.")),
         ),
         # a call whose outcome is open keeps a run from being cancelled
         (
@@ -68,7 +71,7 @@ def run(totals):
             "cancel",
             TROUBLE,
             False,
-            Ending(RunState.PAUSED, "No network. Paused after 1 of 4 customers; resume the run to go on.", Hold.BREAKER),
+            Ending(RunState.PAUSED, said("No network. Paused after 1 of 4 customers; resume the run to go on."), Hold.BREAKER),
         ),
     ],
 )
@@ -93,7 +96,7 @@ def steps(*states):
 )
 def test_what_the_canary_brought(first, all_well, words):
     assert all_verified(first) is all_well
-    assert canary_words(first).startswith(words)
+    assert canary_words(first).text.startswith(words)
 
 
 @pytest.mark.parametrize(

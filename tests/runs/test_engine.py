@@ -8,7 +8,8 @@ from lib.avara.limiter import always
 from lib.errors import JournalUnavailable, NoAnswer
 from lib.runs.engine import FRESH, Tools, carry_out_step, read_back_step
 from lib.runs.model import Action, StepState
-from tests.runs.fakes import NOW, FakeApi, customer, id_of, plan_of, script
+from lib.runs.words import said
+from tests.runs.fakes import NOW, ROBIN, FakeApi, customer, id_of, plan_of, script
 
 OWNER = "host:1:a"
 
@@ -22,9 +23,9 @@ def tools(journal):
 
 
 def carried(tools, api, record=None, **fields):
-    run = tools.journal.record(plan_of([record or customer()], **fields), NOW)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
-    return carry_out_step(run, tools.journal.steps(run.id)[0], api, tools)
+    run = tools.journal.record(plan_of([record or customer()], **fields), NOW, who=ROBIN)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    return carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +59,8 @@ def test_where_a_step_ends(tools, orders, state, words, changes):
     assert words in step.words
     assert (words == "") == (step.words == "")
     assert len(api.changes()) == changes
-    assert tools.journal.step(step.run_id, step.customer_id) == step
-    assert tools.journal.verify_chain().ok
+    assert tools.journal.reads.step(step.run_id, step.customer_id) == step
+    assert tools.journal.log.verify_chain().ok
 
 
 def test_a_verified_step_keeps_both_records_and_the_facts_of_the_call(tools):
@@ -107,7 +108,7 @@ def test_the_intent_is_in_the_journal_before_the_call_goes_out(tools):
 
     class Watched(FakeApi):
         def deactivate(self, customer_id, /, wanted=always):
-            seen.append(tools.journal.run(tools.journal.runs()[0].id).totals)
+            seen.append(tools.journal.reads.run(tools.journal.reads.runs()[0].id).totals)
             return super().deactivate(customer_id, wanted)
 
     carried(tools, Watched([customer()]))
@@ -142,20 +143,20 @@ def test_trouble_is_told_before_the_record_is_read_back_for_seconds(tools):
     """Else the calls that met trouble would seem to come in a row: those in between are settled long before them."""
     told = []
     tools = replace(tools, sleep=lambda _: told.append("waits"))
-    run = tools.journal.record(plan_of([customer()]), NOW)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
     api = FakeApi([customer()], script(deactivate="500"))
-    carry_out_step(run, tools.journal.steps(run.id)[0], api, tools, heard=lambda trouble: told.append(trouble.words))
+    carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools, heard=lambda trouble: told.append(trouble.words.text))
     assert told[0].startswith("The API failed")
     assert told[1:] == ["waits"] * 3
 
 
 def test_no_intent_is_written_for_a_call_that_nobody_wants_any_more(tools):
     api = FakeApi([customer()])
-    run = tools.journal.record(plan_of([customer()]), NOW)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
     answers = iter([True, False])  # the reading may go, and then somebody pauses the run
-    step, _ = carry_out_step(run, tools.journal.steps(run.id)[0], api, tools, wanted=lambda: next(answers))
+    step, _ = carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools, wanted=lambda: next(answers))
     assert (step.state, step.attempts, api.changes()) == (StepState.PLANNED, 0, [])
 
 
@@ -163,7 +164,7 @@ def test_no_call_is_made_when_the_intent_can_not_be_written(tools, monkeypatch):
     def full(*_, **__):
         raise JournalUnavailable
 
-    monkeypatch.setattr(tools.journal, "begin_step", full)
+    monkeypatch.setattr(tools.journal.steps, "begin", full)
     api = FakeApi([customer()])
     with pytest.raises(JournalUnavailable):
         carried(tools, api)
@@ -171,11 +172,11 @@ def test_no_call_is_made_when_the_intent_can_not_be_written(tools, monkeypatch):
 
 
 def left_in_flight(tools, state=None):
-    run = tools.journal.record(plan_of([customer()]), NOW)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
-    step = tools.journal.begin_step(tools.journal.steps(run.id)[0], owner=OWNER, now=NOW, who="Robin")
+    run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    step = tools.journal.steps.begin(tools.journal.reads.steps(run.id)[0], owner=OWNER, now=NOW, who=ROBIN)
     if state is not None:
-        step = tools.journal.settle_step(step, state, now=NOW, who="Robin", words="Why.")
+        step = tools.journal.steps.settle(step, state, now=NOW, who=ROBIN, words=said("Why."))
     return run, step
 
 
@@ -196,4 +197,4 @@ def test_an_open_step_is_read_back_and_never_sent_again(tools, state, record, ge
     assert step.state == ends
     assert api.changes() == []
     assert (trouble is not None) == (get == "no-answer")
-    assert (trouble.words if trouble else "") == (NoAnswer().message if trouble else "")
+    assert (trouble.words.text if trouble else "") == (NoAnswer().message if trouble else "")

@@ -12,7 +12,7 @@ from lib.avara.limiter import Limiter, Sign
 from lib.runs.engine import READ_BACK_WAITS
 from lib.runs.model import RunState, StepState
 from lib.runs.worker import Worker
-from tests.runs.fakes import NOW, plan_of
+from tests.runs.fakes import NOW, ROBIN, plan_of
 
 PATIENCE = 60.0
 
@@ -30,11 +30,11 @@ class Bench:
 
     def record(self, count):
         active = [record for page in self.client.iter_pages() for record in page.customers if record.is_active]
-        return self.journal.record(plan_of(active[:count], fingerprint=self.connection.fingerprint), NOW)
+        return self.journal.record(plan_of(active[:count], fingerprint=self.connection.fingerprint), NOW, who=ROBIN)
 
     def carried(self, run):
         assert self.worker.join(run.id, PATIENCE)
-        return self.journal.run(run.id)
+        return self.journal.reads.run(run.id)
 
     def calls(self):
         return [call for call in self.server.calls() if call.operation in ("deactivate", "reactivate")]
@@ -43,7 +43,7 @@ class Bench:
         """The sandbox's own record of calls says what the journal says, customer by customer."""
         sent = Counter(call.customer_id for call in self.calls())
         applied = {call.customer_id for call in self.calls() if call.applied}
-        steps = self.journal.steps(run.id)
+        steps = self.journal.reads.steps(run.id)
         assert set(sent) <= {step.customer_id for step in steps}
         assert {step.customer_id: sent[step.customer_id] for step in steps} == {
             step.customer_id: step.attempts for step in steps
@@ -52,7 +52,7 @@ class Bench:
             if step.state in (StepState.VERIFIED, StepState.NOT_APPLIED):
                 assert (step.customer_id in applied) == (step.state is StepState.VERIFIED)
         assert run.totals.total == len(steps)
-        assert self.journal.verify_chain().ok
+        assert self.journal.log.verify_chain().ok
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_where_a_step_ends_under_a_fault(bench, fault, state, words):
     waits = READ_BACK_WAITS if fault.startswith("slow") else (0.0, 0.02, 0.05)
     job = bench([fault], timeout=0.4, waits=waits)
     run = job.record(3)
-    run = job.carried(job.worker.submit(run.id))
-    steps = job.journal.steps(run.id)
+    run = job.carried(job.worker.submit(run.id, who=ROBIN))
+    steps = job.journal.reads.steps(run.id)
     assert [step.state for step in steps] == [state] * 3
     assert all(words in step.words and bool(words) == bool(step.words) for step in steps)
     assert run.state is RunState.FINISHED
@@ -107,13 +107,13 @@ def test_where_a_step_ends_under_a_fault(bench, fault, state, words):
 
 def test_a_key_that_is_revoked_in_mid_run_pauses_it_and_nobody_is_blamed(bench):
     job = bench(["unauthorized-midway"], concurrency=1)
-    run = job.carried(job.worker.submit(job.record(5).id))
+    run = job.carried(job.worker.submit(job.record(5).id, who=ROBIN))
     assert (run.state, run.totals.verified, run.totals.planned) == (RunState.PAUSED, 1, 4)
     assert "refused the key" in run.words
     assert len(job.calls()) == 2
     job.check_against_the_sandbox(run)
     job.server.set_faults([])
-    run = job.carried(job.worker.resume(run.id))
+    run = job.carried(job.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
 
 
@@ -121,15 +121,15 @@ def test_a_key_that_is_revoked_in_mid_run_pauses_it_and_nobody_is_blamed(bench):
     ("end", "state"),
     [
         (lambda job, _run: job.worker.stop(5), RunState.INTERRUPTED),
-        (lambda job, run: job.worker.pause(run.id), RunState.PAUSED),
-        (lambda job, run: job.worker.cancel(run.id), RunState.CANCELLED),
+        (lambda job, run: job.worker.pause(run.id, who=ROBIN), RunState.PAUSED),
+        (lambda job, run: job.worker.cancel(run.id, who=ROBIN), RunState.CANCELLED),
     ],
     ids=["stop", "pause", "cancel"],
 )
 def test_calls_that_wait_for_their_turn_are_not_made_once_somebody_ends_the_run(bench, monkeypatch, end, state):
     limiter = Limiter()
     job = bench(limiter=limiter, concurrency=8)
-    run, begin = job.record(8), job.journal.begin_step
+    run, begin = job.record(8), job.journal.steps.begin
     slots = [limiter.acquire("test")]
 
     def begin_and_have_the_api_ask_for_a_minute(step, **facts):
@@ -138,22 +138,22 @@ def test_calls_that_wait_for_their_turn_are_not_made_once_somebody_ends_the_run(
             limiter.release(slots.pop(), Sign.SLOW_DOWN, 60.0)
         return begun
 
-    monkeypatch.setattr(job.journal, "begin_step", begin_and_have_the_api_ask_for_a_minute)
-    job.worker.submit(run.id)
-    until(lambda: job.journal.totals(run.id).in_flight)
+    monkeypatch.setattr(job.journal.steps, "begin", begin_and_have_the_api_ask_for_a_minute)
+    job.worker.submit(run.id, who=ROBIN)
+    until(lambda: job.journal.reads.totals(run.id).in_flight)
     began = time.monotonic()
     end(job, run)
     run = job.carried(run)
     assert time.monotonic() - began < 10
     assert (run.state, run.totals.in_flight, run.totals.planned) == (state, 0, 8)
     assert job.calls() == []
-    assert all(step.attempts == 0 for step in job.journal.steps(run.id))
+    assert all(step.attempts == 0 for step in job.journal.reads.steps(run.id))
 
 
 def test_under_a_mix_of_faults_the_journal_agrees_with_the_sandbox_and_a_retry_gets_it_done(bench):
     mix = ["timeout-after=0.1", "reset-after=0.2", "http-500=0.2", "still-active=0.2", "wrong-id=0.2", "drift=0.1"]
     job = bench(mix, timeout=0.4)
-    run = job.carried(job.worker.submit(job.record(40).id))
+    run = job.carried(job.worker.submit(job.record(40).id, who=ROBIN))
     assert run.state is RunState.FINISHED
     assert run.totals.verified
     assert run.totals.not_applied
@@ -161,7 +161,7 @@ def test_under_a_mix_of_faults_the_journal_agrees_with_the_sandbox_and_a_retry_g
     assert run.totals.verified + run.totals.not_applied + run.totals.skipped == run.totals.total == 40
     job.check_against_the_sandbox(run)
     job.server.set_faults([])
-    run = job.carried(job.worker.retry(run.id))
+    run = job.carried(job.worker.retry(run.id, who=ROBIN))
     # What drifted while the first attempt was under way is skipped by the second.
     assert (run.state, run.totals.verified + run.totals.skipped) == (RunState.FINISHED, 40)
     job.check_against_the_sandbox(run)
@@ -169,20 +169,20 @@ def test_under_a_mix_of_faults_the_journal_agrees_with_the_sandbox_and_a_retry_g
 
 def test_a_server_that_goes_away_pauses_the_run_which_goes_on_when_it_is_back(bench, tmp_path):
     job = bench(server_options={"state": tmp_path / "sandbox.sqlite", "latency_ms": 20})
-    run = job.worker.submit(job.record(30).id)
-    until(lambda: job.journal.totals(run.id).verified >= 5)
+    run = job.worker.submit(job.record(30).id, who=ROBIN)
+    until(lambda: job.journal.reads.totals(run.id).verified >= 5)
     job.server.stop()
     run = job.carried(run)
     assert run.state is RunState.PAUSED
     assert run.totals.planned > 0
     assert "could not be reached" in run.words
     job.server.start()
-    run = job.carried(job.worker.resume(run.id))
+    run = job.carried(job.worker.resume(run.id, who=ROBIN))
     assert run.state is RunState.FINISHED
     assert run.totals.planned == run.totals.in_flight == 0
     sent = Counter(call.customer_id for call in job.calls())
-    assert all(sent[step.customer_id] <= step.attempts for step in job.journal.steps(run.id))
-    done = {step.customer_id for step in job.journal.steps(run.id, StepState.VERIFIED)}
+    assert all(sent[step.customer_id] <= step.attempts for step in job.journal.reads.steps(run.id))
+    done = {step.customer_id for step in job.journal.reads.steps(run.id, StepState.VERIFIED)}
     assert done == {call.customer_id for call in job.calls() if call.applied}
 
 

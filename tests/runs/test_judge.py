@@ -17,6 +17,7 @@ from lib.errors import (
 )
 from lib.runs.judge import NotSent, ReadBack, Settled, judge, judge_read_back, suspicion_of
 from lib.runs.model import Action, StepState
+from lib.runs.words import said
 from tests.runs.fakes import customer, id_of
 
 ACTIVE, INACTIVE, OTHER = customer(), customer(is_active=False), customer(2, is_active=False)
@@ -81,10 +82,10 @@ def test_the_case_of_an_id_is_no_difference():
     ],
 )
 def test_what_a_reading_after_the_call_proves(read, tries_left, state):
-    settled = judge_read_back(Action.DEACTIVATE, id_of(1), "Why.", read, tries_left)
+    settled = judge_read_back(Action.DEACTIVATE, id_of(1), said("Why."), read, tries_left)
     assert (settled and settled.state) == state
     if settled and state is not StepState.VERIFIED:
-        assert settled.words.startswith("Why. ")
+        assert settled.words.text.startswith("Why. ")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_trouble_on_the_way_says_how_bad_it_is(error, at_once, wait):
     verdict = judge(Action.DEACTIVATE, id_of(1), error)
     assert isinstance(verdict, NotSent)
     assert (verdict.trouble.at_once, verdict.trouble.wait) == (at_once, wait)
-    assert verdict.trouble.words == error.message
+    assert verdict.trouble.words.text == error.message
 
 
 @pytest.mark.parametrize(

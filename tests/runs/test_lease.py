@@ -10,63 +10,64 @@ from lib.runs import lease
 from lib.runs.engine import LEASE_LOST
 from lib.runs.lease import Heart
 from lib.runs.model import RunState, StepState
-from tests.runs.fakes import NOW, customer, plan_of
+from lib.runs.words import said
+from tests.runs.fakes import KIM, NOW, ROBIN, customer, plan_of
 from tests.runs.test_worker import Bench, until
 
 PATIENCE = 20.0
 
 
 def started(journal, owner="host:1:a", seconds=15.0, number=1):
-    run = journal.record(plan_of([customer(number)]), NOW)
-    return journal.start(run.id, owner=owner, now=NOW, who="Robin", lease=seconds)
+    run = journal.record(plan_of([customer(number)]), NOW, who=ROBIN)
+    return journal.start(run.id, owner=owner, now=NOW, who=ROBIN, lease=seconds)
 
 
 def test_a_run_is_up_for_interruption_only_when_its_lease_has_run_out(journal):
     alive, dead = started(journal, number=1), started(journal, seconds=-1, number=2)
-    assert journal.expired_runs() == (dead,)
-    left = journal.interrupt(dead, words="Gone.", now=NOW)
+    assert journal.reads.expired_runs() == (dead,)
+    left = journal.interrupt(dead, words=said("Gone."), now=NOW)
     assert (left.state, left.words, left.owner) == (RunState.INTERRUPTED, "Gone.", "host:1:a")
-    assert journal.expired_runs() == ()
+    assert journal.reads.expired_runs() == ()
     with pytest.raises(IllegalTransition):
-        journal.interrupt(alive, words="Gone.", now=NOW)
-    assert journal.run(alive.id).state is RunState.RUNNING
-    assert journal.entries(dead.id)[-1].who == "Express Ops"
+        journal.interrupt(alive, words=said("Gone."), now=NOW)
+    assert journal.reads.run(alive.id).state is RunState.RUNNING
+    assert journal.log.entries(dead.id)[-1].who == "Express Ops"
 
 
 def test_an_owner_that_was_only_late_keeps_its_run(journal):
     run = started(journal, seconds=-1)
     assert journal.renew(run.owner, 15) == 1
     with pytest.raises(IllegalTransition):
-        journal.interrupt(run, words="Gone.", now=NOW)
+        journal.interrupt(run, words=said("Gone."), now=NOW)
 
 
 def test_renewing_touches_nobody_elses_lease_and_no_run_that_is_over(journal):
     run = started(journal, seconds=-1)
     assert journal.renew("host:2:b", 15) == 0
-    journal.end(run.id, RunState.FINISHED, words="", now=NOW, who="Robin")
+    journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=ROBIN)
     assert journal.renew(run.owner, 15) == 0
-    assert journal.expired_runs() == ()
+    assert journal.reads.expired_runs() == ()
 
 
 def test_a_lease_is_counted_by_the_databases_clock_alone(journal, monkeypatch):
     run = started(journal)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 86_400)  # this process's clock is wrong by a day
-    assert journal.expired_runs() == ()
+    assert journal.reads.expired_runs() == ()
     journal.renew(run.owner, -1)
-    assert journal.expired_runs() == (run,)
+    assert journal.reads.expired_runs() == (run,)
 
 
 def test_once_another_has_taken_the_run_up_its_former_owner_settles_nothing(journal):
     run = started(journal)
-    step = journal.begin_step(journal.steps(run.id)[0], owner=run.owner, now=NOW, who="Robin")
+    step = journal.steps.begin(journal.reads.steps(run.id)[0], owner=run.owner, now=NOW, who=ROBIN)
     journal.renew(run.owner, -1)
-    journal.interrupt(run, words="Gone.", now=NOW)
-    journal.start(run.id, owner="host:2:b", now=NOW, who="Kim")
+    journal.interrupt(run, words=said("Gone."), now=NOW)
+    journal.start(run.id, owner="host:2:b", now=NOW, who=KIM)
     with pytest.raises(IllegalTransition):
-        journal.settle_step(step, StepState.VERIFIED, now=NOW, who="Robin", status=200, owner=run.owner)
-    assert journal.steps(run.id)[0].state is StepState.IN_FLIGHT
-    journal.settle_step(step, StepState.VERIFIED, now=NOW, who="Kim", owner="host:2:b")
+        journal.steps.settle(step, StepState.VERIFIED, now=NOW, who=ROBIN, status=200, owner=run.owner)
+    assert journal.reads.steps(run.id)[0].state is StepState.IN_FLIGHT
+    journal.steps.settle(step, StepState.VERIFIED, now=NOW, who=KIM, owner="host:2:b")
 
 
 def test_a_heart_keeps_the_lease_while_it_beats_and_finds_the_dead(journal):
@@ -74,7 +75,7 @@ def test_a_heart_keeps_the_lease_while_it_beats_and_finds_the_dead(journal):
     dead = started(journal, owner="host:9:z", seconds=0.1, number=2)
 
     def look_around():
-        if [left.id for left in journal.expired_runs()] == [dead.id]:
+        if [left.id for left in journal.reads.expired_runs()] == [dead.id]:
             found.set()
 
     heart = Heart(journal, run.owner, look_around, carried=lambda: {run.id}, seconds=3)
@@ -83,7 +84,7 @@ def test_a_heart_keeps_the_lease_while_it_beats_and_finds_the_dead(journal):
     assert found.wait(PATIENCE)
     assert heart.held()
     heart.stop()
-    until(lambda: run.id in {left.id for left in journal.expired_runs()})
+    until(lambda: run.id in {left.id for left in journal.reads.expired_runs()})
     assert not heart.held()
 
 
@@ -121,7 +122,7 @@ def test_a_worker_whose_lease_may_have_run_out_calls_nothing_although_the_intent
     run = bench.carried()
     assert bench.api.changes() == []
     assert (run.state, run.totals.planned) == (RunState.PAUSED, 3)
-    assert LEASE_LOST in run.words
+    assert LEASE_LOST.text in run.words
 
 
 def test_of_two_workers_that_notice_a_dead_one_each_run_is_interrupted_once(journal):
@@ -135,4 +136,4 @@ def test_of_two_workers_that_notice_a_dead_one_each_run_is_interrupted_once(jour
     for thread in threads:
         thread.join(PATIENCE)
     assert [found.id for found in left] == [run.id]
-    assert [entry.event for entry in journal.entries(run.id)].count("interrupt") == 1
+    assert [entry.event for entry in journal.log.entries(run.id)].count("interrupt") == 1

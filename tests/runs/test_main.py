@@ -14,13 +14,14 @@ from pydantic import SecretStr
 
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
+from lib.journal.journal import Journal
+from lib.journal.reads import Reads
 from lib.runs.cli.exits import MEANINGS, Exit
 from lib.runs.cli.main import main, parser
 from lib.runs.evidence import seen_in
-from lib.runs.journal import Journal
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
-from tests.runs.fakes import NOW, customer, plan_of
+from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
@@ -285,7 +286,7 @@ def test_a_run_is_shown_by_the_beginning_of_its_id(shell):
 
 def test_a_beginning_that_fits_several_runs_is_refused_with_their_names(shell, monkeypatch):
     names = [shell.run(shell.active[0]), shell.run(shell.active[1])]
-    monkeypatch.setattr(Journal, "run_ids", lambda *_, **__: tuple(names))
+    monkeypatch.setattr(Reads, "run_ids", lambda *_, **__: tuple(names))
     shell("show", "run_", code=Exit.REFUSED)
     assert "no run" in shell.err
     shell("show", "run_1", code=Exit.REFUSED)
@@ -311,7 +312,7 @@ def test_an_undo_leaves_alone_what_somebody_changed_since(shell):
 def test_a_run_that_waits_is_cancelled_or_started(shell):
     with_plan = [Plan.from_json(shell.plan(customer_id).read_bytes()) for customer_id in shell.active[:2]]
     journal = shell.journal()
-    waiting, other = (journal.record(plan, plan.created_at).id for plan in with_plan)
+    waiting, other = (journal.record(plan, plan.created_at, who=ROBIN).id for plan in with_plan)
     journal.close()
     shell("cancel", waiting)
     shell("cancel", waiting, code=Exit.REFUSED)
@@ -325,7 +326,7 @@ def test_overlapping_plans_are_refused_with_the_other_runs_name(shell):
     first, second = (shell.plan(*shell.active[:2]), shell.plan(*shell.active[1:3]))
     journal = shell.journal()
     plan = Plan.from_json(first.read_bytes())
-    waiting = journal.record(plan, plan.created_at).id
+    waiting = journal.record(plan, plan.created_at, who=ROBIN).id
     journal.close()
     rows = shell.rows("apply", second, "--confirm", 2, code=Exit.REFUSED)
     assert (rows[-1]["error"], rows[-1]["run_id"]) == ("RunsOverlap", waiting)
@@ -380,7 +381,7 @@ def test_a_receipt_is_a_new_private_file_and_its_export_is_logged(shell):
     lines = [json.loads(line) for line in shell("export", run_id, "--format", "jsonl").splitlines()]
     assert [line["event"] for line in lines if line["kind"] == "entry"][-1] == "export"
     journal = shell.journal()
-    forms = [json.loads(entry.payload)["format"] for entry in journal.entries(run_id) if entry.event == "export"]
+    forms = [json.loads(entry.payload)["format"] for entry in journal.log.entries(run_id) if entry.event == "export"]
     journal.close()
     assert forms[:4] == ["html", "csv", "jsonl", "csv"]
 
@@ -523,8 +524,8 @@ def test_the_help_says_what_the_exit_codes_mean():
 def test_a_run_whose_process_is_gone_says_so_before_anybody_takes_it_up(shell):
     path = shell.plan(*shell.active[:2])
     journal = shell.journal()
-    run = journal.record(Plan.from_json(path.read_bytes()), NOW)
-    journal.start(run.id, owner="elsewhere:1:dead", now=NOW, who="Robin", lease=-1.0)
+    run = journal.record(Plan.from_json(path.read_bytes()), NOW, who=ROBIN)
+    journal.start(run.id, owner="elsewhere:1:dead", now=NOW, who=ROBIN, lease=-1.0)
     journal.close()
     assert "its process is gone" in shell("list")
     assert "its process is gone; resume goes on" in shell("show", run.id)

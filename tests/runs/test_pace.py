@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from lib.runs.chain import Entry
+from lib.journal.chain import Entry
 from lib.runs.model import RunState, StepState
 from lib.runs.pace import WINDOW, Pace, pace, time_carried
-from tests.runs.fakes import NOW, customer, plan_of
+from lib.runs.words import said
+from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 
 SECOND = timedelta(seconds=1)
 
@@ -50,11 +51,11 @@ def test_a_run_took_the_time_that_somebody_carried_it():
 
 
 def test_what_was_settled_before_a_pause_says_nothing_of_the_pace(journal):
-    run = journal.record(plan_of([customer(number) for number in range(1, 5)]), NOW)
-    journal.start(run.id, owner="host:1:a", now=NOW, who="Robin")
-    for step, seconds in zip(journal.steps(run.id), (0, 3590, 3595), strict=False):
-        journal.settle_step(step, StepState.SKIPPED, now=NOW + seconds * SECOND, who="Robin", words="Inactive by now.")
+    run = journal.record(plan_of([customer(number) for number in range(1, 5)]), NOW, who=ROBIN)
+    journal.start(run.id, owner="host:1:a", now=NOW, who=ROBIN)
+    for step, seconds in zip(journal.reads.steps(run.id), (0, 3590, 3595), strict=False):
+        journal.steps.settle(step, StepState.SKIPPED, now=NOW + seconds * SECOND, who=ROBIN, words=said("Inactive by now."))
     now = NOW + 3600 * SECOND
-    assert journal.settled_since(run.id, now - WINDOW) == (2, NOW + 3590 * SECOND)
-    assert journal.settled_since(run.id, now) == (0, None)
-    assert journal.run(run.id).state is RunState.RUNNING
+    assert journal.reads.settled_since(run.id, now - WINDOW) == (2, NOW + 3590 * SECOND)
+    assert journal.reads.settled_since(run.id, now) == (0, None)
+    assert journal.reads.run(run.id).state is RunState.RUNNING

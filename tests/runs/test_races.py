@@ -8,7 +8,7 @@ import pytest
 
 from lib.errors import JournalUnavailable
 from lib.runs.model import RunState
-from tests.runs.fakes import NOW, customer, plan_of
+from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 from tests.runs.processes import (
     PATIENCE,
     AppServer,
@@ -46,7 +46,7 @@ def app_server():
 
 def recorded(server, site, count):
     active = [record for page in server.client.iter_pages() for record in page.customers if record.is_active]
-    return server.journal.record(plan_of(active[:count], fingerprint=site.connection.fingerprint), NOW)
+    return server.journal.record(plan_of(active[:count], fingerprint=site.connection.fingerprint), NOW, who=ROBIN)
 
 
 def changes(sandbox):
@@ -69,27 +69,27 @@ def test_of_two_processes_that_take_up_one_run_exactly_one_carries_it(site, app_
     server = app_server(where)
     run = recorded(server, where, 20)
     assert sorted(race(race_to_submit, [(where, run.id)] * 2)) == ["IllegalTransition", "won"]
-    run = server.journal.run(run.id)
+    run = server.journal.reads.run(run.id)
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 20)
     assert set(changes(sandbox).values()) == {1}
-    assert [entry.event for entry in server.journal.entries(run.id)].count("approved") == 1
-    assert server.journal.verify_chain().ok
+    assert [entry.event for entry in server.journal.log.entries(run.id)].count("approved") == 1
+    assert server.journal.log.verify_chain().ok
 
 
 def test_of_processes_that_record_overlapping_plans_exactly_one_wins(place):
     journal = place.open()
     plans = [plan_of([customer(1), *(customer(n) for n in range(10 * k, 10 * k + 5))], reason=f"No {k}") for k in (1, 2, 3)]
     outcomes = race(race_to_record, [(place.url, plan.to_json()) for plan in plans])
-    (winner,) = journal.runs()
+    (winner,) = journal.reads.runs()
     assert sorted(outcomes) == [("RunsOverlap", winner.id)] * 2 + [("won", winner.id)]
     assert winner.totals.total == 6
-    assert journal.verify_chain().entries == 1
+    assert journal.log.verify_chain().entries == 1
 
 
 def test_of_processes_that_record_the_same_plan_exactly_one_wins(place):
     journal, plan = place.open(), plan_of([customer(1)])
     outcomes = race(race_to_record, [(place.url, plan.to_json())] * 3)
-    (winner,) = journal.runs()
+    (winner,) = journal.reads.runs()
     assert sorted(outcomes) == [("AlreadyStarted", winner.id)] * 2 + [("won", winner.id)]
 
 
@@ -98,21 +98,21 @@ def test_a_living_app_server_notices_a_killed_one_and_finishes_its_run_when_aske
     server = app_server(where)
     run = recorded(server, where, 60)
     child = spawn(serve, where, run.id)
-    until(lambda: server.journal.totals(run.id).verified >= 10)
+    until(lambda: server.journal.reads.totals(run.id).verified >= 10)
     child.kill()
     child.join(PATIENCE)
-    until(lambda: server.journal.run(run.id).state is RunState.INTERRUPTED, "noticing the dead process")
-    left = server.journal.run(run.id)
+    until(lambda: server.journal.reads.run(run.id).state is RunState.INTERRUPTED, "noticing the dead process")
+    left = server.journal.reads.run(run.id)
     assert 10 <= left.totals.settled < 60
     assert "ended in the middle" in left.words
-    server.worker.resume(run.id)
+    server.worker.resume(run.id, who=ROBIN)
     assert server.worker.join(run.id, PATIENCE)
-    run = server.journal.run(run.id)
+    run = server.journal.reads.run(run.id)
     assert run.state is RunState.FINISHED
     assert run.totals.verified + run.totals.not_applied == 60
     assert set(changes(sandbox).values()) == {1}
     assert run.owner == server.worker.owner
-    assert server.journal.verify_chain().ok
+    assert server.journal.log.verify_chain().ok
 
 
 def put_to_sleep(child, place):
@@ -147,15 +147,15 @@ def test_a_process_that_slept_through_its_lease_calls_nothing_once_it_wakes(plac
     server = app_server(where)
     run = recorded(server, where, 60)
     child = spawn(serve, where, run.id)
-    until(lambda: server.journal.totals(run.id).verified >= 5)
+    until(lambda: server.journal.reads.totals(run.id).verified >= 5)
     put_to_sleep(child, place)
-    until(lambda: server.journal.run(run.id).state is RunState.INTERRUPTED, "noticing the sleeping process")
-    server.worker.resume(run.id)
-    until(lambda: server.journal.totals(run.id).verified >= 20)
+    until(lambda: server.journal.reads.run(run.id).state is RunState.INTERRUPTED, "noticing the sleeping process")
+    server.worker.resume(run.id, who=ROBIN)
+    until(lambda: server.journal.reads.totals(run.id).verified >= 20)
     os.kill(child.pid, signal.SIGCONT)
     child.join(PATIENCE)
     assert server.worker.join(run.id, PATIENCE)
-    run = server.journal.run(run.id)
+    run = server.journal.reads.run(run.id)
     assert (run.state, run.owner) == (RunState.FINISHED, server.worker.owner)
     assert run.totals.verified + run.totals.not_applied == 60
     assert set(changes(sandbox).values()) == {1}
@@ -166,11 +166,11 @@ def test_a_terminated_process_settles_what_is_in_flight_and_is_gone_within_secon
     server = app_server(where)
     run = recorded(server, where, 60)
     child = spawn(serve, where, run.id)
-    until(lambda: server.journal.totals(run.id).verified >= 5)
+    until(lambda: server.journal.reads.totals(run.id).verified >= 5)
     child.terminate()
     child.join(10)
     assert child.exitcode == 0
-    run = server.journal.run(run.id)
+    run = server.journal.reads.run(run.id)
     assert (run.state, run.totals.in_flight) == (RunState.INTERRUPTED, 0)
     assert run.totals.verified == len(changes(sandbox)) < 60
     assert "was stopped" in run.words

@@ -6,33 +6,34 @@ import io
 import json
 from dataclasses import replace
 
-from lib.runs.chain import Entry
+from lib.journal.chain import Entry
 from lib.runs.model import RunState, StepState
 from lib.runs.plan import PlannedCustomer
 from lib.runs.receipt import CSV_HEADER, entry_facts, step_facts, summary, to_csv, to_jsonl
+from lib.runs.words import said
 from lib.spreadsheet import unguard
-from tests.runs.fakes import NOW, customer, id_of, plan_of
+from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 
 HOSTILE = '=HYPERLINK("http://evil.example","x")'
 
 
 def finished(journal):
     records = [customer(1, name=HOSTILE, metadata={"@k": "=1"}), customer(2, updated_at=None)]
-    run = journal.record(plan_of(records, reason="+reason", ticket="@T"), NOW)
-    run = journal.start(run.id, owner="host:1:a", now=NOW, who="Robin")
-    step = journal.begin_step(journal.steps(run.id)[0], owner="host:1:a", now=NOW, who="Robin")
+    run = journal.record(plan_of(records, reason="+reason", ticket="@T"), NOW, who=ROBIN)
+    run = journal.start(run.id, owner="host:1:a", now=NOW, who=ROBIN)
+    step = journal.steps.begin(journal.reads.steps(run.id)[0], owner="host:1:a", now=NOW, who=ROBIN)
     after = records[0].model_copy(update={"is_active": False, "updated_at": NOW})
-    journal.settle_step(step, StepState.VERIFIED, now=NOW, who="Robin", after=after, status=200, request_id="-req", seconds=0.5)
-    journal.settle_step(journal.steps(run.id)[1], StepState.FAILED, now=NOW, who="Robin", words="Gone.")
-    return journal.end(run.id, RunState.FINISHED, words="", now=NOW, who="Robin")
+    journal.steps.settle(step, StepState.VERIFIED, now=NOW, who=ROBIN, after=after, status=200, request_id="-req", seconds=0.5)
+    journal.steps.settle(journal.reads.steps(run.id)[1], StepState.FAILED, now=NOW, who=ROBIN, words=said("Gone."))
+    return journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=ROBIN)
 
 
 def csv_of(journal, run):
-    return to_csv(run, journal.plan(run.id), journal.steps(run.id)).decode("utf-8-sig")
+    return to_csv(run, journal.reads.plan(run.id), journal.reads.steps(run.id)).decode("utf-8-sig")
 
 
 def lines_of(journal, run):
-    made = to_jsonl(run, journal.plan(run.id), journal.steps(run.id), journal.entries(run.id))
+    made = to_jsonl(run, journal.reads.plan(run.id), journal.reads.steps(run.id), journal.log.entries(run.id))
     return [json.loads(line) for line in made.splitlines()]
 
 
@@ -61,7 +62,7 @@ def test_the_json_lines_are_exact(journal):
     assert lines[2]["before"]["metadata"] == {"@k": "=1"}
     assert (lines[2]["evidence"], lines[2]["read_at"]) == (["no users"], NOW.isoformat())
     assert lines[3]["after"] is None
-    assert [line["hash"] for line in lines[4:]] == [entry.hash for entry in journal.entries(run.id)]
+    assert [line["hash"] for line in lines[4:]] == [entry.hash for entry in journal.log.entries(run.id)]
 
 
 def test_the_plans_hash_can_be_computed_from_the_json_lines_alone(journal):
@@ -77,7 +78,7 @@ def test_the_plans_hash_can_be_computed_from_the_json_lines_alone(journal):
 def test_the_csv_tells_the_evidence_and_runs_no_formula_of_it(journal):
     evidence = ("=1+1", "no users, since\n2025")
     planned = PlannedCustomer(record=customer(1), evidence=evidence, read_at=NOW)
-    run = journal.record(plan_of([customer(1)]).model_copy(update={"customers": (planned,)}), NOW)
+    run = journal.record(plan_of([customer(1)]).model_copy(update={"customers": (planned,)}), NOW, who=ROBIN)
     (row,) = csv.DictReader(io.StringIO(csv_of(journal, run), newline=""))
     assert (unguard(row["evidence"]), row["evidence"][:2]) == ("=1+1; no users, since\n2025", "'=")
     assert row["read (UTC)"] == "2026-03-01T12:00:00Z"
@@ -95,7 +96,7 @@ def test_the_csv_read_back_has_every_field_before_and_after(journal):
     run = finished(journal)
     told = csv_of(journal, run)
     rows = [{name: unguard(cell) for name, cell in row.items()} for row in csv.DictReader(io.StringIO(told, newline=""))]
-    for row, step in zip(rows, journal.steps(run.id), strict=True):
+    for row, step in zip(rows, journal.reads.steps(run.id), strict=True):
         assert (row["name"], json.loads(row["metadata before"])) == (step.before.name, step.before.metadata)
         assert row["name after"] == (step.after.name if step.after else "")
         assert (json.loads(row["metadata after"]) if step.after else row["metadata after"]) == (
@@ -107,7 +108,7 @@ def test_the_csv_read_back_has_every_field_before_and_after(journal):
 
 def test_an_entrys_hash_can_be_computed_from_its_facts(journal):
     run = finished(journal)
-    for entry in journal.entries(run.id):
+    for entry in journal.log.entries(run.id):
         told = json.loads(json.dumps(entry_facts(entry)))
         assert Entry(**{**told, "at": entry.at}).computed() == told["hash"]
         assert replace(entry, who="somebody else").computed() != told["hash"]
@@ -115,6 +116,6 @@ def test_an_entrys_hash_can_be_computed_from_its_facts(journal):
 
 def test_a_steps_facts_are_plain_json(journal):
     run = finished(journal)
-    told = step_facts(journal.steps(run.id)[0])
+    told = step_facts(journal.reads.steps(run.id)[0])
     assert json.loads(json.dumps(told)) == told
     assert told["state"] == "verified"

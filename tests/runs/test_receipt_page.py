@@ -5,11 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lib.runs.chain import ChainCheck
-from lib.runs.model import Action, RunState, StepState
+from lib.journal.chain import ChainCheck
+from lib.runs.model import Action, Person, RunState, StepState
 from lib.runs.plan import PlannedCustomer, Untouched
 from lib.runs.receipt_page import to_html
-from tests.runs.fakes import NOW, customer, id_of, plan_of
+from lib.runs.words import said
+from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -46,18 +47,25 @@ def page_of(journal, names, check=None):
         PlannedCustomer(record=record, evidence=(f"filter: {record.name}", "0 users"), read_at=NOW) for record in records
     ]
     plan = plan_of(records, reason=names[0], ticket=names[-1], operator=names[1])
-    run = journal.record(plan.model_copy(update={"customers": tuple(planned)}), NOW)
-    run = journal.start(run.id, owner="host:1:a", now=NOW, who=names[0])
-    for step, record in zip(journal.steps(run.id), records, strict=True):
-        begun = journal.begin_step(step, owner="host:1:a", now=NOW, who=names[0])
+    run = journal.record(plan.model_copy(update={"customers": tuple(planned)}), NOW, who=ROBIN)
+    run = journal.start(run.id, owner="host:1:a", now=NOW, who=Person(names[0], "login"))
+    for step, record in zip(journal.reads.steps(run.id), records, strict=True):
+        begun = journal.steps.begin(step, owner="host:1:a", now=NOW, who=Person(names[0], "login"))
         after = record.model_copy(update={"is_active": False, "updated_at": NOW})
-        journal.settle_step(
-            begun, StepState.VERIFIED, now=NOW, who="R", after=after, status=200, request_id=names[0], seconds=1
+        journal.steps.settle(
+            begun,
+            StepState.VERIFIED,
+            now=NOW,
+            who=Person("R", "login"),
+            after=after,
+            status=200,
+            request_id=names[0],
+            seconds=1,
         )
-    run = journal.end(run.id, RunState.FINISHED, words=names[0], now=NOW, who=names[0])
-    check = check or journal.verify_chain()
-    entries = journal.entries(run.id)
-    return run, to_html(run, journal.plan(run.id), journal.every_step(run.id), entries, check, made_at=NOW)
+    run = journal.end(run.id, RunState.FINISHED, words=said(names[0]), now=NOW, who=Person(names[0], "login"))
+    check = check or journal.log.verify_chain()
+    entries = journal.log.entries(run.id)
+    return run, to_html(run, journal.reads.plan(run.id), journal.reads.every_step(run.id), entries, check, made_at=NOW)
 
 
 def test_hostile_names_stay_text(journal):
@@ -89,7 +97,7 @@ def test_the_page_tells_who_what_when_why_and_each_step(journal):
     assert seen.count("status: active") == seen.count("status: inactive") == 3
     assert page.count(b'<span class="changed">status: inactive</span>') == 3
     assert all(f"filter: {name}0 usersread 2026-03-01 12:00:00 UTC" in seen for name in ("Contract ended", "Robin", "OPS-7"))
-    assert journal.verify_chain().head in seen
+    assert journal.log.verify_chain().head in seen
     assert "all 9 entries hold together" in seen
     assert all(event in seen for event in ("plan", "finish"))
 
@@ -106,8 +114,14 @@ def test_the_receipt_of_an_undo_names_whom_it_left_alone_and_why(journal):
     run, _ = page_of(journal, ["a", "b", "c"])
     left = [Untouched(customer_id=id_of(number), why=f"Somebody changed {number}.") for number in (2, 3)]
     plan = plan_of([customer(1, is_active=False)], action=Action.REACTIVATE, undo_of=run.id, left_alone=left)
-    undo = journal.record(plan, NOW)
-    facts = undo, journal.plan(undo.id), journal.every_step(undo.id), journal.entries(undo.id), journal.verify_chain()
+    undo = journal.record(plan, NOW, who=ROBIN)
+    facts = (
+        undo,
+        journal.reads.plan(undo.id),
+        journal.reads.every_step(undo.id),
+        journal.log.entries(undo.id),
+        journal.log.verify_chain(),
+    )
     seen = Reader(to_html(*facts, made_at=NOW)).text
     assert all(f"{id_of(number)}Somebody changed {number}." in seen for number in (2, 3))
 

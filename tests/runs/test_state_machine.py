@@ -22,11 +22,11 @@ from lib.errors import (
     RateLimited,
     Unreachable,
 )
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import LIVE, RunState, StepState
 from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
 from lib.runs.worker import Worker
-from tests.runs.fakes import FINGERPRINT, NOW, READ_FAULTS, WRITE_FAULTS, FakeApi, customer, id_of, plan_of
+from tests.runs.fakes import FINGERPRINT, NOW, READ_FAULTS, ROBIN, WRITE_FAULTS, FakeApi, customer, id_of, plan_of
 
 PATIENCE = 30.0
 SIZE, OUTSIDE, PROTECTED, USERS_CAP = 7, 3, id_of(2), 9
@@ -103,7 +103,7 @@ class Engine(RuleBasedStateMachine):
         self.users_when_called = Counter()
         self.seen_verified, self.broken_promises = set(), []
         self.api.script = self.order
-        self.run_id = self.journal.record(plan_of(records, goes_on=goes_on), NOW).id
+        self.run_id = self.journal.record(plan_of(records, goes_on=goes_on), NOW, who=ROBIN).id
         self.worker = self.new_worker()
         self.orders |= {("get", id_of(number)): list(faults) for number, faults in reads.items()}
         self.orders |= {("deactivate", id_of(number)): list(faults) for number, faults in calls.items()}
@@ -126,31 +126,31 @@ class Engine(RuleBasedStateMachine):
         if self.wish and self.wish[1] == (what, customer_id):
             wish, self.wish = self.wish[0], None
             with suppress(IllegalTransition):
-                getattr(self.worker, wish)(self.run_id)
+                getattr(self.worker, wish)(self.run_id, who=ROBIN)
         return order
 
     def before_call(self, customer_id):
-        step = self.journal.step(self.run_id, customer_id)
+        step = self.journal.reads.step(self.run_id, customer_id)
         if step.state is not StepState.IN_FLIGHT:
             self.broken_promises.append(f"{customer_id} was called while {step.state}")
         if customer_id in self.api.open:
             self.broken_promises.append(f"{customer_id} was called again before anybody read what the last call had done")
         if customer_id in self.seen_verified:
             self.broken_promises.append(f"{customer_id} was called after it was verified")
-        totals = self.journal.run(self.run_id).totals
+        totals = self.journal.reads.run(self.run_id).totals
         if totals.total != SIZE:
             self.broken_promises.append(f"the totals were {totals}")
 
     def act(self, what):
         """Do what a person may do now, and wait for the worker to let go of the run."""
         try:
-            getattr(self.worker, what)(self.run_id)
+            getattr(self.worker, what)(self.run_id, who=ROBIN)
         except (IllegalTransition, CapExceeded):
             return
         assert self.worker.join(self.run_id, PATIENCE)
 
     def run(self):
-        return self.journal.run(self.run_id)
+        return self.journal.reads.run(self.run_id)
 
     @rule(number=NUMBERS, faults=st.lists(st.sampled_from([*READ_FAULTS, "ok"]), min_size=1, max_size=4))
     def reads_will_fail(self, number, faults):
@@ -194,7 +194,7 @@ class Engine(RuleBasedStateMachine):
             return
         calls = len(self.api.calls)
         with pytest.raises(IllegalTransition):
-            getattr(self.worker, what)(self.run_id)
+            getattr(self.worker, what)(self.run_id, who=ROBIN)
         assert len(self.api.calls) == calls
 
     @rule(applied=st.booleans())
@@ -203,13 +203,13 @@ class Engine(RuleBasedStateMachine):
         if not self.run().can_resume:
             return
         self.worker.stop()
-        run = self.journal.start(self.run_id, owner="dead", now=NOW, who="Robin", lease=-1.0)
-        for step in self.journal.steps(run.id, StepState.PLANNED, limit=1):
+        run = self.journal.start(self.run_id, owner="dead", now=NOW, who=ROBIN, lease=-1.0)
+        for step in self.journal.reads.steps(run.id, StepState.PLANNED, limit=1):
             if run.canary is not None and step.position >= run.canary:
                 continue
             if step.customer_id == PROTECTED or self.users_with(step) > USERS_CAP:
                 continue
-            self.journal.begin_step(step, owner="dead", now=NOW, who="Robin")
+            self.journal.steps.begin(step, owner="dead", now=NOW, who=ROBIN)
             if applied and step.customer_id in self.api.records:
                 self.api.script = lambda *_: "ok"
                 self.api.deactivate(step.customer_id)
@@ -227,7 +227,7 @@ class Engine(RuleBasedStateMachine):
         if not self.run().can_resume:
             return
         self.never_sent.update(self.planned)  # a call that was withdrawn can not be noted as such
-        left, began, settled = [after], self.journal.begin_step, self.journal.settle_step
+        left, began, settled = [after], self.journal.steps.begin, self.journal.steps.settle
 
         def failing(real):
             def write(*args, **kwargs):
@@ -238,15 +238,15 @@ class Engine(RuleBasedStateMachine):
 
             return write
 
-        self.journal.begin_step, self.journal.settle_step = failing(began), failing(settled)
+        self.journal.steps.begin, self.journal.steps.settle = failing(began), failing(settled)
         try:
             self.act("resume")
         finally:
-            del self.journal.begin_step, self.journal.settle_step
+            del self.journal.steps.begin, self.journal.steps.settle
 
     def users_with(self, step):
         """The users of all that was called and of this one, by the freshest records."""
-        called = [other for other in self.journal.steps(self.run_id) if other.attempts]
+        called = [other for other in self.journal.reads.steps(self.run_id) if other.attempts]
         now = self.api.records.get(step.customer_id, step.before)
         return now.user_count + sum((other.after or other.before).user_count for other in called)
 
@@ -255,7 +255,7 @@ class Engine(RuleBasedStateMachine):
         if not hasattr(self, "run_id"):
             return
         assert self.broken_promises == []
-        run, steps = self.journal.run(self.run_id), self.journal.steps(self.run_id)
+        run, steps = self.journal.reads.run(self.run_id), self.journal.reads.steps(self.run_id)
         assert run.totals.total == len(steps) == SIZE
         assert {customer_id for _, customer_id in self.api.calls} <= self.planned
         assert PROTECTED not in self.api.changes()
@@ -279,14 +279,14 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def no_more_users_are_affected_than_the_cap_allows(self):
         if hasattr(self, "run_id") and self.policy.preflight:  # without it, what was planned is all that is known
-            verified = self.journal.steps(self.run_id, StepState.VERIFIED)
+            verified = self.journal.reads.steps(self.run_id, StepState.VERIFIED)
             # those who join after the call are nobody's fault
             assert sum(self.users_when_called[step.customer_id] for step in verified) <= USERS_CAP
 
     def teardown(self):
         if hasattr(self, "journal"):
             self.worker.stop(PATIENCE)
-            assert self.journal.verify_chain().ok
+            assert self.journal.log.verify_chain().ok
             self.journal.close()
             shutil.rmtree(self.folder)
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from lib.avara.limiter import always
 from lib.errors import IllegalTransition, JournalError, JournalUnavailable, OtherConnection
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import RunState, StepState
+from lib.runs.words import said
 from lib.runs.worker import Worker
-from tests.runs.fakes import FINGERPRINT, NOW, READ_FAULTS, WRITE_FAULTS, FakeApi, customer, id_of, plan_of, script
+from tests.runs.fakes import FINGERPRINT, KIM, NOW, READ_FAULTS, ROBIN, WRITE_FAULTS, FakeApi, customer, id_of, plan_of, script
 
 PATIENCE = 20.0
 
@@ -32,13 +33,13 @@ class Bench:
         return Worker(self.journal, {FINGERPRINT: self.api}.get, **{**usual, **options})
 
     def record(self, **fields):
-        return self.journal.record(plan_of(self.customers, **fields), NOW)
+        return self.journal.record(plan_of(self.customers, **fields), NOW, who=ROBIN)
 
     def carried(self, run=None):
         """The run after the worker has let go of it."""
-        run = run or self.worker.submit(self.record().id)
+        run = run or self.worker.submit(self.record().id, who=ROBIN)
         assert self.worker.join(run.id, PATIENCE)
-        return self.journal.run(run.id)
+        return self.journal.reads.run(run.id)
 
 
 def until(condition):
@@ -89,15 +90,15 @@ def test_a_run_is_carried_to_its_end(journal):
     assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
     assert {record.id for record in bench.told} == {record.id for record in bench.customers}
     assert not any(record.is_active for record in bench.told)
-    assert journal.verify_chain().ok
+    assert journal.log.verify_chain().ok
 
 
 def test_a_run_starts_once(journal):
     bench = Bench(journal)
     run = bench.record()
-    bench.worker.submit(run.id)
+    bench.worker.submit(run.id, who=ROBIN)
     with pytest.raises(IllegalTransition):
-        bench.worker.submit(run.id)
+        bench.worker.submit(run.id, who=ROBIN)
     bench.carried(run)
     assert len(bench.api.changes()) == 5
 
@@ -107,11 +108,11 @@ def test_a_run_never_goes_out_over_another_connection(journal, act):
     bench = Bench(journal)
     run = bench.record(fingerprint="f" * 16)
     if act != "submit":
-        journal.start(run.id, owner="gone", now=NOW, who="Robin")
+        journal.start(run.id, owner="gone", now=NOW, who=ROBIN)
         end = RunState.PAUSED if act == "resume" else RunState.FINISHED
-        journal.end(run.id, end, words="", now=NOW, who="Robin")
+        journal.end(run.id, end, words=said(""), now=NOW, who=ROBIN)
     with pytest.raises(OtherConnection):
-        getattr(bench.worker, act)(run.id)
+        getattr(bench.worker, act)(run.id, who=ROBIN)
     assert bench.api.calls == []
 
 
@@ -123,7 +124,7 @@ def test_a_refused_key_pauses_the_run_at_once_and_sends_nothing_more(journal):
     assert "refused the key" in run.words
     assert [what for what, _ in bench.api.calls] == ["get", "deactivate"] * 3
     bench.api.script = lambda *_: "ok"
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 50)
 
 
@@ -153,78 +154,78 @@ def test_the_wait_that_the_api_asks_for_is_kept(journal):
 
 def test_a_pause_settles_what_is_in_flight_and_a_resume_does_the_rest(gated):
     bench, gate = gated
-    run = bench.worker.submit(bench.record().id)
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
     gate.waiting.acquire(timeout=PATIENCE)
     gate.waiting.acquire(timeout=PATIENCE)
-    bench.worker.pause(run.id, who="Kim")
-    assert bench.journal.run(run.id).requested == "pause"
+    bench.worker.pause(run.id, who=KIM)
+    assert bench.journal.reads.run(run.id).requested == "pause"
     gate.open.set()
     run = bench.carried(run)
     assert (run.state, run.totals.verified, run.totals.planned) == (RunState.PAUSED, 2, 4)
     assert run.words == "Paused by a person after 2 of 6 customers."
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 6)
-    assert ("pause asked", "Kim") in [(entry.event, entry.who) for entry in bench.journal.entries(run.id)]
+    assert ("pause asked", "Kim") in [(entry.event, entry.who) for entry in bench.journal.log.entries(run.id)]
 
 
 def test_a_cancel_settles_what_is_in_flight_and_says_where_it_stopped(gated):
     bench, gate = gated
-    run = bench.worker.submit(bench.record().id)
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
     gate.waiting.acquire(timeout=PATIENCE)
     gate.waiting.acquire(timeout=PATIENCE)
-    bench.worker.cancel(run.id)
+    bench.worker.cancel(run.id, who=ROBIN)
     gate.open.set()
     run = bench.carried(run)
     assert (run.state, run.totals.verified, run.totals.planned, run.totals.in_flight) == (RunState.CANCELLED, 2, 4, 0)
     assert run.words == "Cancelled after 2 of 6 customers; the other 4 were not started."
     for act in (bench.worker.resume, bench.worker.retry, bench.worker.cancel, bench.worker.pause, bench.worker.submit):
         with pytest.raises(IllegalTransition):
-            act(run.id)
+            act(run.id, who=ROBIN)
     assert len(bench.api.changes()) == 2
 
 
 def test_a_run_that_nobody_started_can_be_cancelled(journal):
     bench = Bench(journal)
     run = bench.record()
-    bench.worker.cancel(run.id)
-    assert journal.run(run.id).state is RunState.CANCELLED
+    bench.worker.cancel(run.id, who=ROBIN)
+    assert journal.reads.run(run.id).state is RunState.CANCELLED
     assert bench.api.calls == []
 
 
 def test_stopping_finishes_the_calls_in_flight(gated):
     bench, gate = gated
-    run = bench.worker.submit(bench.record().id)
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
     gate.waiting.acquire(timeout=PATIENCE)
     gate.waiting.acquire(timeout=PATIENCE)
     threading.Timer(0.05, gate.open.set).start()
     assert bench.worker.stop(PATIENCE)
-    run = bench.journal.run(run.id)
+    run = bench.journal.reads.run(run.id)
     assert (run.state, run.totals.verified, run.totals.in_flight) == (RunState.INTERRUPTED, 2, 0)
     with pytest.raises(IllegalTransition, match="being stopped"):
-        bench.worker.resume(run.id)
+        bench.worker.resume(run.id, who=ROBIN)
 
 
 def test_a_call_that_outlives_the_stop_is_read_back_later_and_not_sent_again(gated):
     bench, gate = gated
-    run = bench.worker.submit(bench.record().id)
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
     gate.waiting.acquire(timeout=PATIENCE)
     gate.waiting.acquire(timeout=PATIENCE)
     assert not bench.worker.stop(0.01)
-    run = bench.journal.run(run.id)
+    run = bench.journal.reads.run(run.id)
     assert (run.state, run.totals.in_flight) == (RunState.INTERRUPTED, 2)
     gate.open.set()
     assert bench.worker.join(run.id, PATIENCE)
     bench.worker = bench.another_worker()
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 6)
     assert len(bench.api.changes()) == 6
 
 
 def died(bench, applied):
     """A run whose process died with a call in flight, which the API had or had not applied."""
-    run = bench.journal.start(bench.record().id, owner="host:1:dead", now=NOW, who="Robin", lease=0)
-    step = bench.journal.steps(run.id)[0]
-    bench.journal.begin_step(step, owner="host:1:dead", now=NOW, who="Robin")
+    run = bench.journal.start(bench.record().id, owner="host:1:dead", now=NOW, who=ROBIN, lease=0)
+    step = bench.journal.reads.steps(run.id)[0]
+    bench.journal.steps.begin(step, owner="host:1:dead", now=NOW, who=ROBIN)
     if applied:
         bench.api.deactivate(step.customer_id)
     return run
@@ -238,7 +239,7 @@ def test_a_run_whose_process_died_is_offered_and_resumed_by_reading_back(journal
     (left,) = bench.worker.start()
     assert (left.id, left.state, left.totals.in_flight) == (run.id, RunState.INTERRUPTED, 1)
     assert bench.api.changes() == sent  # nothing is taken up without being asked for
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified, run.totals.not_applied) == (RunState.FINISHED, verified, not_applied)
     assert bench.api.changes().count(id_of(1)) == int(applied)
 
@@ -247,7 +248,7 @@ def test_cancelling_an_interrupted_run_reads_back_what_was_in_flight(journal):
     bench = Bench(journal)
     run = died(bench, applied=True)
     bench.worker.recover()
-    bench.worker.cancel(run.id)
+    bench.worker.cancel(run.id, who=ROBIN)
     run = bench.carried(run)
     assert (run.state, run.totals.verified, run.totals.planned) == (RunState.CANCELLED, 1, 4)
     assert len(bench.api.changes()) == 1
@@ -255,7 +256,7 @@ def test_cancelling_an_interrupted_run_reads_back_what_was_in_flight(journal):
 
 def test_recovering_leaves_the_runs_of_this_worker_alone(gated):
     bench, gate = gated
-    run = bench.worker.submit(bench.record().id)
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
     gate.waiting.acquire(timeout=PATIENCE)
     assert bench.worker.recover() == ()
     gate.open.set()
@@ -271,13 +272,13 @@ def test_a_run_whose_end_could_not_be_written_is_offered_in_the_end(journal, mon
     bench.worker.start()
     run = bench.carried()
     assert run.state is RunState.RUNNING
-    until(lambda: journal.run(run.id).state is RunState.INTERRUPTED)
+    until(lambda: journal.reads.run(run.id).state is RunState.INTERRUPTED)
     bench.worker.stop()
 
 
 def test_a_worker_that_lost_its_run_to_another_stops_and_nothing_goes_out_twice(gated):
     bench, gate = gated
-    run = bench.worker.submit(bench.record().id)
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
     gate.waiting.acquire(timeout=PATIENCE)
     gate.waiting.acquire(timeout=PATIENCE)
     other = bench.another_worker()
@@ -286,9 +287,9 @@ def test_a_worker_that_lost_its_run_to_another_stops_and_nothing_goes_out_twice(
     assert left.state is RunState.INTERRUPTED
     gate.open.set()
     assert bench.worker.join(run.id, PATIENCE)
-    other.resume(run.id)
+    other.resume(run.id, who=ROBIN)
     assert other.join(run.id, PATIENCE)
-    run = bench.journal.run(run.id)
+    run = bench.journal.reads.run(run.id)
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 6)
     assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
 
@@ -301,10 +302,10 @@ def test_a_retry_tries_only_what_did_not_work_out(journal):
     assert (run.state, run.totals.not_applied, run.totals.failed, run.totals.verified) == (RunState.FINISHED, 2, 1, 3)
     bench.api.calls.clear()
     bench.api.script = lambda *_: "ok"
-    run = bench.carried(bench.worker.retry(run.id))
+    run = bench.carried(bench.worker.retry(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 6)
     assert sorted(bench.api.changes()) == [id_of(1), id_of(2), id_of(3)]
-    assert journal.step(run.id, id_of(1)).attempts == 2
+    assert journal.reads.step(run.id, id_of(1)).attempts == 2
 
 
 @pytest.mark.parametrize(("applied", "sent"), [("no-answer-after", 0), ("no-answer", 1)])
@@ -313,14 +314,14 @@ def test_a_retry_reads_an_unknown_step_back_before_it_sends_again(journal, appli
     run = bench.carried()
     assert (run.state, run.totals.unknown) == (RunState.FINISHED, 1)
     bench.api.calls.clear()
-    run = bench.carried(bench.worker.retry(run.id))
+    run = bench.carried(bench.worker.retry(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 1)
     assert len(bench.api.changes()) == sent
 
 
 def test_a_journal_that_can_not_be_written_stops_the_calls_and_the_run_can_go_on_later(journal, monkeypatch):
     bench = Bench(journal, count=10, concurrency=1)
-    settle, end, down = journal.settle_step, journal.end, threading.Event()
+    settle, end, down = journal.steps.settle, journal.end, threading.Event()
 
     def failing(real):
         def write(*args, **kwargs):
@@ -342,7 +343,7 @@ def test_a_journal_that_can_not_be_written_stops_the_calls_and_the_run_can_go_on
         if len(slept) == 3:
             down.clear()
 
-    monkeypatch.setattr(journal, "settle_step", settle_then_fail)
+    monkeypatch.setattr(journal.steps, "settle", settle_then_fail)
     monkeypatch.setattr(journal, "end", failing(end))
     bench.worker = bench.another_worker(concurrency=1, sleep=sleep)
     run = bench.carried()
@@ -350,7 +351,7 @@ def test_a_journal_that_can_not_be_written_stops_the_calls_and_the_run_can_go_on
     assert "journal can't be written" in run.words
     assert len(bench.api.changes()) == 3
     monkeypatch.undo()
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 10)
     assert len(bench.api.changes()) == 10
 
@@ -397,10 +398,10 @@ def test_whatever_goes_wrong_the_totals_add_up_and_the_journal_tells_the_truth(t
         assert run.state in (RunState.FINISHED, RunState.PAUSED)
         assert (run.state is RunState.PAUSED) == (run.totals.planned > 0)
         if run.state is RunState.PAUSED:
-            run = bench.carried(bench.worker.resume(run.id))
+            run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     planned = {record.id for record in bench.customers}
     assert {customer_id for _, customer_id in bench.api.calls} <= planned
-    for step in journal.steps(run.id):
+    for step in journal.reads.steps(run.id):
         calls = bench.api.changes().count(step.customer_id)
         assert calls == step.attempts
         if step.state is StepState.VERIFIED:
@@ -409,5 +410,5 @@ def test_whatever_goes_wrong_the_totals_add_up_and_the_journal_tells_the_truth(t
             assert all(call[0] == "get" for call in bench.api.calls[last + 1 :] if call[1] == step.customer_id)
         elif step.state is StepState.NOT_APPLIED:
             assert bench.api.records[step.customer_id].is_active
-    assert journal.verify_chain().ok
+    assert journal.log.verify_chain().ok
     journal.close()

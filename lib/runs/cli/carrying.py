@@ -63,7 +63,7 @@ def cancel(session: Session, options: Namespace, console: Console) -> Exit:
 
     def begin() -> Run:
         session.worker.cancel(run.id, who=session.operator)
-        return session.journal.run(run.id)
+        return session.journal.reads.run(run.id)
 
     if run.state is RunState.RUNNING:
         begin()
@@ -72,7 +72,7 @@ def cancel(session: Session, options: Namespace, console: Console) -> Exit:
         console.hint(f"See it with: python -m lib.runs show {run.id}")
         return Exit.FINISHED
     carry(session, console, begin)
-    return Exit.FINISHED if session.journal.run(run.id).state is RunState.CANCELLED else Exit.PARTLY
+    return Exit.FINISHED if session.journal.reads.run(run.id).state is RunState.CANCELLED else Exit.PARTLY
 
 
 def _taken_up(session: Session, named: str) -> Run:
@@ -128,7 +128,7 @@ def _undo_plan(
 ) -> tuple[Plan | None, tuple[LeftAlone, ...]]:
     if run.fingerprint != session.connection.fingerprint:
         raise OtherConnection
-    steps = list(session.journal.every_step(run.id))
+    steps = list(session.journal.reads.every_step(run.id))
     ids = [step.customer_id for step in steps if step.after is not None]
     read_at = session.now()
     read = read_records(session.client, ids, lambda done: console.progress(f"{done:,} of {len(ids):,} customers read"))
@@ -142,7 +142,7 @@ def _undo_plan(
         reason=reason or f"Undo of {run.id}: {run.reason}",
         ticket=ticket or run.ticket,
         filter_text=f"undo of {run.id}",
-        operator=session.operator,
+        operator=session.operator.name,
         fingerprint=session.connection.fingerprint,
         connection_label=session.connection.label,
         base_url=session.connection.base_url,

@@ -37,8 +37,8 @@ def carry(session: Session, console: Console, begin: Callable[[], Run]) -> Exit:
 def tell_end(session: Session, console: Console, run_id: str) -> Exit:
     """How a run stands, which customers are not as asked, and what can be done next."""
     journal = session.journal
-    run = journal.run(run_id)
-    code = exits.of_run(run, journal.every_step(run_id, StepState.SKIPPED) if run.totals.skipped else ())
+    run = journal.reads.run(run_id)
+    code = exits.of_run(run, journal.reads.every_step(run_id, StepState.SKIPPED) if run.totals.skipped else ())
     console.row("run", **summary(run))
     console.say(f"{run.id} is {run.state}: {run.totals.settled:,} of {run.totals.total:,} settled ({states(run.totals)})")
     if run.words:
@@ -58,7 +58,7 @@ def tell_step(console: Console, step: Step) -> None:
 def _tell_steps(session: Session, console: Console, run: Run) -> None:
     looked_at = frozenset({StepState.SKIPPED, StepState.NOT_APPLIED, StepState.FAILED, StepState.UNKNOWN, StepState.IN_FLIGHT})
     number = sum(run.totals.count(state) for state in looked_at)
-    for step in session.journal.steps(run.id, looked_at, limit=_SHOWN):
+    for step in session.journal.reads.steps(run.id, looked_at, limit=_SHOWN):
         tell_step(console, step)
     if number > _SHOWN:
         console.say(f"  and {number - _SHOWN:,} more: python -m lib.runs show {run.id} --steps")
@@ -94,8 +94,8 @@ class _Follower:
     def _look(self) -> None:
         now = self._session.now()
         try:
-            totals = self._session.journal.totals(self._run_id)
-            settled, first_at = self._session.journal.settled_since(self._run_id, now - WINDOW)
+            totals = self._session.journal.reads.totals(self._run_id)
+            settled, first_at = self._session.journal.reads.settled_since(self._run_id, now - WINDOW)
             if self._console.as_json:
                 self._tell_entries()
         except JournalUnavailable as error:
@@ -113,7 +113,7 @@ class _Follower:
         self._console.progress(progress_line(totals, rate, left))
 
     def _tell_entries(self) -> None:
-        while entries := self._session.journal.entries(self._run_id, after=self._seen_entry, limit=_ENTRIES):
+        while entries := self._session.journal.log.entries(self._run_id, after=self._seen_entry, limit=_ENTRIES):
             for entry in entries:
                 self._console.row("entry", **entry_facts(entry))
             self._seen_entry = entries[-1].seq

@@ -77,7 +77,7 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
         reason=options.reason,
         ticket=options.ticket,
         filter_text=f"{count(len(listed.ids), 'id')} of {options.ids_file.name}",
-        operator=session.operator,
+        operator=session.operator.name,
         fingerprint=session.connection.fingerprint,
         connection_label=session.connection.label,
         base_url=session.connection.base_url,
@@ -151,7 +151,7 @@ def _set_aside(records: dict[str, Customer | ApiError], action: Action, policy: 
         elif record.is_active == action.wants_active:
             yield _LeftOut("set_aside", customer_id, record.name)
         elif why := policy.protected.why(record):
-            yield _LeftOut("protected", customer_id, f"{record.name}: {why}")
+            yield _LeftOut("protected", customer_id, f"{record.name}: {why.text}")
 
 
 def _tell_left_out(left_out: list[_LeftOut], console: Console) -> None:

@@ -24,7 +24,7 @@ _GONE = "its process is gone"
 
 def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     """The newest runs, one a line."""
-    runs, gone, now = session.journal.runs(options.limit), _without_process(session), session.now()
+    runs, gone, now = session.journal.reads.runs(options.limit), _without_process(session), session.now()
     for run in runs:
         console.row("run", **summary(run))
         who = f"{plain(run.operator, 30)}, {ago(run.created_at, now)}"
@@ -58,15 +58,15 @@ def _steps(run: Run, session: Session, options: Namespace, console: Console) -> 
     every = options.steps == "all" or (console.as_json and options.steps is None)
     if run.on_canary and run.canary and options.steps is None and not every:
         console.say(f"  {'look at':<15} the first {count(run.canary, 'customer')}, then resume or cancel")
-        return run.canary, session.journal.steps(run.id, limit=run.canary)
+        return run.canary, session.journal.reads.steps(run.id, limit=run.canary)
     wanted = None if every else {StepState(options.steps)} if options.steps else set(StepState) - _QUIET
     number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
-    return number, session.journal.every_step(run.id, wanted)
+    return number, session.journal.reads.every_step(run.id, wanted)
 
 
 def verify(session: Session, options: Namespace, console: Console) -> Exit:
     """Check every entry of the log against the one before it; with --head, that it still holds the entry a receipt shows."""
-    check = session.journal.verify_chain(options.head or "")
+    check = session.journal.log.verify_chain(options.head or "")
     console.row("check", ok=check.ok, entries=check.entries, head=check.head, broken_at=check.broken_at, words=check.words)
     if check.ok:
         console.say(f"The log is sound: {count(check.entries, 'entry', 'entries')} in order.")
@@ -92,7 +92,7 @@ def export_run(session: Session, options: Namespace, console: Console) -> Exit:
 
 def _without_process(session: Session) -> frozenset[str]:
     """Runs that nobody carries any more, although the next start of a worker has yet to mark them interrupted."""
-    return frozenset(run.id for run in session.journal.expired_runs())
+    return frozenset(run.id for run in session.journal.reads.expired_runs())
 
 
 def _form_of(output: Path | None) -> str:
@@ -110,7 +110,7 @@ def _stands(run: Run, session: Session) -> str:
 def _where_it_stopped(run: Run, session: Session) -> str:
     if run.state is RunState.RUNNING or not run.totals.settled or not run.totals.planned:
         return ""
-    (first,) = session.journal.steps(run.id, StepState.PLANNED, limit=1)
+    (first,) = session.journal.reads.steps(run.id, StepState.PLANNED, limit=1)
     return where_stopped(first, run.totals.planned)
 
 
@@ -134,7 +134,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
         "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
         "carried by": run.owner if run.live else "",
         "takes back": run.undo_of,
-        "taken back by": "; ".join(_taken_back(run, undo) for undo in session.journal.undos(run.id)),
+        "taken back by": "; ".join(_taken_back(run, undo) for undo in session.journal.reads.undos(run.id)),
         "plan hash": run.plan_hash,
     }
     for name, value in facts.items():

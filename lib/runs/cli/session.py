@@ -13,7 +13,7 @@ from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter
 from lib.config import VERSION, Settings, load_policy
 from lib.errors import ConfigError, RunNotFound
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 from lib.runs.model import Person, Run
 from lib.runs.policy import Policy
 from lib.runs.worker import Worker
@@ -82,13 +82,13 @@ class Session:
         """The run with this id, or the one whose id begins so (with or without `run_`). Raises RunNotFound."""
         start = named.strip().lower()
         start = start if start.startswith("run_") else f"run_{start}"
-        found = self.journal.run_ids(start, limit=_SHOWN + 1)
+        found = self.journal.reads.run_ids(start, limit=_SHOWN + 1)
         if not found or start == "run_":
             raise RunNotFound("The journal knows no run with that id. `python -m lib.runs list` shows them.")
         if len(found) > 1 and start not in found:
             more = " and more" if len(found) > _SHOWN else ""
             raise RunNotFound(f"Several runs begin with {start}: {', '.join(found[:_SHOWN])}{more}. Write more of the id.")
-        return self.journal.run(start if start in found else found[0])
+        return self.journal.reads.run(start if start in found else found[0])
 
     def _client_for(self, fingerprint: str) -> AvaraClient | None:
         return self.client if fingerprint == self.connection.fingerprint else None

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from lib.errors import JournalUnavailable
-from lib.runs.group import GroupCommit
+from lib.journal.group import GroupCommit
 
 PATIENCE = 20.0
 

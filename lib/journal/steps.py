@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Update, bindparam, exists, update
@@ -13,11 +12,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from lib.avara.models import Customer
 from lib.errors import JournalUnavailable
-from lib.runs.group import GroupCommit
-from lib.runs.journal_log import JournalLog, Writing
-from lib.runs.journal_tables import record_json, runs, steps
-from lib.runs.model import RunState, Step, StepState, check
-from lib.runs.words import for_log
+from lib.journal.database import Database
+from lib.journal.group import GroupCommit
+from lib.journal.log import Log, Writing
+from lib.journal.rows import record_json
+from lib.journal.tables import runs, steps
+from lib.runs.model import Person, RunState, Step, StepState, check
+from lib.runs.words import NOTHING, Words
 
 # Built once: putting a statement together costs more than running it. Parameters that are no bindparam are columns to set.
 _MOVE_STEP = update(steps).where(
@@ -44,7 +45,7 @@ class _Move:
     values: dict[str, Any]
     told: tuple[tuple[str, dict[str, Any]], ...]
     step: Step  # as it will be
-    who: str
+    who: Person
     now: datetime
 
     def write(self, writing: Writing) -> None:
@@ -56,14 +57,14 @@ class _NotAll(Exception):
     """Some update of a group found its step, or its run, changed meanwhile."""
 
 
-class JournalSteps(JournalLog):
-    """The journal's steps."""
+class Steps:
+    """How the journal's steps move, for any number of threads."""
 
-    def __init__(self, where: str | Path, *, version: str = "", patience: float = 10.0) -> None:
-        super().__init__(where, version=version, patience=patience)
-        self._together = GroupCommit(self._move_steps)
+    def __init__(self, database: Database, log: Log) -> None:
+        self._database, self._log = database, log
+        self._together = GroupCommit(self._move_all_or_each)
 
-    def begin_step(self, step: Step, *, owner: str, now: datetime, who: str) -> Step:
+    def begin(self, step: Step, *, owner: str, now: datetime, who: Person) -> Step:
         """Write the intent to call: planned → in_flight. The call may be made only once this has returned.
 
         Guarded by the run as well: it must still be running and carried by `owner`, so a worker that lost its run to
@@ -76,14 +77,14 @@ class JournalSteps(JournalLog):
         self._together.do(_Move(_BEGIN_STEP, _guard(step) | values | {"mine": owner}, (told,), begun, who, now))
         return begun
 
-    def settle_step(
+    def settle(
         self,
         step: Step,
         to: StepState,
         *,
         now: datetime,
-        who: str,
-        words: str = "",
+        who: Person,
+        words: Words = NOTHING,
         after: Customer | None = None,
         status: int | None = None,
         request_id: str | None = None,
@@ -94,7 +95,7 @@ class JournalSteps(JournalLog):
     ) -> Step:
         """Write what became of a step. Facts of the call that are None keep what was written before.
 
-        The step keeps `words` whole; the log gets of them what `for_log` gives.
+        The step keeps `words` whole; the log gets of them their form for it.
         `read_back`: the record was read after the call had left it open, which the log tells apart. `unsent`: the call that
         was intended never went out, so it is no attempt. Once another worker
         has taken up the run, `owner` is refused: what happened is then found out by reading back.
@@ -103,7 +104,7 @@ class JournalSteps(JournalLog):
         settled = replace(
             step,
             state=to,
-            words=words,
+            words=words.text,
             attempts=step.attempts - unsent,
             after=after or step.after,
             status=status if status is not None else step.status,
@@ -114,7 +115,7 @@ class JournalSteps(JournalLog):
         values = _guard(step) | {name: getattr(settled, name) for name in _KEPT}
         values["after"] = record_json(settled.after) if settled.after else None
         outcome = {"attempt": step.attempts, "status": status, "request_id": request_id, "seconds": seconds}
-        verdict: dict[str, Any] = {"state": to, "words": for_log(words) or None, "observed": _seen_of(after) if after else None}
+        verdict: dict[str, Any] = {"state": to, "words": words.in_log or None, "observed": _seen_of(after) if after else None}
         verdict |= {"sent": False} if unsent else {}
         called = seconds is not None or status is not None
         if called and read_back:
@@ -128,10 +129,10 @@ class JournalSteps(JournalLog):
         self._together.do(_Move(statement, values, told, settled, who, now))
         return settled
 
-    def _move_steps(self, moves: Sequence[_Move]) -> Sequence[Exception | None]:
+    def _move_all_or_each(self, moves: Sequence[_Move]) -> Sequence[Exception | None]:
         """Carry out a group in one transaction; where one of them can't, each in its own, so that it fails alone."""
         try:
-            with self._write() as writing:
+            with self._log.writing() as writing:
                 _move_all(writing, moves)
         except (_NotAll, IntegrityError):
             return [self._move_step(move) for move in moves]
@@ -143,14 +144,14 @@ class JournalSteps(JournalLog):
 
     def _move_step(self, move: _Move) -> Exception | None:
         try:
-            with self._write() as writing:
+            with self._log.writing() as writing:
                 if writing.db.execute(move.statement, move.values).rowcount != 1:
-                    return self._refuse(writing.db, move.step.run_id, move.step.state)
+                    return writing.refuse(move.step.run_id, move.step.state)
                 move.write(writing)
         except JournalUnavailable as exc:
             return exc
         except IntegrityError as exc:
-            return self._unavailable("written", exc)
+            return self._database.unavailable("written", exc)
         return None
 
 

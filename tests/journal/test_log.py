@@ -7,25 +7,25 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from lib.errors import BadAnswer, Conflict, Rejected, ServiceBroken
-from lib.runs.model import Action, Person, RunState, StepState
+from lib.runs.model import Action, RunState, StepState
 from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers
+from lib.runs.words import Words, said
 from lib.runs.worker import Worker
-from tests.runs.fakes import NOW, FakeApi, customer, plan_of
+from tests.runs.fakes import NOW, ROBIN, FakeApi, customer, plan_of
 
 OWNER = "host:1:a"
-ROBIN = Person("Robin", "login")
 
 
 def begin(journal, step):
-    return journal.begin_step(step, owner=OWNER, now=NOW, who=ROBIN)
+    return journal.steps.begin(step, owner=OWNER, now=NOW, who=ROBIN)
 
 
 def settle(journal, step, state, **facts):
-    return journal.settle_step(step, state, now=NOW, who=ROBIN, **facts)
+    return journal.steps.settle(step, state, now=NOW, who=ROBIN, **facts)
 
 
 def started(journal, *numbers, **fields):
-    run = journal.record(plan_of([customer(number) for number in numbers], **fields), NOW)
+    run = journal.record(plan_of([customer(number) for number in numbers], **fields), NOW, who=ROBIN)
     return journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
 
 
@@ -36,36 +36,36 @@ def told(entry):
 def test_each_thing_that_happens_to_a_run_is_an_entry(place):
     journal = place.open()
     run = started(journal, *range(1, 6))
-    steps = [begin(journal, step) for step in journal.steps(run.id)[:4]]
+    steps = [begin(journal, step) for step in journal.reads.steps(run.id)[:4]]
     after = customer(1, is_active=False)
     settle(journal, steps[0], StepState.VERIFIED, after=after, status=200, request_id="req_1", seconds=0.1)
     settle(journal, steps[1], StepState.VERIFIED, after=after, status=500, seconds=0.1, read_back=True)
-    settle(journal, steps[2], StepState.NOT_APPLIED, after=customer(3), words="Still active.")
-    settle(journal, steps[3], StepState.PLANNED, words="Slow down.", status=429, seconds=0.1)
-    settle(journal, journal.steps(run.id)[4], StepState.SKIPPED, words="Renamed since.")
+    settle(journal, steps[2], StepState.NOT_APPLIED, after=customer(3), words=said("Still active."))
+    settle(journal, steps[3], StepState.PLANNED, words=said("Slow down."), status=429, seconds=0.1)
+    settle(journal, journal.reads.steps(run.id)[4], StepState.SKIPPED, words=said("Renamed since."))
     journal.request(run.id, "pause", now=NOW, who=ROBIN)
-    journal.end(run.id, RunState.PAUSED, words="Paused.", now=NOW, who=ROBIN)
+    journal.end(run.id, RunState.PAUSED, words=said("Paused."), now=NOW, who=ROBIN)
     journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
-    journal.end(run.id, RunState.FINISHED, words="", now=NOW, who=ROBIN)
-    journal.record(plan_of([after], action=Action.REACTIVATE, undo_of=run.id), NOW)
-    journal.note(run.id, "export", now=NOW, who=ROBIN, format="csv")
-    assert [entry.event for entry in journal.entries(run.id)] == [
+    journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=ROBIN)
+    journal.record(plan_of([after], action=Action.REACTIVATE, undo_of=run.id), NOW, who=ROBIN)
+    journal.log.note(run.id, "export", now=NOW, who=ROBIN, format="csv")
+    assert [entry.event for entry in journal.log.entries(run.id)] == [
         *("planned", "approved", "attempt", "attempt", "attempt", "attempt"),
         *("result", "result", "verify", "verify", "returned", "skip"),
         *("pause asked", "pause", "resume", "finish", "undo", "export"),
     ]
-    assert journal.verify_chain().ok
+    assert journal.log.verify_chain().ok
 
 
 def test_an_entry_tells_who_what_when_where_why_and_the_outcome(place):
     journal = place.open(version="1.2.3")
     plan = plan_of([customer(1, user_count=7)], ticket="OPS-7", base_url="https://api.example")
-    run = journal.record(plan, NOW)
+    run = journal.record(plan, NOW, who=ROBIN)
     journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
-    step = begin(journal, journal.steps(run.id)[0])
+    step = begin(journal, journal.reads.steps(run.id)[0])
     after = customer(1, is_active=False, user_count=7, updated_at=NOW)
     settle(journal, step, StepState.VERIFIED, after=after, status=200, request_id="req_9", seconds=0.25)
-    attempt, result = journal.entries(run.id)[-2:]
+    attempt, result = journal.log.entries(run.id)[-2:]
     assert (result.who, result.at, result.seq, result.customer_id) == ("Robin", NOW, 4, step.customer_id)
     assert told(attempt)["before"] == {"active": True, "users": 7, "updated": step.before.updated_at.isoformat()}
     outcome = {"attempt": 1, "status": 200, "request_id": "req_9", "seconds": 0.25, "state": "verified"}
@@ -79,7 +79,7 @@ def test_an_entry_tells_who_what_when_where_why_and_the_outcome(place):
 
 def test_a_plan_that_somebody_else_records_names_both(journal):
     run = journal.record(plan_of([customer(1)], operator="Sam"), NOW, who=ROBIN)
-    planned = journal.entries(run.id)[0]
+    planned = journal.log.entries(run.id)[0]
     assert (planned.event, planned.who, json.loads(planned.context)["known"]) == ("planned", "Robin", "login")
     assert (run.operator, told(planned)["operator"]) == ("Sam", "Sam")
 
@@ -90,12 +90,12 @@ QUOTING = f"The API refused the request (status 422). It said: {SECRET}"
 
 def carried_out(journal, records, api, policy=Policy(), **fields):  # noqa: B008 - frozen
     """A run over a scripted API, as the worker carries it."""
-    run = journal.record(plan_of(records, filter_text=f"contact is {SECRET}", **fields), NOW)
+    run = journal.record(plan_of(records, filter_text=f"contact is {SECRET}", **fields), NOW, who=ROBIN)
     worker = Worker(journal, lambda _: api, policy=policy, concurrency=1, sleep=lambda _: None, read_back_waits=(0.0,))
-    worker.submit(run.id)
+    worker.submit(run.id, who=ROBIN)
     worker.join(run.id)
     worker.stop()
-    return journal.run(run.id)
+    return journal.reads.run(run.id)
 
 
 def drifted(journal):
@@ -148,7 +148,7 @@ def held_for_the_canary(journal):
 
 def cancelled(journal):
     run = held_for_the_canary(journal)
-    return journal.cancel(run.id, words=f"Cancelled for {SECRET}.", now=NOW, who=ROBIN)
+    return journal.cancel(run.id, words=Words(f"Cancelled for {SECRET}.", ""), now=NOW, who=ROBIN)
 
 
 def raising(error):
@@ -178,7 +178,7 @@ def raising(error):
 )
 def test_names_and_metadata_stay_out_of_the_log(journal, happens, event, said):
     run = happens(journal)
-    entries = journal.entries(run.id)
+    entries = journal.log.entries(run.id)
     everything = "".join(entry.payload + entry.context for entry in entries)
     assert not any(part in everything for part in ("Clinic", "John", "north", "somebody"))
     words = next(told(entry) for entry in reversed(entries) if entry.event == event).get("words", "")
@@ -188,33 +188,35 @@ def test_names_and_metadata_stay_out_of_the_log(journal, happens, event, said):
 def test_people_read_the_whole_words_beside_the_step_and_the_run(journal):
     run = drifted(journal)
     assert run.filter_text == f"contact is {SECRET}"
-    assert f"is now “Clinic of {SECRET}”" in journal.steps(run.id)[0].words
-    assert QUOTING in journal.steps(refused(journal).id)[0].words
+    assert f"is now “Clinic of {SECRET}”" in journal.reads.steps(run.id)[0].words
+    assert QUOTING in journal.reads.steps(refused(journal).id)[0].words
     assert SECRET in held_for_the_cap(journal).words
 
 
 def test_how_a_run_stood_when_it_stopped_is_in_the_log(journal):
     run = held_for_the_canary(journal)
-    assert told(journal.entries(run.id)[-1])["steps"] == {"verified": 2, "planned": 1}
+    assert told(journal.log.entries(run.id)[-1])["steps"] == {"verified": 2, "planned": 1}
 
 
 def test_what_entries_share_is_kept_once(journal, place):
     run = started(journal, *range(1, 40))
-    for step in journal.steps(run.id):
+    for step in journal.reads.steps(run.id):
         settle(journal, begin(journal, step), StepState.VERIFIED, status=200, seconds=0.1)
     assert place.run("SELECT count(*) FROM log") == [(80,)]
-    assert len(place.run("SELECT id FROM log_contexts")) == 2  # named by the plan; known by a login
+    assert len(place.run("SELECT id FROM log_contexts")) == 1  # all were known by a login
     lengths = place.run("SELECT max(length(payload)) FROM log WHERE event IN ('attempt', 'result')")
     assert lengths[0][0] < 200
 
 
 def test_a_name_with_characters_that_one_engine_refuses_is_no_obstacle(journal):
-    run = journal.record(plan_of([customer(1, name="Clinic\0One")]), NOW)
+    run = journal.record(plan_of([customer(1, name="Clinic\0One")]), NOW, who=ROBIN)
     journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
-    step = settle(journal, begin(journal, journal.steps(run.id)[0]), StepState.FAILED, words="No\0", status=400, seconds=0.1)
-    assert journal.steps(run.id)[0].before.name == "Clinic\0One"
-    assert journal.steps(run.id)[0].state is step.state is StepState.FAILED
-    assert journal.verify_chain().ok
+    step = settle(
+        journal, begin(journal, journal.reads.steps(run.id)[0]), StepState.FAILED, words=said("No\0"), status=400, seconds=0.1
+    )
+    assert journal.reads.steps(run.id)[0].before.name == "Clinic\0One"
+    assert journal.reads.steps(run.id)[0].state is step.state is StepState.FAILED
+    assert journal.log.verify_chain().ok
 
 
 SWAP = (
@@ -254,11 +256,11 @@ SWAP = (
 )
 def test_an_altered_log_shows_where(journal, place, tamper, broken_at):
     run = started(journal, 1)
-    begin(journal, journal.steps(run.id)[0])
-    assert journal.verify_chain().entries == 3
+    begin(journal, journal.reads.steps(run.id)[0])
+    assert journal.log.verify_chain().entries == 3
     place.unguard_the_log()
     place.run(*tamper)
-    check = journal.verify_chain()
+    check = journal.log.verify_chain()
     assert (check.ok, check.broken_at) == (False, broken_at)
 
 
@@ -282,5 +284,5 @@ def test_postgresql_refuses_to_empty_the_log_as_well(postgresql):
 
 def test_each_entry_carries_the_hash_of_the_one_before(journal):
     run = started(journal, 1, 2)
-    entries = journal.entries(run.id)
+    entries = journal.log.entries(run.id)
     assert all(one.hash == two.previous for one, two in pairwise(entries))

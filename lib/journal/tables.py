@@ -1,6 +1,6 @@
-"""The journal's tables, the same on SQLite and PostgreSQL, and how their rows become values.
+"""The journal's tables, the same on SQLite and PostgreSQL.
 
-A change here needs a new file in lib/runs/migrations/versions, and HEAD: a test compares the two.
+A change here needs a new file in lib/journal/migrations/versions, and HEAD: a test compares the two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
-    Row,
     String,
     Table,
     Text,
@@ -34,11 +33,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-from lib.avara.models import Customer
-from lib.runs.chain import Entry
-from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
+from lib.runs.model import Action, Hold, RunState, StepState
 
-#: The version of these tables: the last one in lib/runs/migrations/versions.
+#: The version of these tables: the last one in lib/journal/migrations/versions.
 HEAD = "0002"
 
 
@@ -211,28 +208,3 @@ for _table in (log, log_contexts):
         event.listen(_table, "after_create", _ddl(_SQLITE_GUARD.format(_table.name, _verb), "sqlite"))
     for _verb in ("UPDATE", "DELETE", "TRUNCATE"):
         event.listen(_table, "after_create", _ddl(_POSTGRESQL_GUARD.format(_table.name, _verb), "postgresql"))
-
-
-def to_step(row: Row[Any]) -> Step:
-    told = dict(row._mapping)
-    told["state"] = StepState(told["state"])
-    told["before"] = Customer.model_validate_json(told["before"])
-    told["after"] = None if told["after"] is None else Customer.model_validate_json(told["after"])
-    return Step(**told)
-
-
-def to_run(row: Row[Any], totals: Totals) -> Run:
-    told = dict(row._mapping)
-    del told["size"], told["lease_until"]
-    told["state"], told["action"] = RunState(told["state"]), Action(told["action"])
-    told["hold"] = Hold(told["hold"]) if told["hold"] else None
-    return Run(**told, totals=totals)
-
-
-def to_entry(row: Row[*tuple[Any, ...]]) -> Entry:
-    return Entry(**row._mapping)
-
-
-def record_json(record: Customer) -> str:
-    """A record as the API would write it."""
-    return record.model_dump_json(by_alias=True)

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import event
 
 from lib.errors import JournalUnavailable
+from lib.journal.journal import Journal
 from lib.runs.crew import JOURNAL_WAIT
-from lib.runs.journal import Journal
 from lib.runs.model import RunState
-from tests.runs.fakes import NOW, customer, id_of, plan_of
+from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 from tests.runs.test_worker import Bench, until
 
 OWNER = "host:1:a"
@@ -17,24 +17,24 @@ OWNER = "host:1:a"
 
 def test_a_locked_journal_stops_calls_but_not_the_pages_and_nothing_is_half_written(place):
     journal = place.open(patience=0.2)
-    run = journal.record(plan_of([customer(1)]), NOW)
-    journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
-    step = journal.steps(run.id)[0]
+    run = journal.record(plan_of([customer(1)]), NOW, who=ROBIN)
+    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    step = journal.reads.steps(run.id)[0]
     with place.locked():
         with pytest.raises(JournalUnavailable, match="so no call is made"):
-            journal.begin_step(step, owner=OWNER, now=NOW, who="Robin")
+            journal.steps.begin(step, owner=OWNER, now=NOW, who=ROBIN)
         with pytest.raises(JournalUnavailable):
             journal.renew(OWNER, 15)
-        assert journal.run(run.id).totals.planned == 1
-        assert journal.verify_chain().ok
-    journal.begin_step(step, owner=OWNER, now=NOW, who="Robin")
-    assert journal.verify_chain().ok
+        assert journal.reads.run(run.id).totals.planned == 1
+        assert journal.log.verify_chain().ok
+    journal.steps.begin(step, owner=OWNER, now=NOW, who=ROBIN)
+    assert journal.log.verify_chain().ok
 
 
 def test_whoever_falls_asleep_within_a_transaction_does_not_hold_up_the_others(postgresql):
     place = postgresql.new_place()
     asleep, awake = place.open(patience=0.3), place.open(patience=20)
-    with pytest.raises(JournalUnavailable), asleep._write():
+    with pytest.raises(JournalUnavailable), asleep.log.writing():
         awake.renew(OWNER, 15)  # waits until the server has ended the other's session
     assert asleep.renew(OWNER, 15) == 0
     place.close()
@@ -42,7 +42,7 @@ def test_whoever_falls_asleep_within_a_transaction_does_not_hold_up_the_others(p
 
 def full(journal):
     """No page more than there are now, as on a disk that is full."""
-    event.listen(journal._engine, "begin", _no_more_pages)
+    event.listen(journal._database._engine, "begin", _no_more_pages)
 
 
 def _no_more_pages(connection):
@@ -52,22 +52,22 @@ def _no_more_pages(connection):
 
 def test_a_full_disk_stops_calls_but_not_the_pages_and_nothing_is_half_written(tmp_path):
     journal = Journal(tmp_path / "journal.sqlite")
-    run = journal.record(plan_of([customer(number) for number in range(1, 200)]), NOW)
-    journal.start(run.id, owner=OWNER, now=NOW, who="Robin")
+    run = journal.record(plan_of([customer(number) for number in range(1, 200)]), NOW, who=ROBIN)
+    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
     full(journal)
     begun = 0
     with pytest.raises(JournalUnavailable, match="full"):  # noqa: PT012 - the disk fills up at some step
-        for step in journal.steps(run.id):
-            journal.begin_step(step, owner=OWNER, now=NOW, who="Robin")
+        for step in journal.reads.steps(run.id):
+            journal.steps.begin(step, owner=OWNER, now=NOW, who=ROBIN)
             begun += 1
-    assert journal.run(run.id).totals.in_flight == begun
-    assert journal.step(run.id, id_of(1)).name == "Clinic 1"
-    assert journal.verify_chain().ok
-    event.remove(journal._engine, "begin", _no_more_pages)
-    with journal._engine.connect() as db:
+    assert journal.reads.run(run.id).totals.in_flight == begun
+    assert journal.reads.step(run.id, id_of(1)).name == "Clinic 1"
+    assert journal.log.verify_chain().ok
+    event.remove(journal._database._engine, "begin", _no_more_pages)
+    with journal._database._engine.connect() as db:
         db.exec_driver_sql("PRAGMA max_page_count = 1000000")
-    journal.begin_step(journal.steps(run.id)[begun], owner=OWNER, now=NOW, who="Robin")
-    assert journal.verify_chain().ok
+    journal.steps.begin(journal.reads.steps(run.id)[begun], owner=OWNER, now=NOW, who=ROBIN)
+    assert journal.log.verify_chain().ok
     journal.close()
 
 
@@ -84,19 +84,19 @@ def test_a_run_whose_journal_gets_locked_is_interrupted_and_goes_on_when_asked(p
             return "ok"
 
         bench.api.script = lock_at_the_nth_call
-        bench.worker.submit(run.id)
+        bench.worker.submit(run.id, who=ROBIN)
         until(lambda: JOURNAL_WAIT in slept)  # the crew has stopped, and would like to say so
         asked = len(bench.api.changes())
         assert nth <= asked <= nth + 1  # what the other hand had begun
-        seen = journal.run(run.id)  # pages go on
+        seen = journal.reads.run(run.id)  # pages go on
         assert (seen.totals.total, seen.totals.in_flight) == (30, asked - seen.totals.verified)
-        assert journal.verify_chain().ok
+        assert journal.log.verify_chain().ok
     run = bench.carried(run)
     assert run.state is RunState.INTERRUPTED
     assert "can't be written" in run.words
     assert len(bench.api.changes()) == asked
     bench.api.script = lambda *_: "ok"
-    run = bench.carried(bench.worker.resume(run.id))
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 30)
     assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
-    assert journal.verify_chain().ok
+    assert journal.log.verify_chain().ok

@@ -16,14 +16,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from lib.errors import JournalError, JournalUnavailable
-from lib.runs import journal_open
-from lib.runs.chain import START, Entry
-from lib.runs.journal import Journal
-from lib.runs.journal_open import open_engine, upgrade
-from lib.runs.journal_tables import HEAD, metadata
+from lib.journal import migrations
+from lib.journal.chain import START, Entry
+from lib.journal.database import open_engine
+from lib.journal.journal import Journal
+from lib.journal.migrations import upgrade
+from lib.journal.tables import HEAD, metadata
 from lib.runs.model import RunState, StepState
-from tests.runs.fakes import NOW, customer, plan_of
-from tests.runs.places import sqlite_place
+from lib.runs.words import said
+from tests.journal.places import sqlite_place
+from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 
 OWNER = "host:1:a"
 
@@ -76,16 +78,16 @@ def write_version_1(place):
 def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place):
     plan = write_version_1(place)
     journal = place.open()
-    (run,) = journal.runs()
+    (run,) = journal.reads.runs()
     assert (run.state, run.operator, run.started_at, run.hold) == (RunState.RUNNING, "Robin", NOW, None)
-    assert journal.plan(run.id) == plan
-    assert [step.state for step in journal.steps(run.id)] == [StepState.VERIFIED, StepState.IN_FLIGHT, StepState.PLANNED]
-    assert journal.verify_chain().entries == 1
-    assert journal.verify_chain().ok
-    assert journal.expired_runs() == (run,)  # whoever carried it knew no leases
-    left = journal.interrupt(run, words="Gone.", now=NOW)
-    journal.start(left.id, owner=OWNER, now=NOW, who="Robin")
-    assert journal.verify_chain().ok
+    assert journal.reads.plan(run.id) == plan
+    assert [step.state for step in journal.reads.steps(run.id)] == [StepState.VERIFIED, StepState.IN_FLIGHT, StepState.PLANNED]
+    assert journal.log.verify_chain().entries == 1
+    assert journal.log.verify_chain().ok
+    assert journal.reads.expired_runs() == (run,)  # whoever carried it knew no leases
+    left = journal.interrupt(run, words=said("Gone."), now=NOW)
+    journal.start(left.id, owner=OWNER, now=NOW, who=ROBIN)
+    assert journal.log.verify_chain().ok
     assert place.run("SELECT version_num FROM alembic_version") == [(HEAD,)]
     with pytest.raises(Exception, match="append-only"):
         place.run("DELETE FROM log")
@@ -109,12 +111,12 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(place, monkeypatch)
         upgrade(db, to)
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(journal_open, "upgrade", halfway)
+    monkeypatch.setattr(migrations, "upgrade", halfway)
     with pytest.raises(JournalUnavailable, match="can't be opened"):
         place.open()
     assert place.run("SELECT version FROM schema_version") == [(1,)]
     monkeypatch.undo()
-    assert place.open().runs()[0].totals.total == 3
+    assert place.open().reads.runs()[0].totals.total == 3
 
 
 def test_a_migrated_journal_is_the_same_as_a_new_one(place):
@@ -128,7 +130,7 @@ def test_a_migrated_journal_is_the_same_as_a_new_one(place):
 
 
 def test_the_tables_name_the_last_migration():
-    script = ScriptDirectory(str(Path(journal_open.__file__).parent / "migrations"))
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
     assert script.get_current_head() == HEAD
 
 
@@ -192,7 +194,7 @@ def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_only_the_owner_can_read_the_journal(tmp_path):
     journal = Journal(tmp_path / "data" / "journal.sqlite")
-    journal.record(plan_of([customer(1)]), NOW)
+    journal.record(plan_of([customer(1)]), NOW, who=ROBIN)
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "data").iterdir()} == {0o600}
     journal.close()
@@ -200,7 +202,7 @@ def test_only_the_owner_can_read_the_journal(tmp_path):
 
 def test_opening_a_journal_that_is_up_to_date_does_not_load_the_migrations(tmp_path):
     path = str(tmp_path / "journal.sqlite")
-    code = f"import sys; from lib.runs.journal import Journal; Journal({path!r}); print('alembic' in sys.modules)"
+    code = f"import sys; from lib.journal.journal import Journal; Journal({path!r}); print('alembic' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from lib.runs.journal import Journal
+from lib.journal.journal import Journal
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -105,3 +105,25 @@ class Server:
 
 def sqlite_place(folder: Path) -> Place:
     return Place(f"sqlite:///{folder / 'data' / 'journal.sqlite'}")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server for all tests of this process."""
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=ENGINES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where a journal can live: a new SQLite file, then a new PostgreSQL database."""
+    made = sqlite_place(tmp_path) if request.param == "sqlite" else request.getfixturevalue("postgresql").new_place()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def journal(place: Place) -> Journal:
+    """A journal in a new database."""
+    return place.open()

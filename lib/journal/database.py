@@ -1,29 +1,86 @@
-"""Opens the journal's database: a new one gets its tables, an older one is brought up to date, a newer one is refused."""
+"""The journal's database, SQLite or PostgreSQL: opened, brought up to date, and used in transactions of two kinds."""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
-from lib.errors import JournalError, JournalUnavailable
-from lib.runs import chain
-from lib.runs.journal_tables import HEAD, log_head, metadata
+from lib.errors import JournalUnavailable
+from lib.journal.migrations import copy_before_upgrade, prepare
 
-_VERSION = table("alembic_version", column("version_num"))
-#: Any number that means this journal to PostgreSQL: two app servers that start at once must not both make the tables.
-_SCHEMA_LOCK = 7_263_547_001
 #: Seconds between two tries of turning a new file into WAL, which takes milliseconds.
 _WAL_NAP = 0.01
 #: Milliseconds for which a transaction may stand still at least: on a busy machine a live process can be slow too.
 _ASLEEP_MS = 2_000
+
+
+class Database:
+    """The opened database, for any number of threads.
+
+    `where` is a file path or a database URL; a new one is made, an older one migrated after a copy. `patience` is how many
+    seconds to wait for a lock or a connection. Raises JournalUnavailable when it can't be opened, JournalError when a newer
+    version wrote it.
+    """
+
+    def __init__(self, where: str | Path, *, patience: float = 10.0) -> None:
+        self.closed = False
+        self._engine = open_engine(where, patience=patience)
+        # On PostgreSQL each statement of a transaction sees its own moment, unless it is told to see one.
+        one_moment = {} if self._engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self._engine.execution_options(**one_moment)
+        # Threads of this process queue here, in order; SQLite's own waiting between processes polls and is unfair.
+        self._writing = threading.Lock()
+        try:
+            copy_before_upgrade(self._engine)
+            with self._engine.connect() as db, db.execution_options(writes=True).begin():
+                prepare(db)
+        except (SQLAlchemyError, OSError, self._engine.dialect.dbapi.Error) as exc:  # type: ignore[union-attr]  # it has one
+            raise self.unavailable("opened", exc) from exc
+
+    def close(self) -> None:
+        """Close all connections. Whoever works with this journal in the background stops."""
+        self.closed = True
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a transaction that sees one moment and never waits for a writer. Raises JournalUnavailable."""
+        try:
+            with self._reader.connect() as db, db.begin():
+                yield db
+        except SQLAlchemyError as exc:
+            raise self.unavailable("read", exc) from exc
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a transaction that commits whole or not at all. Raises JournalUnavailable.
+
+        IntegrityError passes through: its meaning is the caller's.
+        """
+        try:
+            with self._writing, self._engine.connect() as db, db.execution_options(writes=True).begin():
+                yield db
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as exc:
+            raise self.unavailable("written", exc) from exc
+
+    def unavailable(self, what: str, exc: Exception) -> JournalUnavailable:
+        """The error for a journal that can't be `what` (opened, read, written), in the database's own words of `exc`."""
+        here = self._engine.dialect.name == "sqlite"
+        look = "Check the data folder's disk and permissions." if here else "Check the database server and the way to it."
+        so = "" if what == "read" else ", so no call is made"
+        return JournalUnavailable(f"The journal can't be {what} ({_cause(exc)}){so}. {look}")
 
 
 def open_engine(where: str | Path, *, patience: float = 10.0) -> Engine:
@@ -46,73 +103,6 @@ def open_engine(where: str | Path, *, patience: float = 10.0) -> Engine:
     raise JournalUnavailable(
         "The journal's database URL can't be used. It is sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
     )
-
-
-def prepare(db: Connection) -> None:
-    """Make the tables, or bring them up to date, inside the transaction of `db`.
-
-    Raises JournalError when a newer version of Express Ops wrote this journal.
-    """
-    if db.dialect.name == "postgresql":
-        db.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _SCHEMA_LOCK})
-    found = _version(db)
-    if found == HEAD:
-        return
-    if found is None:
-        metadata.create_all(db)
-        db.execute(log_head.insert().values(id=1, seq=0, hash=chain.START))
-        db.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        db.execute(_VERSION.insert().values(version_num=HEAD))
-    elif found > HEAD:
-        raise JournalError(
-            f"A newer version of Express Ops wrote this journal (schema {found}; this one knows {HEAD}). "
-            "Start that version, or choose another data folder."
-        )
-    else:
-        upgrade(db, HEAD)
-
-
-def upgrade(db: Connection, to: str) -> None:
-    """Carry out the migrations up to version `to`, inside the transaction of `db`."""
-    # Only here: Alembic takes as long to import as the rest of the journal, and a journal is migrated once in a while.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = db
-    if inspect(db).has_table("schema_version") and not inspect(db).has_table(_VERSION.name):
-        command.stamp(config, "0001")  # the first version kept its number in a table of its own
-    command.upgrade(config, to)
-
-
-def copy_before_upgrade(engine: Engine) -> Path | None:
-    """Copy an older SQLite file beside itself, with its version and the time in the name; None where there is no need.
-
-    A PostgreSQL journal is migrated in one transaction, which leaves it as it was when it fails; copies are its server's.
-    """
-    if engine.dialect.name != "sqlite":
-        return None
-    with engine.connect() as db:
-        found = _version(db)
-    if found is None or found >= HEAD:
-        return None
-    path = Path(engine.url.database or "")
-    copy = path.with_name(f"{path.stem}.version-{found}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
-    os.close(os.open(copy, os.O_CREAT | os.O_EXCL, 0o600))
-    raw = engine.raw_connection()  # outside of any transaction, as VACUUM must be
-    try:
-        raw.cursor().execute("VACUUM INTO ?", (str(copy),))
-    finally:
-        raw.close()
-    return copy
-
-
-def _version(db: Connection) -> str | None:
-    """The version of the tables, or None where there are none yet."""
-    if inspect(db).has_table(_VERSION.name):
-        return db.execute(select(_VERSION.c.version_num)).scalar()
-    return "0001" if inspect(db).has_table("schema_version") else None
 
 
 def _sqlite(url: URL, patience: float) -> Engine:
@@ -171,3 +161,9 @@ def _sqlite_begin(connection: Connection) -> None:
     if options.get("isolation_level") == "AUTOCOMMIT":
         return
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes", False) else "BEGIN")
+
+
+def _cause(exc: Exception) -> str:
+    """The database's own words, in one line; they name no credentials."""
+    told = str(exc.orig) if isinstance(exc, DBAPIError) else "" if isinstance(exc, SQLAlchemyError) else str(exc)
+    return told.splitlines()[0].rstrip(".") if told else type(exc).__name__

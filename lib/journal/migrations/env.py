@@ -1,4 +1,4 @@
-"""Run by Alembic for each migration: inside the transaction that lib/runs/journal_open.py has begun."""
+"""Run by Alembic for each migration: inside the transaction that lib/journal/migrations/__init__.py has begun."""
 
 from alembic import context
 

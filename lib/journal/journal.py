@@ -1,4 +1,4 @@
-"""The journal: every run, step and log entry, in one database, SQLite or PostgreSQL. All SQL is in the modules `journal*`.
+"""The journal: every run, step and log entry, in one database, SQLite or PostgreSQL. All SQL is in this package.
 
 Every write is one transaction that moves a state and appends to the log. A move is guarded in its WHERE by the state it
 starts from, so of two writers exactly one wins and the other hears IllegalTransition.
@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, RunNotFound, RunsOverlap
-from lib.runs.journal_log import ITSELF
-from lib.runs.journal_steps import JournalSteps
-from lib.runs.journal_tables import database_now, holds, plans, record_json, runs, steps
-from lib.runs.model import LIVE, RETRYABLE, Hold, Run, RunState, StepState, run_states_before
+from lib.journal.database import Database
+from lib.journal.log import Log, Writing
+from lib.journal.reads import Reads
+from lib.journal.rows import run_row, step_rows
+from lib.journal.steps import Steps
+from lib.journal.tables import database_now, holds, plans, runs, steps
+from lib.runs.model import ITSELF, LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
 from lib.runs.plan import Plan
-from lib.runs.words import for_log
+from lib.runs.words import Words
 
 _T = TypeVar("_T")
 _BATCH = 1000
@@ -37,25 +41,43 @@ _RUN_EVENTS = {
 }
 
 
-class Journal(JournalSteps):
-    """The opened journal, for any number of threads and processes. Writing raises JournalUnavailable if it can't be written."""
+class Journal:
+    """The opened journal, for any number of threads and processes: how runs move; `reads`, `steps` and `log` are its parts.
 
-    def record(self, plan: Plan, now: datetime, *, who: str | None = None) -> Run:
+    `where` is a file path or a database URL, `version` this program's, for the log; `patience` is how many seconds to wait for
+    a lock. Raises JournalUnavailable when it can't be opened, JournalError when a newer version wrote it.
+    """
+
+    def __init__(self, where: str | Path, *, version: str = "", patience: float = 10.0) -> None:
+        self._database = Database(where, patience=patience)
+        self.reads = Reads(self._database)
+        self.log = Log(self._database, version=version)
+        self.steps = Steps(self._database, self.log)
+
+    @property
+    def closed(self) -> bool:
+        return self._database.closed
+
+    def close(self) -> None:
+        """Close all connections to the database. Whoever works with this journal in the background stops."""
+        self._database.close()
+
+    def record(self, plan: Plan, now: datetime, *, who: Person) -> Run:
         """Write the run of `plan`, all its steps and its hold on their customers; nothing is called yet.
 
-        `who` records it, by default the operator whom the plan names: a plan file may be applied by somebody else.
+        `who` records it: a plan file may be applied by somebody else than the operator whom it names.
 
         Raises AlreadyStarted (with `run_id`) for a plan that has a run, RunsOverlap (with `run_id`) when a live run of the
         same connection holds one of its customers, RunNotFound or OtherConnection for an undo of a run that is not here.
         """
-        run_id, who = f"run_{plan.hash[:16]}", who or plan.operator
+        run_id = f"run_{plan.hash[:16]}"
         try:
-            with self._write() as writing:
+            with self.log.writing() as writing:
                 db = writing.db
                 _check_undo(db, plan)
-                db.execute(insert(runs).values(**_run_row(run_id, plan, now)))
+                db.execute(insert(runs).values(**run_row(run_id, plan, now)))
                 db.execute(insert(plans).values(run_id=run_id, body=plan.to_json()))
-                for rows in _batches(_step_rows(run_id, plan)):
+                for rows in _batches(step_rows(run_id, plan)):
                     db.execute(insert(steps), rows)
                 self._hold(db, run_id, plan.fingerprint, plan.ids)
                 if plan.undo_of is not None:
@@ -64,7 +86,7 @@ class Journal(JournalSteps):
                 writing.log(run_id, "planned", who=who, now=now, payload=_told_of(plan))
         except IntegrityError as exc:
             raise self._standing_in_the_way(plan.hash, plan.fingerprint, plan.ids) from exc
-        return self.run(run_id)
+        return self.reads.run(run_id)
 
     def start(
         self,
@@ -72,7 +94,7 @@ class Journal(JournalSteps):
         *,
         owner: str,
         now: datetime,
-        who: str,
+        who: Person,
         cancelling: bool = False,
         canary: int | None = None,
         lease: float = LEASE_SECONDS,
@@ -84,19 +106,19 @@ class Journal(JournalSteps):
         does so no more from here on.
         """
         before = run_states_before(RunState.RUNNING) - {RunState.FINISHED}
-        with self._write() as writing:
+        with self.log.writing() as writing:
             db = writing.db
             started, hold = db.execute(_STANDS, {"of_run": run_id}).one_or_none() or (None, None)
             requested = "cancel" if cancelling else None
             values = _carried_by(owner, lease) | {"requested": requested, "started_at": started or now}
             if started is None or hold == Hold.CANARY:
                 values["canary"] = None if started else canary
-            self._move_run(db, run_id, RunState.RUNNING, before=before, values=values)
+            self._move_run(writing, run_id, RunState.RUNNING, before=before, values=values)
             payload = {"owner": owner, "requested": requested, "canary": canary}
             writing.log(run_id, "resume" if started else "approved", who=who, now=now, payload=payload)
-        return self.run(run_id)
+        return self.reads.run(run_id)
 
-    def retry(self, run_id: str, *, owner: str, now: datetime, who: str, lease: float = LEASE_SECONDS) -> Run:
+    def retry(self, run_id: str, *, owner: str, now: datetime, who: Person, lease: float = LEASE_SECONDS) -> Run:
         """finished → running: failed and not applied steps become planned again, unknown ones wait to be read back.
 
         Raises RunsOverlap when another live run holds one of these customers by now.
@@ -104,10 +126,10 @@ class Journal(JournalSteps):
         again = RETRYABLE - {StepState.UNKNOWN}
         fingerprint, ids = "", []
         try:
-            with self._write() as writing:
+            with self.log.writing() as writing:
                 db = writing.db
                 values = _carried_by(owner, lease) | {"requested": None, "finished_at": None}
-                self._move_run(db, run_id, RunState.RUNNING, before={RunState.FINISHED}, values=values)
+                self._move_run(writing, run_id, RunState.RUNNING, before={RunState.FINISHED}, values=values)
                 fingerprint = db.execute(select(runs.c.fingerprint).where(runs.c.id == run_id)).scalar_one()
                 chosen = steps.c.run_id == run_id, steps.c.state.in_(RETRYABLE)
                 ids = list(db.execute(select(steps.c.customer_id).where(*chosen)).scalars())
@@ -120,20 +142,20 @@ class Journal(JournalSteps):
                 writing.log(run_id, "retry", who=who, now=now, payload={"owner": owner, "steps": len(ids)})
         except IntegrityError as exc:
             raise self._standing_in_the_way("", fingerprint, ids) from exc
-        return self.run(run_id)
+        return self.reads.run(run_id)
 
-    def request(self, run_id: str, what: str, *, now: datetime, who: str) -> None:
+    def request(self, run_id: str, what: str, *, now: datetime, who: Person) -> None:
         """Ask whoever carries a running run to "pause" or "cancel" it once the calls in flight are settled.
 
         A cancel takes the place of a pause, never the other way round: then IllegalTransition is raised.
         """
-        with self._write() as writing:
+        with self.log.writing() as writing:
             db = writing.db
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING)
             if what == "pause":
                 guarded = guarded.where(runs.c.requested.is_distinct_from("cancel"))
             if db.execute(guarded.values(requested=what)).rowcount != 1:
-                raise self._refuse(db, run_id, RunState.PAUSED if what == "pause" else RunState.CANCELLED)
+                raise writing.refuse(run_id, RunState.PAUSED if what == "pause" else RunState.CANCELLED)
             writing.log(run_id, f"{what} asked", who=who, now=now, payload={})
 
     def end(
@@ -141,9 +163,9 @@ class Journal(JournalSteps):
         run_id: str,
         to: RunState,
         *,
-        words: str,
+        words: Words,
         now: datetime,
-        who: str,
+        who: Person,
         owner: str | None = None,
         hold: Hold | None = None,
     ) -> Run:
@@ -152,35 +174,41 @@ class Journal(JournalSteps):
         `hold` is what holds a paused run. One for the canary is the only one: the next start goes on without it.
         """
         over = to not in LIVE
-        with self._write() as writing:
+        with self.log.writing() as writing:
             db = writing.db
-            values = {"words": words, "requested": None, "hold": hold, "lease_until": 0, "finished_at": now if over else None}
+            values = {
+                "words": words.text,
+                "requested": None,
+                "hold": hold,
+                "lease_until": 0,
+                "finished_at": now if over else None,
+            }
             carried = () if owner is None else (runs.c.owner == owner,)
-            self._move_run(db, run_id, to, *carried, before={RunState.RUNNING}, values=values)
+            self._move_run(writing, run_id, to, *carried, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
-            payload = {"words": for_log(words) or None, "hold": hold, "steps": _stand(db, run_id)}
+            payload = {"words": words.in_log or None, "hold": hold, "steps": _stand(db, run_id)}
             writing.log(run_id, event, who=who, now=now, payload=payload)
-        return self.run(run_id)
+        return self.reads.run(run_id)
 
-    def pass_canary(self, run_id: str, *, words: str, now: datetime, who: str, owner: str) -> None:
+    def pass_canary(self, run_id: str, *, words: Words, now: datetime, who: Person, owner: str) -> None:
         """Note that a running run goes on by itself after its canary; it holds for it no more."""
-        with self._write() as writing:
+        with self.log.writing() as writing:
             db = writing.db
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING, runs.c.owner == owner)
             if db.execute(guarded.values(canary=None)).rowcount != 1:
-                raise self._refuse(db, run_id, RunState.RUNNING)
-            payload = {"words": for_log(words) or None, "steps": _stand(db, run_id)}
+                raise writing.refuse(run_id, RunState.RUNNING)
+            payload = {"words": words.in_log or None, "steps": _stand(db, run_id)}
             writing.log(run_id, "canary", who=who, now=now, payload=payload)
 
-    def cancel(self, run_id: str, *, words: str, now: datetime, who: str) -> Run:
+    def cancel(self, run_id: str, *, words: Words, now: datetime, who: Person) -> Run:
         """planned, paused or interrupted → cancelled, for a run that nobody carries and that has nothing in flight."""
         before = run_states_before(RunState.CANCELLED) - {RunState.RUNNING}
-        with self._write() as writing:
+        with self.log.writing() as writing:
             db = writing.db
-            self._move_run(db, run_id, RunState.CANCELLED, before=before, values={"words": words, "finished_at": now})
-            payload = {"words": for_log(words) or None, "steps": _stand(db, run_id)}
+            self._move_run(writing, run_id, RunState.CANCELLED, before=before, values={"words": words.text, "finished_at": now})
+            payload = {"words": words.in_log or None, "steps": _stand(db, run_id)}
             writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload=payload)
-        return self.run(run_id)
+        return self.reads.run(run_id)
 
     def renew(self, owner: str, lease: float, run_ids: Iterable[str] | None = None) -> int:
         """Let the leases of `owner`, on these runs or all of its, hold for `lease` seconds from now, by the database's clock.
@@ -190,22 +218,22 @@ class Journal(JournalSteps):
         mine = update(runs).where(runs.c.owner == owner, runs.c.state == RunState.RUNNING)
         if run_ids is not None:
             mine = mine.where(runs.c.id.in_(tuple(run_ids)))
-        with self._write() as writing:
+        with self.log.writing() as writing:
             return writing.db.execute(mine.values(lease_until=database_now() + lease)).rowcount
 
-    def interrupt(self, run: Run, *, words: str, now: datetime) -> Run:
+    def interrupt(self, run: Run, *, words: Words, now: datetime) -> Run:
         """running → interrupted, for a run whose lease has run out. Raises IllegalTransition when it was renewed after all."""
-        values = {"words": words, "requested": None, "hold": None, "lease_until": 0}
-        with self._write() as writing:
+        values = {"words": words.text, "requested": None, "hold": None, "lease_until": 0}
+        with self.log.writing() as writing:
             expired = runs.c.lease_until < database_now(), runs.c.owner == run.owner
-            self._move_run(writing.db, run.id, RunState.INTERRUPTED, *expired, before={RunState.RUNNING}, values=values)
-            payload = {"words": for_log(words) or None, "owner": run.owner, "steps": _stand(writing.db, run.id)}
+            self._move_run(writing, run.id, RunState.INTERRUPTED, *expired, before={RunState.RUNNING}, values=values)
+            payload = {"words": words.in_log or None, "owner": run.owner, "steps": _stand(writing.db, run.id)}
             writing.log(run.id, _RUN_EVENTS[RunState.INTERRUPTED], who=ITSELF, now=now, payload=payload)
-        return self.run(run.id)
+        return self.reads.run(run.id)
 
     def _move_run(
         self,
-        db: Connection,
+        writing: Writing,
         run_id: str,
         to: RunState,
         *only_if: ColumnElement[bool],
@@ -213,10 +241,10 @@ class Journal(JournalSteps):
         values: dict[str, Any],
     ) -> None:
         guarded = update(runs).where(runs.c.id == run_id, runs.c.state.in_(tuple(before)), *only_if)
-        if db.execute(guarded.values(state=to, **values)).rowcount != 1:
-            raise self._refuse(db, run_id, to)
+        if writing.db.execute(guarded.values(state=to, **values)).rowcount != 1:
+            raise writing.refuse(run_id, to)
         if to not in LIVE:
-            db.execute(holds.delete().where(holds.c.run_id == run_id))
+            writing.db.execute(holds.delete().where(holds.c.run_id == run_id))
 
     @staticmethod
     def _hold(db: Connection, run_id: str, fingerprint: str, ids: Iterable[str]) -> None:
@@ -228,7 +256,7 @@ class Journal(JournalSteps):
         self, plan_hash: str, fingerprint: str, ids: Iterable[str]
     ) -> AlreadyStarted | RunsOverlap | JournalUnavailable:
         """Which run made the database refuse an insert."""
-        with self._read() as db:
+        with self._database.read() as db:
             same = db.execute(select(runs.c.id).where(runs.c.plan_hash == plan_hash)).scalar()
             if same is not None:
                 return AlreadyStarted(run_id=same)
@@ -245,31 +273,6 @@ class Journal(JournalSteps):
 
 def _carried_by(owner: str, lease: float) -> dict[str, Any]:
     return {"owner": owner, "lease_until": database_now() + lease, "hold": None, "words": ""}
-
-
-def _run_row(run_id: str, plan: Plan, now: datetime) -> dict[str, Any]:
-    same = ("action", "connection_label", "fingerprint", "base_url", "operator", "reason", "ticket", "filter_text")
-    told = {name: getattr(plan, name) for name in (*same, "undo_of", "goes_on")}
-    return told | {
-        "id": run_id,
-        "state": RunState.PLANNED,
-        "plan_hash": plan.hash,
-        "size": len(plan.customers),
-        "created_at": now,
-    }
-
-
-def _step_rows(run_id: str, plan: Plan) -> Iterator[dict[str, Any]]:
-    for position, planned in enumerate(plan.customers):
-        record = planned.record
-        yield {
-            "run_id": run_id,
-            "position": position,
-            "customer_id": record.id,
-            "name": record.name,
-            "state": StepState.PLANNED,
-            "before": record_json(record),
-        }
 
 
 def _stand(db: Connection, run_id: str) -> dict[str, int]:

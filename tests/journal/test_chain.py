@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lib.runs.chain import START, Entry, verify
+from lib.journal.chain import START, Entry, verify
 from tests.runs.fakes import NOW
 
 

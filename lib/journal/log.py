@@ -1,0 +1,153 @@
+"""The chained log, and the journal's transactions, each with the log entries that belong to it.
+
+A writer first takes the row that says where the log ends (SQLite: the whole file), so writers follow each other, on
+several servers too: what a transaction reads stays as it is until it commits, and no two can deadlock.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from lib.errors import IllegalTransition, RunNotFound
+from lib.journal import chain
+from lib.journal.chain import ChainCheck, Entry, digest
+from lib.journal.database import Database
+from lib.journal.rows import to_entry
+from lib.journal.tables import log, log_contexts, log_head, runs
+from lib.runs.model import Person, RunState, StepState
+from lib.runs.plan import canonical_json
+
+_HEAD = select(log_head.c.seq, log_head.c.hash).with_for_update()
+_MOVE_HEAD = update(log_head)
+_ADD_ENTRY = insert(log)
+_CONTEXT = ("action", "base_url", "connection_label", "fingerprint", "plan_hash", "reason", "ticket")
+_FACTS = select(*(runs.c[name] for name in _CONTEXT))
+_ENTRIES = select(
+    *(column for column in log.c if column.name != "context_id"), func.coalesce(log_contexts.c.body, "").label("context")
+).outerjoin(log_contexts, log_contexts.c.id == log.c.context_id)
+
+
+class Writing:
+    """A transaction under way: its connection, and the entries that go to the end of the log when it commits."""
+
+    def __init__(self, db: Connection, log: Log) -> None:
+        self.db = db
+        self._log = log
+        self._seq, self._hash = db.execute(_HEAD).one()
+        self._entries: list[dict[str, Any]] = []
+        self._contexts: dict[str, str] = {}
+
+    def log(
+        self, run_id: str, event: str, *, who: Person, now: datetime, payload: Mapping[str, Any], customer_id: str | None = None
+    ) -> None:
+        """Append an entry. Parts of `payload` that are None are left out."""
+        told = canonical_json({name: value for name, value in payload.items() if value is not None})
+        context = self._log.context(self.db, run_id, who)
+        self._seq += 1
+        entry = Entry(self._seq, run_id, now.astimezone(UTC), event, customer_id, who.name, told, self._hash, context=context)
+        self._hash = entry.computed()
+        row = vars(entry) | {"hash": self._hash, "context_id": digest(context)}
+        self._contexts[row["context_id"]] = row.pop("context")
+        self._entries.append(row)
+
+    def refuse(self, run_id: str, to_state: RunState | StepState) -> IllegalTransition | RunNotFound:
+        """Why an update guarded by the present state changed no row."""
+        found = self.db.execute(select(runs.c.state).where(runs.c.id == run_id)).scalar()
+        if found is None:
+            return RunNotFound()
+        kind = "step" if isinstance(to_state, StepState) else "run"
+        return IllegalTransition(
+            f"This {kind} can't become {to_state}: it, or its run ({found}), has changed meanwhile. Reload the page.",
+            run_id=run_id,
+        )
+
+    def finish(self) -> None:
+        """Write the entries and where the log ends now."""
+        if not self._entries:
+            return
+        for context_id, body in self._contexts.items():
+            if context_id not in self._log.known_contexts:
+                here = self.db.execute(select(log_contexts.c.id).where(log_contexts.c.id == context_id)).scalar()
+                if here is None:
+                    self.db.execute(insert(log_contexts).values(id=context_id, body=body))
+        self.db.execute(_ADD_ENTRY, self._entries)
+        self.db.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
+
+    def committed(self) -> None:
+        """The contexts of this transaction are in the database for good."""
+        self._log.known_contexts.update(self._contexts)
+
+
+class Log:
+    """The append-only log of one journal. `version` of this program goes into its entries."""
+
+    def __init__(self, database: Database, *, version: str = "") -> None:
+        self._database, self._version = database, version
+        self._host = socket.gethostname()
+        self._facts: dict[str, dict[str, Any]] = {}  # a run's own facts never change
+        self._said: dict[tuple[str, str], str] = {}
+        self.known_contexts: set[str] = set()
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """Give a transaction that commits whole, entries and all, or not at all; see Database.write for what it raises."""
+        with self._database.write() as db:
+            writing = Writing(db, self)
+            yield writing
+            writing.finish()
+        writing.committed()
+
+    def note(self, run_id: str, event: str, *, now: datetime, who: Person, **payload: str | int | None) -> None:
+        """Append an entry that moves no state, such as an export."""
+        with self.writing() as writing:
+            writing.log(run_id, event, who=who, now=now, payload=payload)
+
+    def context(self, db: Connection, run_id: str, who: Person) -> str:
+        """What the entries about this run by somebody known in this way share, as canonical JSON."""
+        said = self._said.get((run_id, who.known))
+        if said is None:
+            if run_id not in self._facts:
+                row = db.execute(_FACTS.where(runs.c.id == run_id)).one_or_none()
+                if row is None:
+                    raise RunNotFound
+                self._facts[run_id] = dict(row._mapping)
+            here = {"host": self._host, "version": self._version, "known": who.known}
+            said = self._said[run_id, who.known] = canonical_json(self._facts[run_id] | here)
+        return said
+
+    def entries(self, run_id: str, *, after: int = 0, limit: int | None = None) -> tuple[Entry, ...]:
+        """The log of one run, oldest first; `after` is the last number (`seq`) already seen, `limit` the most to read."""
+        query = _ENTRIES.where(log.c.run_id == run_id, log.c.seq > after).order_by(log.c.seq).limit(limit)
+        with self._database.read() as db:
+            rows = db.execute(query).all()
+        return tuple(to_entry(row) for row in rows)
+
+    def run_entries(self, run_id: str) -> tuple[Entry, ...]:
+        """What the log says of a run as a whole (planned, approved, paused ...), oldest first; nothing of its steps."""
+        query = _ENTRIES.where(log.c.run_id == run_id, log.c.customer_id.is_(None)).order_by(log.c.seq)
+        with self._database.read() as db:
+            return tuple(to_entry(row) for row in db.execute(query).all())
+
+    def step_entries(self, run_id: str, *, limit: int, offset: int = 0) -> tuple[int, tuple[Entry, ...]]:
+        """How many entries tell of the run's steps, and some of them, newest first."""
+        of_steps = log.c.run_id == run_id, log.c.customer_id.is_not(None)
+        query = _ENTRIES.where(*of_steps).order_by(log.c.seq.desc()).limit(limit).offset(offset)
+        with self._database.read() as db:
+            number = db.execute(select(func.count()).select_from(log).where(*of_steps)).scalar_one()
+            return number, tuple(to_entry(row) for row in db.execute(query).all())
+
+    def verify_chain(self, shown: str = "") -> ChainCheck:
+        """Check every entry of the log against the one before it, a thousand in memory at a time.
+
+        `shown`: the hash of an entry that a receipt shows; the log must still hold it.
+        """
+        with self._database.read() as db:
+            head = db.execute(select(log_head)).one()
+            rows = db.execution_options(yield_per=1000).execute(_ENTRIES.order_by(log.c.seq))
+            return chain.verify((to_entry(row) for row in rows), head.seq, head.hash, shown=shown)
