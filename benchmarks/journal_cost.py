@@ -16,10 +16,10 @@ from pathlib import Path
 
 from lib.avara.models import Customer
 from lib.journal.journal import Journal
-from lib.runs.model import Action, Step, StepState
+from lib.runs.model import Action, Person, Step, StepState
 from lib.runs.plan import PlannedCustomer, make_plan
-from tests.runs.fakes import ROBIN
 
+ANALYST = Person("benchmark", "by the benchmark")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -48,17 +48,17 @@ def measure(url: str, steps: int, threads: int) -> tuple[float, float]:
         connection_label="sandbox",
         now=NOW,
     )
-    run = journal.start(journal.record(plan, NOW, who=ROBIN).id, owner="benchmark", now=NOW, who=ROBIN)
+    run = journal.start(journal.record(plan, NOW, who=ANALYST).id, owner="benchmark", now=NOW, who=ANALYST)
     todo = journal.reads.steps(run.id, limit=steps)
 
     def carry(step: Step) -> None:
-        begun = journal.steps.begin(step, owner="benchmark", now=NOW, who=ROBIN)
+        begun = journal.steps.begin(step, owner="benchmark", now=NOW, who=ANALYST)
         after = begun.before.model_copy(update={"is_active": False})
         journal.steps.settle(
             begun,
             StepState.VERIFIED,
             now=NOW,
-            who=ROBIN,
+            who=ANALYST,
             after=after,
             status=200,
             request_id=f"req_{begun.position:032x}",
