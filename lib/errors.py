@@ -2,6 +2,7 @@
 
 ExpressOpsError
 ├── ConfigError                  the settings can't work
+├── NotStarted                   what every page needs could not be opened
 ├── BadId                        text that is no customer id
 ├── ApiError                     a request to the API did not end well
 │   ├── Unreachable              it was never sent
@@ -57,6 +58,10 @@ class ExpressOpsError(Exception):
 
 class ConfigError(ExpressOpsError):
     """The settings can't work. Correct what is named and start again."""
+
+
+class NotStarted(ExpressOpsError):
+    """Express Ops could not start, so nothing is read or changed. The server's log says why."""
 
 
 class BadId(ExpressOpsError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import logging
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -18,12 +19,13 @@ from lib.config import SANDBOX_KEY, VERSION, Settings, load_policy, load_setting
 from lib.customers.load import Load
 from lib.customers.loads import Loads
 from lib.customers.snapshot import Shelf, forget
-from lib.errors import ConfigError, ExpressOpsError
+from lib.errors import ConfigError
 from lib.journal.journal import Journal
 from lib.runs.model import LIVE, Person, Run
 from lib.runs.policy import Policy
 from lib.runs.worker import Worker
 from lib.ui.lately import Lately
+from lib.ui.startup import Startup
 
 if TYPE_CHECKING:
     from lib.sandbox.server import SandboxServer
@@ -52,21 +54,13 @@ class Resources:
     sandbox: SandboxServer | None
     #: The runs that are not over. Whoever changes one from a page says `forget`.
     live_runs: Lately[tuple[Run, ...]]
-
-    def close(self) -> None:
-        """Finish and settle the calls in flight, then let go of everything."""
-        self.worker.stop()
-        self.client.close()
-        self.journal.close()
-        if self.sandbox is not None:
-            self.sandbox.stop()
+    #: Finishes and settles the calls in flight, then lets go of everything.
+    close: Callable[[], None]
 
 
 def get_resources() -> Resources:
-    """The process's resources, made at the first call. Raises ConfigError or JournalError in words."""
-    settings = load_settings()
-    connection = settings.connection()
-    return _made(connection.fingerprint if connection else "", settings.home, settings)
+    """The process's resources, made at the first call. Raises NotStarted in words (see `Startup`)."""
+    return _startup.get()
 
 
 def start() -> None:
@@ -79,12 +73,9 @@ def start() -> None:
 
 def release() -> None:
     """Close the resources at the end of the process, if they could be made."""
-    try:
-        get_resources().close()
-    except ExpressOpsError:
-        return
-    finally:
-        _made.clear()
+    made = _startup.take()
+    if made is not None:
+        made.close()
 
 
 def operator() -> Person:
@@ -97,33 +88,41 @@ def operator() -> Person:
         return Person("unknown", "not at all")
 
 
-@st.cache_resource(show_spinner=False)
-def _made(key: str, home: Path, _settings: Settings) -> Resources:
-    """One set of resources for each connection, data folder and journal; `key` tells them apart without holding a secret."""
-    logger.info("Starting with %s in %s", key or "the embedded sandbox", home)
-    sandbox = None
-    connection = _settings.connection()
-    if connection is None:
-        sandbox = _started_sandbox(_settings)
-        connection = sandbox_connection(sandbox.base_url, _settings.sandbox_state)
-    policy = load_policy(_settings.home)
-    client = AvaraClient(connection, limiter=Limiter(ceiling=policy.concurrency))
-    loads = Loads(
-        lambda: Load(client.iter_pages),
-        shelf=_shelf(_settings, connection, policy),
-        kept_feeds_plans_for=policy.snapshot_feeds_plans_for,
-    )
-    journal = Journal(_settings.journal_url, version=VERSION)
-    worker = Worker(
-        journal,
-        {connection.fingerprint: client}.get,
-        policy=policy,
-        active_total=loads.active_total,
-        on_settled=loads.update,
-    )
-    worker.start()
-    live_runs = Lately(lambda: journal.reads.live_runs(*LIVE), _RUNS_STAND)
-    return Resources(_settings, connection, policy, client, loads, journal, worker, sandbox, live_runs)
+def _made() -> Resources:
+    """Open everything, or nothing. Raises ConfigError or JournalError in words."""
+    settings = load_settings()
+    with ExitStack() as opened:
+        connection, sandbox = settings.connection(), None
+        logger.info("Starting with %s in %s", connection.fingerprint if connection else "the embedded sandbox", settings.home)
+        policy = load_policy(settings.home)
+        if connection is None:
+            sandbox = _started_sandbox(settings)
+            opened.callback(sandbox.stop)
+            connection = sandbox_connection(sandbox.base_url, settings.sandbox_state)
+        client = AvaraClient(connection, limiter=Limiter(ceiling=policy.concurrency))
+        opened.callback(client.close)
+        loads = Loads(
+            lambda: Load(client.iter_pages),
+            shelf=_shelf(settings, connection, policy),
+            kept_feeds_plans_for=policy.snapshot_feeds_plans_for,
+        )
+        journal = Journal(settings.journal_url, version=VERSION)
+        opened.callback(journal.close)
+        worker = Worker(
+            journal,
+            {connection.fingerprint: client}.get,
+            policy=policy,
+            active_total=loads.active_total,
+            on_settled=loads.update,
+        )
+        opened.callback(worker.stop)
+        worker.start()
+        live_runs = Lately(lambda: journal.reads.live_runs(*LIVE), _RUNS_STAND)
+        close = opened.pop_all().close
+    return Resources(settings, connection, policy, client, loads, journal, worker, sandbox, live_runs, close)
+
+
+_startup = Startup(_made)
 
 
 def _shelf(settings: Settings, connection: Connection, policy: Policy) -> Shelf | None:

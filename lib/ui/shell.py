@@ -8,13 +8,27 @@ from pathlib import Path
 import streamlit as st
 
 from lib.config import APP_NAME
-from lib.errors import ExpressOpsError
+from lib.errors import ExpressOpsError, NotStarted
 from lib.ui import dialogs, heard, nav, news, notices, settle, sidebar
 from lib.ui.resources import get_resources
+from lib.ui.startup import AGAIN_AFTER
 from lib.ui.text import md
 
 logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent
+
+
+@st.fragment(run_every=AGAIN_AFTER)
+def not_started() -> None:
+    """Says why there is nothing to show, and goes on by itself once there is."""
+    try:
+        get_resources()
+    except NotStarted as error:
+        st.error(md(error.message, limit=500), icon=":material/error:")
+        st.caption("Express Ops tries again every few seconds, and this page goes on by itself.")
+    else:
+        st.rerun()
+
 
 st.set_page_config(page_title=APP_NAME, page_icon=str(HERE / "icon.svg"), layout="wide", initial_sidebar_state=250)
 st.html(HERE / "style.css")
@@ -31,6 +45,8 @@ try:
     notices.show()
     news.show_dialog(resources.loads)
     page.run()
+except NotStarted:
+    not_started()
 except ExpressOpsError as error:
     st.error(md(error.message, limit=500), icon=":material/error:")
 except Exception:  # a page never shows a traceback; Streamlit's own stop and rerun are BaseExceptions and pass

@@ -1,0 +1,100 @@
+"""The start: what the process needs is made once, for everybody; where that fails, it is told and tried again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from lib.errors import ExpressOpsError, NotStarted
+
+T = TypeVar("T")
+
+#: Seconds for which a failed start stands before it is tried again.
+AGAIN_AFTER = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Startup(Generic[T]):
+    """Holds what `make` made, from the first `get` to `take`. All methods may be called from any thread.
+
+    Streamlit's cache is no place for it: any browser's message clears that, and a second one would be made beside the first.
+    `make` lets go of what it had opened before it raises.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: T | None = None
+        self._problem, self._failed_at = "", 0.0
+
+    def get(self) -> T:
+        """What was made, or is made now. Raises NotStarted in words; that stands for a while, then a `get` tries again."""
+        with self._lock:
+            if self._made is None:
+                if self._problem and time.monotonic() - self._failed_at < AGAIN_AFTER:
+                    raise NotStarted(self._problem)
+                self._made = self._try()
+            return self._made
+
+    def take(self) -> T | None:
+        """What was made, if anything was, to be closed by the caller; the next `get` begins anew."""
+        with self._lock:
+            made, self._made, self._problem = self._made, None, ""
+            return made
+
+    def _try(self) -> T:
+        """Make it, or keep the problem; the log tells a problem once, however often it is tried."""
+        before, self._problem = self._problem, ""
+        try:
+            return self._make()
+        except ExpressOpsError as error:
+            self._problem = error.message
+            if self._problem != before:
+                logger.error("%s", error.message)  # noqa: TRY400 - the words say it all
+        except Exception:
+            self._problem = NotStarted().message
+            if self._problem != before:
+                logger.exception("The start went wrong")
+        self._failed_at = time.monotonic()
+        raise NotStarted(self._problem)
+
+
+class Starter:
+    """Calls `start` in a thread of its own until it succeeds: what was in the way may be gone in a moment."""
+
+    def __init__(self, start: Callable[[], None]) -> None:
+        self._start = start
+        self._ending = threading.Event()
+        self._thread = threading.Thread()
+        self.started = False
+        #: Why the last try failed, in words; empty where none did.
+        self.problem = ""
+
+    def begin(self) -> None:
+        self._ending.clear()
+        self.started, self.problem = False, ""
+        self._thread = threading.Thread(target=self._run, name="start", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Try no more; returns once the try under way is over."""
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not (self.started or self._ending.is_set()):
+            try:
+                self._start()
+            except NotStarted as error:
+                self.problem = error.message
+                self._ending.wait(AGAIN_AFTER)
+            except Exception:
+                logger.exception("The start went wrong")
+                self.problem = NotStarted().message
+                return
+            else:
+                self.started, self.problem = True, ""
