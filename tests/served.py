@@ -113,13 +113,14 @@ class Tab:
         return self.drawn()
 
     def drawn(self) -> bytes:
-        """What comes until a run of the script has ended."""
+        """What comes until a run of the script has ended, by itself and not to run once more."""
         came = []
         while True:
             raw = self.line.recv(timeout=PATIENCE)
             assert isinstance(raw, bytes)
             came.append(raw)
-            if ForwardMsg.FromString(raw).WhichOneof("type") == "script_finished":
+            message = ForwardMsg.FromString(raw)
+            if message.WhichOneof("type") == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
                 return b"".join(came)
 
 

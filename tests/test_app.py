@@ -1,4 +1,4 @@
-"""app.py as a process: what `streamlit run app.py` starts, answers, and does when it is asked to stop."""
+"""app.py as a process: what `streamlit run app.py` starts, answers, and does when it can't start or is asked to stop."""
 
 from __future__ import annotations
 
@@ -6,48 +6,34 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
-from starlette.requests import Request
 
-from app import HEADERS, _started, health, lifespan
 from app import app as app_itself
-from lib.errors import ConfigError
+from app import lifespan, starter
 from lib.journal.journal import Journal
 from lib.runs.model import RunState
 from lib.sandbox.server import SandboxServer
-from lib.ui import resources as wiring
-from lib.ui.resources import Resources, get_resources
+from lib.ui.door import HEADERS
+from lib.ui.resources import SANDBOX_CUSTOMERS, Resources, get_resources
 from tests.pages.world import World
 from tests.runs.fakes import ROBIN, customer, plan_of
+from tests.served import PATIENCE, Served, free_port, served, until
 
-ROOT = Path(__file__).parents[1]
 KEY = "key-of-the-app-tests-55aa"
-
-
-@dataclass(frozen=True)
-class Running:
-    process: subprocess.Popen[str]
-    base_url: str
-    home: Path
-    interrupted: str
+NOT_THERE, STARTING = {"state": "no answer"}, {"ok": False, "state": "starting"}
 
 
 def test_the_lifespan_makes_the_resources_before_the_first_page_and_closes_them_at_the_end(tmp_path: Path) -> None:
     async def life() -> Resources:
         async with lifespan(app_itself) as told:
             assert told == {"ready": True}
-            made = get_resources()
+            made = await asyncio.to_thread(get_resources)
             assert made.client.get_customer(known).id == known
+            assert await asyncio.to_thread(until, lambda: starter.started, "it had started")
             return made
 
     with World(tmp_path) as world:
@@ -58,153 +44,141 @@ def test_the_lifespan_makes_the_resources_before_the_first_page_and_closes_them_
         assert get_resources() is not made
 
 
-async def life(told: list[int], gate: threading.Event) -> None:
-    async with lifespan(app_itself):
-        told.append((await health(Request({"type": "http"}))).status_code)
-        gate.set()
-        assert await asyncio.to_thread(_started.wait, 90)
-        told.append((await health(Request({"type": "http"}))).status_code)
-
-
-@pytest.mark.parametrize("problem", [None, ConfigError("EXPRESS_OPS_HOME is wrong."), RuntimeError("unheard of")], ids=str)
-def test_it_says_that_it_is_starting_until_it_has_and_the_log_says_what_went_wrong(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, problem: Exception | None
-) -> None:
-    gate, told = threading.Event(), list[int]()
-
-    def start() -> None:
-        gate.wait(90)
-        if problem is not None:
-            raise problem
-
-    monkeypatch.setattr(wiring, "start", start)
-    monkeypatch.setattr(wiring, "release", lambda: None)
-    asyncio.run(life(told, gate))
-    assert told == [503, 200]
-    assert problem is None or str(problem) in caplog.text
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The app on a sandbox, with a journal in which another process left a run in the middle."""
-    home, port = tmp_path_factory.mktemp("home"), free_port()
-    journal = Journal(home / "journal.sqlite")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder whose journal holds a run that another process left in the middle; and that run's id."""
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "home").mkdir()
+    journal = Journal(folder / "home" / "journal.sqlite")
     run = journal.record(plan_of([customer(1), customer(2)]), datetime.now(UTC), who=ROBIN)
     journal.start(run.id, owner="elsewhere:1:dead", now=datetime.now(UTC), who=ROBIN, lease=0)
     journal.close()
+    return folder, run.id
+
+
+@pytest.fixture(scope="module")
+def app(interrupted: tuple[Path, str]) -> Iterator[Served]:
+    """The app on a sandbox."""
     with SandboxServer(customers=20, api_key=KEY) as sandbox:
-        environment = {
-            **os.environ,
-            "EXPRESS_OPS_HOME": str(home),
-            "AVARA_API_KEY": KEY,
-            "AVARA_BASE_URL": sandbox.base_url,
-            "STREAMLIT_LOGGER_LEVEL": "debug",
-        }
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        running = Running(process, f"http://127.0.0.1:{port}", home, run.id)
-        try:
-            wait_for(running)
+        account = {"AVARA_API_KEY": KEY, "AVARA_BASE_URL": sandbox.base_url}
+        with served(interrupted[0], **account, STREAMLIT_LOGGER_LEVEL="debug") as running:
+            until(lambda: running.health() == {"ok": True}, "the app was up")
             yield running
-        finally:
-            process.kill()
-            process.communicate()
 
 
-def wait_for(app: Running) -> None:
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        assert app.process.poll() is None, app.process.communicate()[0]
-        try:
-            if httpx.get(f"{app.base_url}/healthz", trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)  # the pause of a poll with a deadline
-    raise AssertionError("the app did not start")
+def test_it_says_that_it_is_starting_until_it_has(tmp_path: Path) -> None:
+    told = list[dict[str, object]]()
 
+    def health() -> bool:
+        told.append(app.health())
+        return told[-1] == {"ok": True}
 
-def get(app: Running, path: str) -> httpx.Response:
-    return httpx.get(f"{app.base_url}{path}", trust_env=False)
-
-
-def test_it_says_that_it_is_well(app: Running) -> None:
-    answer = get(app, "/healthz")
-    assert answer.json() == {"ok": True}
+    with served(tmp_path) as app:
+        until(health, "the app was up")
+        assert {str(one) for one in told} <= {str(one) for one in (NOT_THERE, STARTING, {"ok": True})}
+        assert STARTING in told
+        assert app.get("/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("query", ["", "?q=a%26b+c&active=yes"])
-def test_the_address_that_one_would_guess_for_customers_leads_there(app: Running, query: str) -> None:
-    answer = get(app, f"/customers{query}")
+def test_the_address_that_one_would_guess_for_customers_leads_there(app: Served, query: str) -> None:
+    answer = app.get(f"/customers{query}")
     assert answer.next_request is not None
     assert str(answer.next_request.url) == f"{app.base_url}/{query}"
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/customers", "/_stcore/health", "/nothing/here"])
-def test_every_answer_carries_the_security_headers(app: Running, path: str) -> None:
-    answer = get(app, path)
+def test_every_answer_carries_the_security_headers(app: Served, path: str) -> None:
+    answer = app.get(path)
     for name, value in HEADERS.items():
         assert answer.headers.get_list(name) == [value]
 
 
-def test_the_policy_lets_nothing_in_from_elsewhere(app: Running) -> None:
-    policy = dict(part.strip().split(" ", 1) for part in get(app, "/").headers["content-security-policy"].split(";"))
+def test_the_policy_lets_nothing_in_from_elsewhere(app: Served) -> None:
+    policy = dict(part.strip().split(" ", 1) for part in app.get("/").headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'self'"
     assert policy["frame-ancestors"] == "'none'"
     assert policy["object-src"] == "'none'"
-    sources = {source for value in policy.values() for source in value.split()}
-    assert not [source for source in sources if "." in source or "*" in source or source.startswith("http")]
+    sources = {source for value in policy.values() for source in value.split()} - {f"ws://127.0.0.1:{app.port}"}
+    assert not [source for source in sources if "." in source or "*" in source or source.startswith(("http", "ws"))]
 
 
-@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 101), ("localhost", 101), ("rebinding.example", 400)])
-def test_customers_are_told_only_under_this_machines_own_names(app: Running, host: str, status: int) -> None:
-    port = int(app.base_url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=90) as line:
-        asked = (
-            "GET /_stcore/stream HTTP/1.1",
-            f"Host: {host}:{port}",
-            "Connection: Upgrade",
-            "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        )
-        line.sendall("\r\n".join((*asked, "", "")).encode())
-        assert line.recv(12) == f"HTTP/1.1 {status}".encode()
-
-
-@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 200), ("localhost", 200), ("rebinding.example", 400)])
-def test_pages_are_served_only_under_this_machines_own_names(app: Running, host: str, status: int) -> None:
-    assert httpx.get(app.base_url, headers={"host": host}, trust_env=False).status_code == status
-
-
-def test_no_other_machine_can_reach_it(app: Running) -> None:
-    port = int(app.base_url.rpartition(":")[2])
+def test_no_other_machine_can_reach_it(app: Served) -> None:
     with pytest.raises(OSError, match="refused"):  # the address of this machine that other machines would use
-        socket.create_connection(("127.0.0.2", port), timeout=5)
+        socket.create_connection(("127.0.0.2", app.port), timeout=5)
 
 
-def test_what_a_dead_process_left_is_marked_before_anyone_opens_a_page(app: Running) -> None:
+def test_what_a_dead_process_left_is_marked_before_anyone_opens_a_page(app: Served, interrupted: tuple[Path, str]) -> None:
     journal = Journal(app.home / "journal.sqlite")
     try:
-        assert journal.reads.run(app.interrupted).state is RunState.INTERRUPTED
+        assert journal.reads.run(interrupted[1]).state is RunState.INTERRUPTED
     finally:
         journal.close()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGTERM is how a service is stopped on POSIX")
-def test_asked_to_stop_it_stops_by_itself_and_the_key_is_nowhere_in_its_log(app: Running) -> None:
+def test_asked_to_stop_it_stops_by_itself_and_the_key_is_nowhere_in_its_log(app: Served) -> None:
     app.process.send_signal(signal.SIGTERM)
-    log, _ = app.process.communicate(timeout=90)
-    assert app.process.returncode in (0, -signal.SIGTERM)
+    assert app.process.wait(PATIENCE) in (0, -signal.SIGTERM)
+    log = app.log
     assert "Traceback" not in log
     assert "Express Ops" in log or "URL" in log  # something was logged at all
     assert KEY not in log
     for file in filter(Path.is_file, app.home.rglob("*")):
         assert KEY.encode() not in file.read_bytes(), file
+
+
+def taken_state(folder: Path) -> Callable[[], object]:
+    other = SandboxServer(customers=SANDBOX_CUSTOMERS, state=folder / "home" / "sandbox.sqlite").start()
+    return other.stop
+
+
+def broken_file(name: str, content: str) -> Callable[[Path], Callable[[], object]]:
+    def break_(folder: Path) -> Callable[[], object]:
+        (folder / "home" / name).write_text(content)
+        return (folder / "home" / name).unlink
+
+    return break_
+
+
+#: What is in the way when the app starts, made by a function that gives what takes it away → words of the reason.
+IN_THE_WAY = {
+    "the sandbox's state, in use elsewhere": (taken_state, "The embedded sandbox can't start"),
+    "settings.toml that is none": (broken_file("settings.toml", "concurrency = = 4"), "settings.toml is not TOML"),
+    "a setting that nobody knows": (broken_file("settings.toml", "concurrencie = 4"), "concurrencie"),
+    "a journal that is none": (broken_file("journal.sqlite", "this is no database " * 100), "journal"),
+}
+
+
+@pytest.mark.parametrize("what", IN_THE_WAY)
+def test_a_start_that_fails_says_why_and_goes_on_once_nothing_is_in_the_way(tmp_path: Path, what: str) -> None:
+    put, words = IN_THE_WAY[what]
+    (tmp_path / "home").mkdir()
+    take_away = put(tmp_path)
+    with served(tmp_path) as app:
+        told = until(lambda: (health := app.health()).get("reason") and health, "it said why")
+        assert told.keys() == {"ok", "state", "reason"}
+        assert told["state"] == "failed"
+        assert words in str(told["reason"])
+        assert app.get("/healthz").status_code == 503
+        with app.tab() as tab:
+            for page in ("", "overview", "deactivate", "runs", "connection"):
+                drawn = tab.open(page).decode(errors="replace").replace("\\", "")
+                assert words in drawn
+                assert "tries again" in drawn
+        assert "Traceback" not in app.log
+        assert app.log.count(words) == 1  # however often it was tried
+        take_away()
+        until(lambda: app.health() == {"ok": True}, "it had started after all")
+        with app.tab() as tab:
+            assert b"Sandbox on this machine" in tab.open()
+
+
+def test_a_database_that_is_not_there_is_told_without_its_password(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://robin:not-for-your-eyes@127.0.0.1:{free_port()}/journal"
+    with served(tmp_path, EXPRESS_OPS_DATABASE_URL=url) as app:
+        told = until(lambda: app.health().get("reason"), "it said why")
+        assert "journal" in str(told).lower()
+        with app.tab() as tab:
+            drawn = tab.open("runs")
+        assert "not-for-your-eyes" not in f"{told}{app.log}{drawn.decode(errors='replace')}"
