@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -175,10 +177,17 @@ def test_where_others_could_reach_it_it_does_not_start_and_says_so(tmp_path: Pat
 def test_make_run_does_not_start_there_either(tmp_path: Path) -> None:
     environment = {**os.environ, "STREAMLIT_SERVER_ADDRESS": "0.0.0.0", "EXPRESS_OPS_HOME": str(tmp_path)}
     command = ["make", "-o", ".venv/app.ok", "run", f"PORT={free_port()}"]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert ended.returncode != 0
-    assert "has no login yet" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as make:
+        try:
+            _, told = make.communicate(timeout=PATIENCE)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(make.pid, signal.SIGKILL)  # what it started, had it not ended
+    assert make.returncode != 0
+    assert "has no login yet" in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("origin", ["https://Express-Ops.example.com", "https://express-ops.example.com/", "*", "example.com"])
