@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import httpx
 import pytest
 
 from lib.sandbox.server import SandboxServer
@@ -28,3 +29,17 @@ def start_sandbox() -> Iterator[SandboxFactory]:
 def sandbox(start_sandbox: SandboxFactory) -> SandboxServer:
     """A fresh sandbox of 250 customers without faults."""
     return start_sandbox()
+
+
+def ask(server: SandboxServer, method: str, path: str, **body: object) -> dict[str, Any]:
+    """What somebody else does to the account meanwhile: the answer of the sandbox to this call."""
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    answer = httpx.request(method, f"{server.base_url}/v1/express{path}", json=body, headers=headers)
+    answer.raise_for_status()
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def rename(server: SandboxServer, customer_id: str, name: str) -> None:
+    """Somebody else gives a customer another name."""
+    ask(server, "PATCH", f"/{customer_id}", expressCustomerName=name)

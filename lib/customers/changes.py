@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.compute as pc
 
-from lib.avara.models import Customer
+from lib.avara.models import Customer, id_key
 from lib.customers.frame import CustomerFrame
-from lib.customers.idindex import Positions
+from lib.customers.idindex import Positions, id_keys
 from lib.customers.metadata import MetadataIndex, runs
 from lib.customers.text import arrow_strings
 
@@ -81,11 +81,11 @@ class Changes:
         Columns, all text: Customer, What ("gone", "new", a field or "metadata: <key>"), Before, Now, Id.
         """
         wanted = list(ids)
-        before = {record.id: record for record in self.before.records(wanted)}
-        after = {record.id: record for record in self.after.records(wanted)}
+        before = {id_key(record.id): record for record in self.before.records(wanted)}
+        after = {id_key(record.id): record for record in self.after.records(wanted)}
         rows = []
         for id_ in wanted:
-            old, new = before.get(id_), after.get(id_)
+            old, new = before.get(id_key(id_)), after.get(id_key(id_))
             record = new or old
             if record is not None:
                 rows += [(record.name, what, was, now, id_) for what, was, now in _told(old, new)]
@@ -114,7 +114,7 @@ def changes(old: CustomerFrame, new: CustomerFrame) -> Changes:
 
 def _places(old: CustomerFrame, new: CustomerFrame) -> Positions:
     """For each customer of `old` its position in `new`, -1 where it is not there."""
-    found = pc.index_in(arrow_strings(old.rows["id"]), arrow_strings(new.rows["id"]))
+    found = pc.index_in(arrow_strings(id_keys(old.rows["id"])), arrow_strings(id_keys(new.rows["id"])))
     places: Positions = found.fill_null(-1).to_numpy().astype(np.int64)
     return places
 

@@ -31,7 +31,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lib.avara.batch import CustomerBatch
-from lib.avara.models import Customer
+from lib.avara.models import Customer, id_key
 from lib.customers.columns import Columns
 from lib.customers.idindex import IdIndex, Positions
 from lib.customers.metadata import MetadataIndex, replaced_pairs
@@ -70,7 +70,7 @@ class CustomerFrame:
         return self.pairs.table
 
     def contains(self, customer_id: str) -> bool:
-        """Is exactly this id in the frame?"""
+        """Is this id in the frame?"""
         return bool(self.known([customer_id])[0])
 
     def known(self, ids: Iterable[str]) -> npt.NDArray[np.bool_]:
@@ -124,7 +124,7 @@ class CustomerFrame:
         Columns that stay as they were, and what was prepared from them, are shared with this frame. Of two records with one
         id the last counts.
         """
-        given = {record.id: record for record in records}
+        given = {id_key(record.id): record for record in records}
         known = self.known(given).tolist()
         frame = self._replaced([record for record, there in zip(given.values(), known, strict=True) if there])
         added = [record for record, there in zip(given.values(), known, strict=True) if not there]
@@ -141,11 +141,12 @@ class CustomerFrame:
             rows[name] = pd.Series(values)
         same = self.pairs.of_customers(at) == [record.metadata for record in records]
         pairs = self.pairs if same else MetadataIndex(replaced_pairs(self.metadata, changed.metadata, at), len(self))
-        text = self.text if same and "name" in kept else SearchText(rows["id"], rows["name"], pairs)
+        text = self.text if same and {"id", "name"} <= kept else SearchText(rows["id"], rows["name"], pairs)
         # Sort ranks and orders of columns that stayed as they were stay right.
         ranks = {by: rank for by, rank in dict(self.ranks).items() if by in kept or (same and by.startswith("metadata:"))}
         orders = {key: order for key, order in dict(self.orders).items() if key[0] in ranks}
-        return CustomerFrame(pd.DataFrame(rows, copy=False), pairs, self.index, text, ranks, orders)
+        index = self.index if "id" in kept else IdIndex(rows["id"])
+        return CustomerFrame(pd.DataFrame(rows, copy=False), pairs, index, text, ranks, orders)
 
     def _joined(self, records: list[Customer]) -> CustomerFrame:
         added = build(records)
@@ -168,9 +169,9 @@ class FrameBuilder:
     def add(self, records: Iterable[Customer]) -> None:
         """Add records; a CustomerBatch goes into the columns as it is. One whose id came before waits for `frame`."""
         batch = records if isinstance(records, CustomerBatch) else CustomerBatch.of(records)
-        if not self._took_all(batch.id):
+        if not self._took_all([id_key(customer_id) for customer_id in batch.id]):
             batch = self._without_known(batch)
-            self._ids.update(batch.id)
+            self._ids.update(map(id_key, batch.id))
         self._columns.append(batch)
 
     def _took_all(self, ids: Sequence[str]) -> bool:
@@ -187,10 +188,11 @@ class FrameBuilder:
         """The records whose ids are new; the others are put aside."""
         fresh: dict[str, Customer] = {}
         for record in batch:
-            if record.id in self._ids or record.id in fresh:
+            key = id_key(record.id)
+            if key in self._ids or key in fresh:
                 self._again.append(record)
             else:
-                fresh[record.id] = record
+                fresh[key] = record
         return CustomerBatch.of(fresh.values())
 
     def frame(self) -> CustomerFrame:
@@ -202,9 +204,10 @@ class FrameBuilder:
         frame = CustomerFrame.of(*self._columns.tables())
         newest: dict[str, Customer] = {}
         for record in self._again:
-            held = newest.get(record.id) or frame.record(record.id)
+            key = id_key(record.id)
+            held = newest.get(key) or frame.record(key)
             if held is None or _is_as_new(record, held):
-                newest[record.id] = record
+                newest[key] = record
         return frame.with_records(newest.values()) if newest else frame
 
 

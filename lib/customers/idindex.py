@@ -11,10 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from lib.avara.models import id_key
+
 Positions = npt.NDArray[np.int64]
 #: From so many ids on the work is done with Python strings that everybody shares: picks of all customers would otherwise
 #: take 8 MB a session, and as long to look up as to read the ids anew.
 MANY = 2_000
+
+
+def id_keys(ids: pd.Series[str]) -> pd.Series[str]:
+    """`id_key` of a whole column."""
+    return ids.str.lower()
 
 
 class IdIndex:
@@ -24,8 +31,15 @@ class IdIndex:
         self._ids = ids
 
     def find(self, ids: Iterable[str]) -> Positions:
-        """The position of each id, -1 where the frame lacks it. Ids are compared exactly, upper and lower case too."""
+        """The position of each id, -1 where the frame lacks it."""
         ids = list(ids)
+        found = self._as_written(ids)
+        lacking = np.flatnonzero(found < 0)
+        if len(lacking):  # nearly always all are there as they are written, and nothing more is to be prepared
+            found[lacking] = self._keys._as_written([id_key(ids[place]) for place in lacking])
+        return found
+
+    def _as_written(self, ids: list[str]) -> Positions:
         if len(ids) >= MANY:
             return np.fromiter(map(self._places.get, ids, itertools.repeat(-1)), np.int64, len(ids))
         sorted_ids, order = self._sorted
@@ -42,10 +56,6 @@ class IdIndex:
         ids: list[str] = (self._strings[positions] if len(positions) >= MANY else self._ids.array.take(positions)).tolist()
         return ids
 
-    def find_any_case(self, ids: Iterable[str]) -> Positions:
-        """As `find`, but upper and lower case are one. -1 also where several customers differ in nothing else."""
-        return self._lower.find([customer_id.lower() for customer_id in ids])
-
     def warm(self) -> None:
         """Sorts the ids now, so that the first lookup does not wait for it."""
         _ = self._sorted
@@ -59,9 +69,9 @@ class IdIndex:
         return {customer_id: place for place, customer_id in enumerate(self._strings.tolist())}
 
     @cached_property
-    def _lower(self) -> IdIndex:
-        lower = self._ids.str.lower()
-        return self if lower.equals(self._ids) else IdIndex(lower.mask(lower.duplicated(keep=False), ""))
+    def _keys(self) -> IdIndex:
+        keys = id_keys(self._ids)
+        return self if keys.equals(self._ids) else IdIndex(keys)
 
     @cached_property
     def _sorted(self) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[np.int32]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.avara.models import CUSTOMER_ID_PATTERN
+from lib.avara.models import CUSTOMER_ID_PATTERN, id_key
 from lib.avara.text import one_line
 from lib.customers.frame import CustomerFrame
 from lib.errors import UploadUnreadable
@@ -101,10 +101,7 @@ def parse(source: str | bytes) -> IdList:
 
 
 def check(frame: CustomerFrame, *sources: str | bytes | IdList) -> IdReport:
-    """Look up each id of these texts, files and lists, each read on its own.
-
-    An id in another case counts as the customer's own where no customer has it as written.
-    """
+    """Look up each id of these texts, files and lists, each read on its own."""
     lists = [source if isinstance(source, IdList) else parse(source) for source in sources]
     tokens = [token for ids in lists for token in ids.tokens]
     spelled = _as_spelled(frame, dict.fromkeys(tokens))
@@ -130,14 +127,14 @@ def check(frame: CustomerFrame, *sources: str | bytes | IdList) -> IdReport:
 
 
 def _as_spelled(frame: CustomerFrame, tokens: Iterable[str]) -> dict[str, str | None]:
-    """For each token the id as the frame spells it, as it is written where the frame lacks it, None where it is no id."""
+    """For each token the id as the frame spells it, as it is first written where the frame lacks it, None where it is no id."""
     spelled = {token: "cus_" + token[4:] if _is_id(token) else None for token in tokens}
     ids = [customer_id for customer_id in spelled.values() if customer_id is not None]
-    lacking = [customer_id for customer_id, there in zip(ids, frame.known(ids).tolist(), strict=True) if not there]
-    at = frame.index.find_any_case(lacking)
-    other = dict(zip((lacking[i] for i in np.flatnonzero(at >= 0)), frame.ids(at[at >= 0]), strict=True))
+    known = [customer_id for customer_id, there in zip(ids, frame.known(ids).tolist(), strict=True) if there]
+    own = dict(zip(map(id_key, known), frame.ids(frame.positions(known)), strict=True))
     return {
-        token: None if customer_id is None else other.get(customer_id, customer_id) for token, customer_id in spelled.items()
+        token: None if customer_id is None else own.setdefault(id_key(customer_id), customer_id)
+        for token, customer_id in spelled.items()
     }
 
 

@@ -120,7 +120,7 @@ class Endpoint:
 
 
 _PAGING = frozenset({"limit", "cursor"})
-_STUDIES = _PAGING | {"expressCustomerId", "isCancelled", "severity"}
+_STUDIES = _PAGING | {"expressCustomerId", "assignedTo", "isCancelled", "severity", "studyDescription"}
 
 ENDPOINTS: dict[str, Endpoint] = {
     "list": Endpoint("GET", "/v1/express", list_customers, _PAGING),
@@ -132,7 +132,9 @@ ENDPOINTS: dict[str, Endpoint] = {
     "add-user": Endpoint("POST", "/v1/express/{id}/users", add_user),
     "remove-user": Endpoint("DELETE", "/v1/express/{id}/users", remove_user),
     "viewer-studies": Endpoint("GET", "/v1/viewer/studies", studies.list_viewer, _STUDIES | {"studyViewerStatus"}),
-    "autoscribe-studies": Endpoint("GET", "/v1/autoScribe/studies", studies.list_autoscribe, _STUDIES | {"studyReportStatus"}),
+    "autoscribe-studies": Endpoint(
+        "GET", "/v1/autoScribe/studies", studies.list_autoscribe, _STUDIES | {"studyReportStatus", "studyType"}
+    ),
 }
 
 

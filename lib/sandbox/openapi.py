@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib.sandbox.studies import REPORT_STATUSES, SEVERITIES, VIEWER_STATUSES
+from lib.sandbox.studies import REPORT_STATUSES, SEVERITIES, STUDY_TYPES, VIEWER_STATUSES
 from lib.sandbox.wire import MAX_KEY, MAX_PAGE, MAX_PAIRS, MAX_VALUE
 
 Schema = dict[str, Any]
@@ -80,16 +80,21 @@ def _paths() -> Schema:
                 "style": "form",
                 "explode": False,
             },
+            _query("studyType", {"enum": list(STUDY_TYPES)}),
         ),
     }
 
 
-def _studies(kind: str, status: Schema) -> Schema:
+def _studies(kind: str, *own: Schema) -> Schema:
+    """An empty value of a filter that may be null is how a client sends null."""
+    empty: Schema = {"const": ""}
     filters = [
-        _query("expressCustomerId", _CUSTOMER_ID),
-        _query("isCancelled", {"type": "boolean"}),
+        _query("expressCustomerId", {"anyOf": [_CUSTOMER_ID, empty]}),
+        _query("assignedTo", {"anyOf": [_USER_ID, empty]}),
+        _query("isCancelled", {"enum": ["true", "false", ""]}),
         _query("severity", {"enum": list(SEVERITIES)}),
-        status,
+        _query("studyDescription", {"type": "string"}),
+        *own,
         _ref("parameters", "limit"),
         _ref("parameters", "cursor"),
     ]
@@ -154,6 +159,7 @@ def _study(own: Schema) -> Schema:
         "cancelledAt": _TIME,
         "createdAt": {"type": "string", "format": "date-time"},
         "updatedAt": {"type": "string", "format": "date-time"},
+        "assignedTo": {"type": ["object", "null"], "required": ["userId"], "properties": {"userId": _USER_ID}},
         "expressCustomer": {"type": "object", "required": list(reference), "properties": reference},
         **own,
     }

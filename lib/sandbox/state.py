@@ -33,7 +33,10 @@ class StateFile:
 
     def __init__(self, path: Path, customers: int, seed: int, anchor: date) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # For its owner only; SQLite gives the files that it makes beside it the same mode.
+            path.touch(0o600)
+            path.chmod(0o600)
             # One thread at a time: the server's loop, and whoever opens and closes the server.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
         except (OSError, sqlite3.Error) as exc:

@@ -10,17 +10,21 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from lib.sandbox import names
 from lib.sandbox.data import Activity, Record, stamp
 from lib.sandbox.store import Store
-from lib.sandbox.wire import Answer, Call, RefusedError, cursor, customer_id, limit, ok, one_of, read_cursor
+from lib.sandbox.wire import Answer, Call, RefusedError, checked_user_id, cursor, customer_id, limit, ok, one_of, read_cursor
 
 SEVERITIES = ("normal", "high", "stat")
 VIEWER_STATUSES = ("incomplete", "complete")
+STUDY_TYPES = ("standard", "external")
 REPORT_STATUSES = ("unassigned", "assigned", "in_progress", "completed", "addendum_active")
 #: A page looks at no more studies than this: with a filter that hardly matches it comes back short, with a cursor.
 STUDIES_SCANNED = 1000
+#: By the name of a field: whether its value is one that was asked for.
+Filters = dict[str, Callable[[Any], object]]
 _UID_ROOT = "1.2.826.0.1.3680043.10.1421"
 
 
@@ -36,10 +40,9 @@ class _Site:
 
 def list_viewer(store: Store, call: Call) -> Answer:
     """One page of Viewer studies."""
-    status = one_of(call.query, "studyViewerStatus", VIEWER_STATUSES)
     wanted = _common_filters(call.query)
-    if status:
-        wanted["studyViewerStatus"] = {status}
+    if status := one_of(call.query, "studyViewerStatus", VIEWER_STATUSES):
+        wanted["studyViewerStatus"] = status.__eq__
     return _page(store, call, "viewer", viewer_study, wanted)
 
 
@@ -50,7 +53,9 @@ def list_autoscribe(store: Store, call: Call) -> Answer:
         chosen: set[object] = set(call.query["studyReportStatus"].split(","))
         if not chosen <= set(REPORT_STATUSES):
             raise RefusedError(400, "invalid_filter", f"studyReportStatus must be of {', '.join(REPORT_STATUSES)}.")
-        wanted["studyReportStatus"] = chosen
+        wanted["studyReportStatus"] = chosen.__contains__
+    if kind := one_of(call.query, "studyType", STUDY_TYPES):
+        wanted["studyType"] = kind.__eq__
     return _page(store, call, "autoScribe", autoscribe_study, wanted)
 
 
@@ -58,7 +63,8 @@ def viewer_study(rng: random.Random, site: _Site, number: int) -> Record:
     """One Viewer study of a customer."""
     study, created, _ = _study(rng, site, number)
     open_still = site.activity.last - created < timedelta(days=2) and rng.random() < 0.6
-    return {**study, "studyViewerStatus": "incomplete" if open_still else "complete"}
+    status = "incomplete" if open_still else "complete"
+    return {**study, "studyViewerStatus": status, "assignedTo": None if open_still else _reader(site)}
 
 
 def autoscribe_study(rng: random.Random, site: _Site, number: int) -> Record:
@@ -69,6 +75,7 @@ def autoscribe_study(rng: random.Random, site: _Site, number: int) -> Record:
     return {
         **study,
         "studyReportStatus": status,
+        "assignedTo": None if status == "unassigned" else _reader(site),
         "modality": modality,
         "studyType": "standard",
         "isCritical": rng.random() < 0.02 if status == "completed" else None,
@@ -76,23 +83,30 @@ def autoscribe_study(rng: random.Random, site: _Site, number: int) -> Record:
     }
 
 
-def _common_filters(query: Mapping[str, str]) -> dict[str, set[object]]:
-    wanted: dict[str, set[object]] = {}
+def _common_filters(query: Mapping[str, str]) -> Filters:
+    """The official client sends None as an empty value. Of `isCancelled` that is no filter; of `assignedTo` and
+    `expressCustomerId` it asks for the studies that have none.
+    """
+    wanted: Filters = {}
     if severity := one_of(query, "severity", SEVERITIES):
-        wanted["severity"] = {severity}
-    if cancelled := one_of(query, "isCancelled", ("true", "false")):
-        wanted["isCancelled"] = {cancelled == "true"}
+        wanted["severity"] = severity.__eq__
+    if cancelled := one_of(query, "isCancelled", ("true", "false", "")):
+        wanted["isCancelled"] = (cancelled == "true").__eq__
+    if "assignedTo" in query:
+        user = checked_user_id(query["assignedTo"]) if query["assignedTo"] else None
+        wanted["assignedTo"] = lambda assigned: (assigned and assigned["userId"]) == user
+    if text := query.get("studyDescription", "").casefold():
+        wanted["studyDescription"] = lambda description: text in description.casefold()
     return wanted
 
 
-def _page(
-    store: Store, call: Call, kind: str, make: Callable[[random.Random, _Site, int], Record], wanted: Mapping[str, set[object]]
-) -> Answer:
+def _page(store: Store, call: Call, kind: str, make: Callable[[random.Random, _Site, int], Record], wanted: Filters) -> Answer:
     size = limit(call.query)
     start, number = read_cursor(call.query, kind, 2)
     end = len(store)
     if "expressCustomerId" in call.query:
-        position = store.position(customer_id(call.query["expressCustomerId"]))
+        asked = call.query["expressCustomerId"]
+        position = store.position(customer_id(asked)) if asked else None  # every study here has a customer
         if position is None:
             return ok({"studies": [], "hasMore": False})
         start, number, end = (position, number, position + 1) if position == start else (position, 0, position + 1)
@@ -103,7 +117,7 @@ def _page(
             following = (site.position, at)
             break
         study = make(random.Random(f"{store.seed}/{site.position}/{kind}/{at}"), site, at)
-        if all(study[name] in values for name, values in wanted.items()):
+        if all(fits(study[name]) for name, fits in wanted.items()):
             found.append(study)
     more = {"hasMore": True, "cursor": cursor(kind, *following)} if following else {"hasMore": False}
     return ok({"studies": found, **more})
@@ -142,6 +156,12 @@ def _study(rng: random.Random, site: _Site, number: int) -> tuple[Record, dateti
         created,
         modality,
     )
+
+
+def _reader(site: _Site) -> Record:
+    """Each customer has one person who reads its studies."""
+    number = random.Random(f"reader of {site.customer_id}").getrandbits(128)
+    return {"userId": f"usr_{number:032x}", "email": f"reader-{site.position}@sandbox.example"}
 
 
 def _patient(rng: random.Random, site: _Site, created: datetime, procedure: str) -> Record:

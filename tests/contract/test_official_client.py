@@ -7,6 +7,7 @@ import inspect
 import time
 
 import avara
+import httpx
 import pytest
 
 from lib.sandbox.data import EXAMPLE, EXAMPLE_ID
@@ -140,12 +141,47 @@ def test_the_pages_of_a_customers_studies_hold_each_once(api, kind):
             {"study_report_status": ["assigned", "in_progress"]},
             lambda study: study.study_report_status in ("assigned", "in_progress"),
         ),
+        ("viewer", {"study_description": "ct"}, lambda study: "ct" in study.study_description.lower()),
+        ("auto_scribe", {"study_description": "chest"}, lambda study: "chest" in study.study_description.lower()),
+        ("auto_scribe", {"study_type": "standard"}, lambda study: study.study_type == "standard"),
+        ("auto_scribe", {"assigned_to": None, "express_customer_id": None, "is_cancelled": None}, lambda study: study.study_id),
     ],
 )
 def test_study_filters_narrow_the_list_over_all_customers(api, kind, filters, holds):
     studies = api.call(f"{kind}.studies.list", **filters).studies
     assert studies
     assert all(holds(study) for study in studies)
+
+
+@pytest.mark.parametrize("kind", ["viewer", "auto_scribe"])
+def test_studies_are_listed_by_whom_they_are_assigned_to(api, kind):
+    of_customer = api.collect(f"{kind}.studies.list", express_customer_id=EXAMPLE_ID)
+    readers = {study.assigned_to.user_id for study in of_customer if study.assigned_to}
+    assert len(readers) == 1
+    assigned = api.collect(f"{kind}.studies.list", express_customer_id=EXAMPLE_ID, assigned_to=readers.pop())
+    assert {study.study_id for study in assigned} == {study.study_id for study in of_customer if study.assigned_to}
+    assert not api.call(f"{kind}.studies.list", express_customer_id=EXAMPLE_ID, assigned_to=USER).studies
+
+
+def test_external_studies_are_listed_where_there_are_none(api):
+    assert not api.call("auto_scribe.studies.list", study_type="external").studies
+
+
+@pytest.mark.parametrize("path", ["/v1/viewer/studies", "/v1/autoScribe/studies"])
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("assignedTo", lambda studies: studies and not any(study["assignedTo"] for study in studies)),
+        ("expressCustomerId", lambda studies: not studies),  # every study of the sandbox has a customer
+        ("isCancelled", lambda studies: {study["isCancelled"] for study in studies} == {True, False}),
+        ("studyDescription", lambda studies: len(studies) == 100),
+    ],
+)
+def test_a_filter_that_is_null_is_sent_as_nothing_as_the_typescript_client_does(sandbox, path, name, holds):
+    headers = {"Authorization": f"Bearer {sandbox.api_key}"}
+    answer = httpx.get(f"{sandbox.base_url}{path}", params={name: ""}, headers=headers)
+    assert answer.status_code == 200
+    assert holds(answer.json()["studies"])
 
 
 @pytest.mark.parametrize(
@@ -156,6 +192,8 @@ def test_study_filters_narrow_the_list_over_all_customers(api, kind, filters, ho
         (avara.BadRequestError, "express.create", [], {"express_customer_name": ""}),
         (avara.BadRequestError, "express.update", [EXAMPLE_ID], {"metadata": {"k" * 101: "v"}}),
         (avara.BadRequestError, "express.users.add", [EXAMPLE_ID], {"user_id": "somebody"}),
+        (avara.BadRequestError, "viewer.studies.list", [], {"assigned_to": "somebody"}),
+        (avara.BadRequestError, "auto_scribe.studies.list", [], {"study_type": "odd"}),
     ],
 )
 def test_refusals_arrive_as_the_clients_error_classes(api, error, method, args, kwargs):

@@ -1,11 +1,14 @@
 """The frame gives back what went in, keeps one row an id, and changes by making a new one."""
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.avara.models import Customer, id_key
 from lib.customers import idindex
 from lib.customers.frame import FrameBuilder, build
 from tests.customers.records import (
@@ -187,3 +190,25 @@ def assert_same(frame, other):
     assert frame.ids(np.arange(len(frame))) == other.ids(np.arange(len(other)))
     assert frame.records(frame.rows["id"]) == other.records(other.rows["id"])
     assert frame.metadata_keys() == other.metadata_keys()
+
+
+def in_upper_case(record: Customer) -> Customer:
+    return record.model_copy(update={"id": "cus_" + record.id[4:].upper()})
+
+
+def test_a_customer_is_the_same_in_any_case_of_its_id():
+    record = customer(0xAB, updated_at=NOW, name="New")
+    other, older = in_upper_case(record), customer(0xAB, updated_at=NOW - timedelta(days=1), name="Old")
+    for records in ([older, other], [other, older], [in_upper_case(older), record], [record, in_upper_case(older)]):
+        frame = build(records)
+        assert [frame.record(id_).name for id_ in (record.id, other.id)] == ["New", "New"]
+        assert len(frame) == 1
+    frame = build([customer(1), older, customer(3)]).with_records([other])
+    assert frame.ids([0, 1, 2]) == (customer(1).id, other.id, customer(3).id)
+    assert frame.positions([older.id, other.id, customer(3).id]).tolist() == [1, 1, 2]
+
+
+@given(lists_of_customers)
+def test_the_keys_of_a_column_are_those_of_its_ids(records):
+    ids = [in_upper_case(record).id for record in records]
+    assert idindex.id_keys(pd.Series(ids, dtype="str")).tolist() == [id_key(id_) for id_ in ids]

@@ -13,6 +13,7 @@ from lib.runs.evidence import seen_in
 from lib.sandbox.server import SandboxServer
 from tests.pages.world import Session, World, records_of
 from tests.runs.fakes import ROBIN
+from tests.sandbox_server import rename
 
 Record = dict[str, Any]
 
@@ -358,7 +359,8 @@ def test_undo_reactivates_what_the_run_changed_and_leaves_alone_what_somebody_ch
     picked = ids_of(sandbox, active=True, count=3)
     session = confirm(to_dialog(review_of(world, picked)), "3").until(ended)
     first = session.at.query_params["run"]
-    world.resources.loads.update([world.resources.client.update_customer(picked[0], name="Renamed since")])
+    rename(sandbox, picked[0], "Renamed since")
+    world.resources.loads.update([world.resources.client.get_customer(picked[0])])
     session.press("run_undo")
     assert session.at.query_params == {"undo": first}
     assert session.at.title[0].value == "Reactivate 2 customers"

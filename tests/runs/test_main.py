@@ -22,6 +22,7 @@ from lib.runs.evidence import seen_in
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
+from tests.sandbox_server import ask, rename
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
@@ -129,7 +130,7 @@ def test_the_whole_way_is_the_same_on_either_database(shell, place):
     shell.set(EXPRESS_OPS_DATABASE_URL=place.url)
     first, second = shell.active[:2]
     plan = shell.plan(first, second)
-    shell.client.update_customer(second, name="Renamed since")
+    rename(shell.server, second, "Renamed since")
     rows = shell.rows("apply", plan, "--confirm", 2, code=Exit.PARTLY)
     run = rows[-1]
     assert (run["state"], run["totals"]["verified"], run["totals"]["skipped"]) == ("finished", 1, 1)
@@ -228,7 +229,7 @@ def test_a_customer_that_is_as_asked_already_counts_as_done_and_one_that_changed
     shell.client.deactivate(first)
     shell("apply", plan, "--confirm", 2)
     plan = shell.plan(*shell.active[2:4])
-    shell.client.update_customer(shell.active[2], name="Renamed")
+    rename(shell.server, shell.active[2], "Renamed")
     assert "Changed since the review: name" in shell("apply", plan, "--confirm", 2, code=Exit.PARTLY)
 
 
@@ -295,7 +296,7 @@ def test_a_beginning_that_fits_several_runs_is_refused_with_their_names(shell, m
 
 def test_an_undo_leaves_alone_what_somebody_changed_since(shell):
     run_id = shell.run(*shell.active[:3])
-    shell.client.update_customer(shell.active[0], name="Changed since")
+    rename(shell.server, shell.active[0], "Changed since")
     saved = shell.home / "undo.json"
     rows = shell.rows("undo", run_id, "--reason", "A mistake", "-o", saved)
     assert [row["id"] for row in rows if row["kind"] == "left_alone"] == [shell.active[0]]
@@ -506,8 +507,8 @@ def test_a_journal_that_can_not_be_opened_ends_as_unreachable(shell):
 
 def test_names_can_not_steer_the_terminal(shell):
     name = "\x1b[2J\x9b31mEvil\r\n\u202eClinic"
-    record = shell.client.create_customer(name)
-    run_id = shell.run(record.id)
+    made = ask(shell.server, "POST", "", expressCustomerName=name)
+    run_id = shell.run(made["expressCustomerId"])
     told = shell("show", run_id, "--steps")
     assert "Evil Clinic" in told
     told += "".join(shell.told)

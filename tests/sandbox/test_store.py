@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -120,3 +121,21 @@ def test_a_file_of_another_version_or_of_no_database_is_refused_in_words(tmp_pat
     (tmp_path / "s.sqlite-wal").unlink(missing_ok=True)
     with pytest.raises(StateError, match="can't be used"):
         _store(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no mode there")
+def test_the_state_is_for_its_owner_only_and_so_is_what_an_older_version_left_open(tmp_path):
+    state = tmp_path / "new" / "state.sqlite"
+    for _ in range(2):
+        old = os.umask(0)
+        try:
+            store = _store(state)
+            store.record_call(CALL)
+            modes = {file.name: file.stat().st_mode & 0o777 for file in state.parent.iterdir()}
+            store.close()
+        finally:
+            os.umask(old)
+        assert set(modes.values()) == {0o600}
+        assert "state.sqlite-wal" in modes
+        state.chmod(0o644)
+    assert state.parent.stat().st_mode & 0o777 == 0o700
