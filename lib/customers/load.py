@@ -34,7 +34,7 @@ Pages = Callable[[str | None], Iterator[CustomerPage]]
 
 @runtime_checkable
 class _Stoppable(Protocol):
-    """Pages that are requested ahead: when nobody wants them any more, they must hear of it."""
+    """Pages that may wait for their turn to be requested: when nobody wants them any more, they must hear of it."""
 
     def stop(self) -> None: ...
 
@@ -256,7 +256,8 @@ class Load:
             if reading != self._reading:
                 return None
             if self._page_count == 0 or self._cursor is not None:
-                raise BadAnswer("The list of customers ended before its last page.")
+                came = f"after {self._page_count:,} of its pages" if self._page_count else "before its first page came"
+                raise BadAnswer(f"The list of customers ended {came}. Nothing was changed; try again in a moment.")
             frame = self.frame()
             self._settle(LoadState.COMPLETE)
             self._builder = FrameBuilder()

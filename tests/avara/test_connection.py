@@ -45,6 +45,10 @@ def test_a_base_url_is_https_or_http_to_this_machine(given_url, kept):
         "http://api.avarasoftware.com",  # the key would cross a network in clear
         "http://10.0.0.1",
         "http://localhost.evil.example",
+        "http://app.localhost",  # many resolvers look this up in the network
+        "http://app.localhost:4010/",
+        "http://localhost.",
+        "http://127.1",
         "http://127.0.0.1.evil.example",
         "http://127.0.0.1@evil.example",
         "http://evil.example#@127.0.0.1",

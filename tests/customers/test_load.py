@@ -77,11 +77,14 @@ def test_an_account_without_customers_is_complete():
     assert len(load.require_complete()) == 0
 
 
-@pytest.mark.parametrize("pages", [[], [CustomerPage((customer(),), (), "more")]])
-def test_a_list_that_ends_before_its_last_page_is_not_complete(pages):
+@pytest.mark.parametrize(
+    ("pages", "ended"),
+    [([], "before its first page came"), ([CustomerPage((customer(),), (), "more")], "after 1 of its pages")],
+)
+def test_a_list_that_ends_before_its_last_page_is_not_complete(pages, ended):
     load = finished(lambda cursor: iter(pages))
     assert load.progress().state is LoadState.FAILED
-    assert "ended before its last page" in load.progress().error
+    assert f"The list of customers ended {ended}." in load.progress().error
 
 
 def test_starting_twice_reads_once():
