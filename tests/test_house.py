@@ -35,8 +35,8 @@ FORBIDDEN = {("lib.runs", "lib.runs.cli"), ("lib.runs", "lib.runs.__main__")}
 #: Library → the only places that may import it.
 CONFINED = {
     "streamlit": ("app", "pages", "lib.ui"),
-    "httpx": ("lib.avara.http",),
-    "httpcore": ("lib.avara.http",),
+    "httpx": ("lib.avara.http", "lib.avara.transport"),
+    "httpcore": (),
     "sqlalchemy": ("lib.journal",),
     "alembic": ("lib.journal.migrations",),
     "sqlite3": ("lib.sandbox",),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import random as random_numbers
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,11 +15,11 @@ from typing import Self, TypeVar
 from lib.avara import protocol, requests
 from lib.avara.connection import Connection
 from lib.avara.http import Http
-from lib.avara.limiter import Limiter, RetryBudget, always, sign_of
-from lib.avara.models import Customer, CustomerPage, StudyPage, UserChange
-from lib.avara.paging import Pages, ReadPage
+from lib.avara.limiter import CEILING, Limiter, RetryBudget, always, sign_of
+from lib.avara.models import Customer, CustomerPage, StudyPage
+from lib.avara.paging import Pages
 from lib.avara.reply import Reply
-from lib.avara.requests import LARGEST_PAGE, UNSET, Request, Severity, Unset
+from lib.avara.requests import LARGEST_PAGE, Request
 from lib.avara.retry import GiveUp, RetryPolicy, decide
 from lib.errors import ApiError, Withdrawn
 
@@ -69,7 +69,6 @@ class AvaraClient:
         sleep: Callable[[float], object] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[], float] = random_numbers.random,
-        max_connections: int = 100,
         limiter: Limiter | None = None,
     ) -> None:
         self.connection = connection
@@ -78,22 +77,16 @@ class AvaraClient:
         self._random = random
         self._limiter = limiter
         self._budget: RetryBudget | None = None
-        self._most_at_once = max_connections
-        self._http = Http(
-            connection, timeout=timeout, connect_timeout=connect_timeout, max_connections=max_connections, now=now
-        )
+        self._http = Http(connection, timeout=timeout, connect_timeout=connect_timeout, now=now)
 
     def iter_pages(self, cursor: str | None = None, *, limit: int = LARGEST_PAGE) -> Pages[CustomerPage]:
-        """All customers from `cursor` on, one request a page. CursorRepeated where it would never end.
-
-        The first page is requested when it is asked for; once a second is, each one as soon as its cursor is known.
-        """
+        """All customers from `cursor` on, one request a page. CursorRepeated where it would never end."""
         return self._pages(lambda at: requests.list_customers(at, limit), protocol.read_customer_page, cursor)
 
     @property
     def at_once(self) -> int:
         """How many requests at a time the API seems to put up with now."""
-        return int(self._limiter.pace.limit) if self._limiter is not None else self._most_at_once
+        return int(self._limiter.pace.limit) if self._limiter is not None else CEILING
 
     def get_customer(self, customer_id: str, wanted: Wanted = always) -> Customer:
         """The record as it is now. Raises NotFound, or BadAnswer where the answer is about another customer."""
@@ -107,61 +100,19 @@ class AvaraClient:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
         return self._change(requests.reactivate(customer_id), wanted)
 
-    def create_customer(self, name: str, metadata: Mapping[str, str] | None = None) -> Customer:
-        """The new record. The API allows 50 pairs of metadata, keys of 100 and values of 1,000 characters."""
-        return self._read(requests.create_customer(name, metadata), protocol.read_customer)
-
-    def update_customer(
-        self, customer_id: str, *, name: str | Unset = UNSET, metadata: Mapping[str, str] | Unset | None = UNSET
-    ) -> Customer:
-        """Changes what is given and nothing else; `metadata=None` clears all of it."""
-        return self._read(requests.update_customer(customer_id, name, metadata), protocol.read_same_customer)
-
-    def add_user(self, customer_id: str, user_id: str) -> UserChange:
-        """Raises Conflict where the customer is deactivated, BadId for an ill-formed user id."""
-        return self._read(requests.add_user(customer_id, user_id), protocol.read_user_change)
-
-    def remove_user(self, customer_id: str, user_id: str) -> UserChange:
-        """Raises BadId for an ill-formed user id."""
-        return self._read(requests.remove_user(customer_id, user_id), protocol.read_user_change)
-
     def iter_viewer_studies(
-        self,
-        *,
-        customer_id: str | None = None,
-        is_cancelled: bool | None = None,
-        severity: Severity | None = None,
-        status: str | None = None,
-        cursor: str | None = None,
-        limit: int = LARGEST_PAGE,
+        self, customer_id: str | None = None, *, cursor: str | None = None, limit: int = LARGEST_PAGE
     ) -> Pages[StudyPage]:
-        """Viewer studies, as iter_pages does; `status` is `incomplete` or `complete`. Their order is not documented."""
-
-        def build(at: str | None) -> Request:
-            return requests.list_viewer_studies(
-                at, limit, customer_id=customer_id, is_cancelled=is_cancelled, severity=severity, status=status
-            )
-
-        return self._pages(build, lambda request, reply, _: protocol.read_study_page(request, reply), cursor)
+        """Viewer studies of one customer or of all, as iter_pages does. Their order is not documented."""
+        return self._pages(lambda at: requests.list_viewer_studies(at, limit, customer_id), protocol.read_study_page, cursor)
 
     def iter_autoscribe_studies(
-        self,
-        *,
-        customer_id: str | None = None,
-        is_cancelled: bool | None = None,
-        severity: Severity | None = None,
-        status: str | Sequence[str] | None = None,
-        cursor: str | None = None,
-        limit: int = LARGEST_PAGE,
+        self, customer_id: str | None = None, *, cursor: str | None = None, limit: int = LARGEST_PAGE
     ) -> Pages[StudyPage]:
-        """AutoScribe studies, ids and times only; `status` is one or several of the report states."""
-
-        def build(at: str | None) -> Request:
-            return requests.list_autoscribe_studies(
-                at, limit, customer_id=customer_id, is_cancelled=is_cancelled, severity=severity, status=status
-            )
-
-        return self._pages(build, lambda request, reply, _: protocol.read_study_page(request, reply), cursor)
+        """AutoScribe studies, ids and times only, as iter_viewer_studies."""
+        return self._pages(
+            lambda at: requests.list_autoscribe_studies(at, limit, customer_id), protocol.read_study_page, cursor
+        )
 
     def spending(self, budget: RetryBudget) -> Self:
         """This client, with connections and limiter shared, taking each repeat of a request from `budget`."""
@@ -179,30 +130,31 @@ class AvaraClient:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
-    def _pages(self, build: Callable[[str | None], Request], read: ReadPage[P], cursor: str | None) -> Pages[P]:
-        return Pages(self._send_in_turn, lambda request, read, send: self._ask(request, read, send)[0], build, read, cursor)
+    def _pages(
+        self, build: Callable[[str | None], Request], read: Callable[[Request, Reply], P], cursor: str | None
+    ) -> Pages[P]:
+        return Pages(lambda request, wanted: self._read(request, read, wanted), build, cursor)
 
-    def _read(self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted = always) -> T:
-        value, _ = self._ask(request, read, wanted=wanted)
+    def _read(self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted) -> T:
+        value, _ = self._ask(request, read, wanted)
         return value
 
     def _change(self, request: Request, wanted: Wanted) -> Answer:
-        customer, outcome = self._ask(request, protocol.read_customer, wanted=wanted)
+        customer, outcome = self._ask(request, protocol.read_customer, wanted)
         return Answer(customer, outcome.reply.status, outcome.reply.request_id, outcome.attempts, outcome.seconds)
 
     def _ask(
         self,
         request: Request,
         read: Callable[[Request, Reply], T],
-        send: Callable[[Request], Reply | ApiError] | None = None,
         wanted: Wanted = always,
     ) -> tuple[T, _Outcome]:
-        """Sends until there is a usable answer or `decide` gives up; then the last error is raised. `send` is an attempt."""
+        """Sends until there is a usable answer or `decide` gives up; then the last error is raised."""
         started = time.monotonic()
         attempt = 0
         while True:
             attempt += 1
-            sent = send(request) if send else self._send_in_turn(request, wanted)
+            sent = self._send_in_turn(request, wanted)
             if isinstance(sent, Reply):
                 try:
                     value = read(request, sent)

@@ -16,8 +16,12 @@ Environment = Literal["sandbox", "production"]
 
 
 def is_loopback(host: str) -> bool:
-    """True for localhost and the loopback addresses of RFC 1122 and RFC 4291."""
-    if host == "localhost" or host.endswith(".localhost"):
+    """True for `localhost` and the loopback addresses of RFC 1122 and RFC 4291.
+
+    Names below it, as in app.localhost, are not: RFC 6761 asks name servers to keep them on this machine, and many look them
+    up in the network all the same.
+    """
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback

@@ -23,12 +23,11 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic.alias_generators import to_camel
 
 CUSTOMER_ID_PATTERN = r"^cus_[0-9a-fA-F]{32}$"
-USER_ID_PATTERN = r"^usr_[0-9a-fA-F]{32}$"
 #: Metadata: pairs a customer, characters of a key and of a value.
 MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 50, 100, 1000
 
 CustomerId = Annotated[str, StringConstraints(pattern=CUSTOMER_ID_PATTERN)]
-UserId = Annotated[str, StringConstraints(pattern=USER_ID_PATTERN)]
+_UserId = Annotated[str, StringConstraints(pattern=r"^usr_[0-9a-fA-F]{32}$")]
 StudyId = Annotated[str, StringConstraints(pattern=r"^stu_[0-9a-fA-F]{32}$")]
 MetadataKey = Annotated[str, StringConstraints(max_length=LONGEST_KEY)]
 MetadataValue = Annotated[str, StringConstraints(max_length=LONGEST_VALUE)]
@@ -58,6 +57,19 @@ def _in_utc(value: object) -> object:
 UtcDatetime = Annotated[AwareDatetime, BeforeValidator(_in_utc)]
 
 
+def _whole(value: object) -> object:
+    """JSON has one type of numbers: 15.0 is 15, and 15.5 is left as it is, for pydantic to refuse."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def id_key(customer_id: str) -> str:
+    """What two ids of one customer have in common: upper and lower case are the same in them.
+
+    Wherever ids are compared it is by this; wherever one is shown or sent, it is as the API wrote it.
+    """
+    return customer_id.lower()
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(
         frozen=True,
@@ -76,11 +88,11 @@ class Customer(_Record):
     id: CustomerId = Field(alias="expressCustomerId")
     name: str = Field(alias="expressCustomerName", min_length=1)
     is_active: bool
-    user_count: int = Field(ge=0, le=LARGEST_COUNT)
+    user_count: Annotated[int, BeforeValidator(_whole)] = Field(ge=0, le=LARGEST_COUNT)
     created_at: UtcDatetime | None
     updated_at: UtcDatetime | None
     created_by_api_key_id: UUID | None = None
-    created_by_user_id: UserId | None = None
+    created_by_user_id: _UserId | None = None
     metadata: Annotated[
         dict[MetadataKey, MetadataValue],
         Field(max_length=MOST_PAIRS),
@@ -110,13 +122,6 @@ class Study(_Record):
     @property
     def customer_id(self) -> str | None:
         return self.express_customer.id if self.express_customer else None
-
-
-class UserChange(_Record):
-    """The API's answer to adding or removing a user."""
-
-    success: bool
-    message: str | None = None
 
 
 @dataclass(frozen=True)

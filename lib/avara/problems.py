@@ -49,7 +49,7 @@ def read_record(model: type[R], value: object, where: str) -> R | tuple[RecordPr
     if not isinstance(value, dict):
         return (RecordProblem("", where, shown(value) if model is Customer else kind(value), "must be an object"),)
     known = {name: value[name] for name in _api_names(model) if name in value}
-    broken = {name: (_UNREADABLE, known[name]) for name in known if not _readable(known[name])}
+    broken = {name: (_UNREADABLE, known[name]) for name in known if not readable(known[name])}
     if not broken:
         try:
             return model.model_validate_json(json.dumps(known), by_alias=True, by_name=False)
@@ -66,7 +66,7 @@ def _api_names(model: type[Customer] | type[Study]) -> tuple[str, ...]:
     return tuple(cast("str", field.alias) for field in model.model_fields.values())
 
 
-def _readable(value: object) -> bool:
+def readable(value: object) -> bool:
     """False for lone surrogates, which JSON can spell but no UTF-8 text can hold."""
     try:
         json.dumps(value, ensure_ascii=False).encode()

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lib.avara import quick
-from lib.avara.models import Customer, CustomerPage, RecordProblem, Study, StudyPage, UserChange
-from lib.avara.problems import R, read_record
+from lib.avara.models import Customer, CustomerPage, RecordProblem, Study, StudyPage, id_key
+from lib.avara.problems import R, read_record, readable
 from lib.avara.reply import Reply, bad_answer, raise_unless_ok
 from lib.avara.requests import Request
 from lib.avara.text import kind
 from lib.errors import BadAnswer
 
 
+def _sendable(cursor: str | None) -> str | None:
+    if not readable(cursor):
+        raise ValueError("is not Unicode text")
+    return cursor
+
+
 class _List(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    has_more: bool = Field(alias="hasMore")
-    cursor: str | None = None
+    has_more: bool | None = Field(default=None, alias="hasMore")
+    cursor: Annotated[str | None, AfterValidator(_sendable)] = None
 
 
 class _CustomerList(_List):
@@ -32,21 +38,13 @@ class _StudyList(_List):
     records: tuple[Study, ...] = Field(alias="studies")
 
 
-def parse_customer_page(body: bytes, goes_on: Callable[[str], object] = str) -> CustomerPage:
-    """One page of the list of customers. Ill-typed records become problems; a page that is none raises BadAnswer.
-
-    `goes_on` is told the cursor of the next page, where there is one, as soon as it is known: before the records are checked,
-    or never, where the page is an odd one. Only `next_cursor` of the page is final.
-    """
+def parse_customer_page(body: bytes) -> CustomerPage:
+    """One page of the list of customers. Ill-typed records become problems; a page that is none raises BadAnswer."""
     page = quick.decoded(body)
-    if page is not None:
-        cursor = _next_cursor(page)
-        if cursor is not None:
-            goes_on(cursor)
-        batch = quick.checked(page)
-        if batch is not None:
-            return CustomerPage(batch, (), cursor)
-    return read_by_the_model(body)
+    batch = None if page is None else quick.checked(page)
+    if page is None or batch is None:
+        return read_by_the_model(body)
+    return CustomerPage(batch, (), _next_cursor(page))
 
 
 def read_by_the_model(body: bytes) -> CustomerPage:
@@ -66,11 +64,11 @@ def parse_study_page(body: bytes) -> StudyPage:
     return StudyPage(*_record_by_record(Study, "studies", body))
 
 
-def read_customer_page(request: Request, reply: Reply, goes_on: Callable[[str], object] = str) -> CustomerPage:
-    """Raises ApiError where the reply is no page of customers. `goes_on` is as for parse_customer_page."""
+def read_customer_page(request: Request, reply: Reply) -> CustomerPage:
+    """Raises ApiError where the reply is no page of customers."""
     raise_unless_ok(request, reply)
     try:
-        return parse_customer_page(reply.body, goes_on)
+        return parse_customer_page(reply.body)
     except BadAnswer as exc:
         raise bad_answer(request, reply, exc.message) from None
 
@@ -99,22 +97,17 @@ def read_customer(request: Request, reply: Reply) -> Customer:
 def read_same_customer(request: Request, reply: Reply) -> Customer:
     """As read_customer, and BadAnswer where the record is about another customer than the one asked for."""
     customer = read_customer(request, reply)
-    if customer.id != request.customer_id:
+    if id_key(customer.id) != id_key(request.customer_id or ""):
         raise bad_answer(request, reply, f"The API answered about another customer ({customer.id}).")
     return customer
 
 
-def read_user_change(request: Request, reply: Reply) -> UserChange:
-    """Raises ApiError where the reply doesn't say whether the user was added or removed."""
-    raise_unless_ok(request, reply)
-    with suppress(ValidationError):
-        return UserChange.model_validate_json(reply.body, by_alias=True, by_name=False)
-    raise bad_answer(request, reply, "The API's answer does not say whether it changed the users.")
-
-
 def _next_cursor(page: _List | quick.QuickPage) -> str | None:
-    """`hasMore: false` ends a list even where a cursor is given, and an absent, null or empty cursor ends it too."""
-    return page.cursor if page.has_more and page.cursor else None
+    """`hasMore: false` ends a list even where a cursor is given, and an absent, null or empty cursor ends it too.
+
+    Where `hasMore` is absent or null (the official clients type it as optional), the cursor alone decides.
+    """
+    return page.cursor if page.has_more is not False and page.cursor else None
 
 
 def _record_by_record(model: type[R], name: str, body: bytes) -> tuple[tuple[R, ...], tuple[RecordProblem, ...], str | None]:
@@ -140,6 +133,8 @@ def _record_by_record(model: type[R], name: str, body: bytes) -> tuple[tuple[R, 
 
 
 def _decoded(body: bytes) -> object:
+    if not body:
+        raise BadAnswer("The API's answer is empty.")
     with suppress(ValueError, RecursionError):
         decoded: object = json.loads(body)
         return decoded
@@ -149,4 +144,6 @@ def _decoded(body: bytes) -> object:
 def _seen(page: object, name: str) -> str:
     if not isinstance(page, dict):
         return f"missing in {kind(page)}"
-    return kind(page[name]) if name in page else "missing"
+    if name not in page:
+        return "missing"
+    return kind(page[name]) if readable(page[name]) else f"{kind(page[name])} that can't be read"

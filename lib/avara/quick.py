@@ -43,7 +43,7 @@ class QuickPage(msgspec.Struct, gc=False, rename="camel"):
     """A page of which nothing but types and sizes was checked."""
 
     express_customers: list[_Row]
-    has_more: bool
+    has_more: bool | None = None
     cursor: str | None = None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -34,6 +35,8 @@ from lib.errors import (
 E = TypeVar("E", bound=ApiError)
 
 _LONGEST_QUOTE = 300
+#: Seconds: no clock, sleep or sum of ours has to bear more.
+_LONGEST_WAIT = 366 * 86_400.0
 
 _REFUSALS: dict[int, type[ApiError]] = {
     401: NotAuthorized,
@@ -47,13 +50,18 @@ _REFUSALS: dict[int, type[ApiError]] = {
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. Header names are lower case; `secret` is the API key, replaced wherever a message quotes the reply."""
+    """What came back. Header names are lower case; `secret` is the API key, replaced wherever a message quotes the reply.
+
+    `unreadable` says what is wrong with a body that could not be read ("is larger than 32 MB and was not read"), which is
+    empty then.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     received: datetime
     secret: SecretStr | None = None
+    unreadable: str = ""
 
     @property
     def request_id(self) -> str | None:
@@ -72,15 +80,19 @@ class Reply:
 
 
 def raise_unless_ok(request: Request, reply: Reply) -> None:
-    """Raises the ApiError that a reply outside 200 to 299 means: what happened, what the API said, what to do next."""
+    """Raises the ApiError that a reply means which is no readable success: what happened, what the API said, what to do."""
     if 200 <= reply.status < 300:
+        if reply.unreadable:
+            raise bad_answer(request, reply, f"The API's answer {reply.unreadable}.")
         return
     if 300 <= reply.status < 400:
         raise _misled(request, reply, _redirect_words(reply))
     if not 400 <= reply.status < 600:
         raise _misled(request, reply, "The API answered with a status that means nothing. Check AVARA_BASE_URL.")
-    error_class = ServiceBroken if reply.status >= 500 else _REFUSALS.get(reply.status, Rejected)
     wait = retry_after(reply)
+    error_class = ServiceBroken if reply.status >= 500 else _REFUSALS.get(reply.status, Rejected)
+    if is_throttle(reply):
+        error_class = RateLimited
     words = _words(error_class, request, reply.status)
     if wait:
         words += f" It asked to wait {math.ceil(wait)} s."
@@ -90,12 +102,6 @@ def raise_unless_ok(request: Request, reply: Reply) -> None:
 def bad_answer(request: Request, reply: Reply, words: str) -> BadAnswer:
     """The error for an answer that is no error and yet not what was promised; `words` say what is wrong with it."""
     return _error(BadAnswer, request, reply, f"{words} {_next_step(request)}")
-
-
-def too_large(request: Request, limit: int) -> BadAnswer:
-    """The error for an answer of more than `limit` bytes, which was not read to its end."""
-    words = f"The API's answer is larger than {limit // 1024**2} MB and was not read. {_next_step(request)}"
-    return BadAnswer(words, method=request.method, path=request.path)
 
 
 def unreachable(request: Request, what: str, next_step: str = "Check the network and AVARA_BASE_URL.") -> Unreachable:
@@ -109,10 +115,16 @@ def no_answer(request: Request, what: str) -> NoAnswer:
     return NoAnswer(words, method=request.method, path=request.path)
 
 
+def is_throttle(reply: Reply) -> bool:
+    """Whether the API says that we are too fast: 429, or 403 (as GitHub's API does it) with a time to wait."""
+    return reply.status == 429 or (reply.status == 403 and retry_after(reply) is not None)
+
+
 def retry_after(reply: Reply) -> float | None:
     """How many seconds the API asked us to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date; None if it didn't.
 
-    A date is measured against the reply's own `Date`, so that a clock that is wrong on either side makes no difference.
+    At most a year, whatever the header says. A date is measured against the reply's own `Date`, so that a clock that is wrong
+    on either side makes no difference.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
@@ -120,22 +132,26 @@ def retry_after(reply: Reply) -> float | None:
         except ValueError:
             continue
         if math.isfinite(seconds):
-            return max(seconds, 0.0)
+            return min(max(seconds, 0.0), _LONGEST_WAIT)
     until = _http_date(reply.headers.get("retry-after", ""))
     if until is None:
         return None
     since = _http_date(reply.headers.get("date", "")) or reply.received
-    return max((until - since).total_seconds(), 0.0)
+    return min(max((until - since).total_seconds(), 0.0), _LONGEST_WAIT)
 
 
 def quote(reply: Reply) -> str:
-    """What the API said, in one short line without the key: `message`, `error` or `detail` of a JSON body, else its start."""
+    """What the API said, in one short line without the key: `message`, `error` or `detail` of a JSON body, else its start.
+
+    Of a success only the former: its body could be full of records.
+    """
     text = reply.body.decode("utf-8", "replace")
+    said = None
     try:
-        text = _message_in(json.loads(text)) or text
+        said = _message_in(json.loads(text))
     except (ValueError, RecursionError):
         text = without_tags(reply.hidden(text))
-    return one_line(reply.hidden(text), _LONGEST_QUOTE)
+    return one_line(reply.hidden(said or (text if reply.status >= 400 else "")), _LONGEST_QUOTE)
 
 
 def _message_in(body: object) -> str | None:
@@ -154,7 +170,7 @@ def _message_in(body: object) -> str | None:
 def _http_date(text: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # the parser's own mistakes at a text that is no date
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
@@ -162,8 +178,6 @@ def _http_date(text: str) -> datetime | None:
 def _next_step(request: Request) -> str:
     if not request.changes:
         return "Nothing was changed; try again in a moment."
-    if request.customer_id is None:
-        return "The change may have been applied: load the customers again and look."
     return "The change may have been applied: read the customer again."
 
 
@@ -173,11 +187,15 @@ def _misled(request: Request, reply: Reply, words: str) -> BadAnswer:
 
 
 def _redirect_words(reply: Reply) -> str:
-    try:
-        target = urlsplit(reply.hidden(reply.headers.get("location", "")))
-        where = f"{target.scheme}://{target.hostname}" if target.hostname else "another address"
-    except ValueError:
-        where = "another address"
+    """Where to, without what could be secret in an address: user, password, query."""
+    location = reply.headers.get("location", "")
+    if not location:
+        return "The API answered that what was asked for is elsewhere, and not where. Check AVARA_BASE_URL."
+    where = "an address that can't be read"
+    with suppress(ValueError):
+        target = urlsplit(reply.hidden(location))
+        host = target.netloc.rpartition("@")[2]
+        where = f"{target.scheme or 'https'}://{host}{target.path}" if host else target.path or where
     return (
         f"The API sent us on to {one_line(where, 100)}. That is never followed, because the key would go along. "
         "Check AVARA_BASE_URL."
@@ -186,7 +204,7 @@ def _redirect_words(reply: Reply) -> str:
 
 def _words(error_class: type[ApiError], request: Request, status: int) -> str:
     """What to tell the user; the class's own message speaks of one customer and of a change that may have been applied."""
-    if status == 403:
+    if status == 403 and error_class is NotAuthorized:
         return "The API does not allow this key to do that. Use a key with the right to manage Express customers."
     if error_class is NotFound and request.customer_id is None:
         return "The API has nothing at this address. Check AVARA_BASE_URL."
@@ -196,7 +214,7 @@ def _words(error_class: type[ApiError], request: Request, status: int) -> str:
 
 
 def _error(error_class: type[E], request: Request, reply: Reply, words: str, wait: float | None = None) -> E:
-    said = quote(reply) if reply.status >= 400 else ""
+    said = "" if 300 <= reply.status < 400 else quote(reply)
     facts = [f"HTTP {reply.status}", f"{request.method} {request.path}"]
     if reply.request_id:
         facts.append(f"request {reply.request_id}")

@@ -42,6 +42,7 @@ ALLOWED = [
     ("isActive", False, "is_active"),
     ("userCount", 0, "user_count"),
     ("userCount", LARGEST_COUNT, "user_count"),
+    ("userCount", 15.0, "user_count"),  # JSON has one type of numbers
     ("createdAt", None, "created_at"),
     ("updatedAt", None, "updated_at"),
     ("createdByApiKeyId", None, "created_by_api_key_id"),
@@ -72,7 +73,6 @@ REFUSED = [
     ("isActive", "true"),
     ("isActive", None),
     ("userCount", -1),
-    ("userCount", 1.0),
     ("userCount", 1.5),
     ("userCount", "15"),
     ("userCount", True),

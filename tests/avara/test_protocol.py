@@ -44,6 +44,10 @@ def test_a_page_of_sound_records_keeps_the_order_of_the_api():
         ({"hasMore": True, "cursor": None}, None),
         ({"hasMore": True}, None),
         ({"hasMore": False}, None),
+        ({"cursor": "abc"}, "abc"),  # without hasMore the cursor decides
+        ({"hasMore": None, "cursor": "abc"}, "abc"),
+        ({}, None),
+        ({"cursor": ""}, None),
         ({"hasMore": False, "total": 12, "next": "x"}, None),  # unknown fields
     ],
 )
@@ -66,10 +70,10 @@ NO_PAGES = [
     b"{}",
     json.dumps({"studies": None, "expressCustomers": None, "hasMore": False}).encode(),
     json.dumps({"studies": {}, "expressCustomers": {}, "hasMore": False}).encode(),
-    json.dumps({"studies": [], "expressCustomers": []}).encode(),
     json.dumps({"studies": [], "expressCustomers": [], "hasMore": "no"}).encode(),
     json.dumps({"studies": [], "expressCustomers": [], "hasMore": 0}).encode(),
-    json.dumps({"studies": [], "expressCustomers": [], "hasMore": None}).encode(),
+    json.dumps({"studies": [], "expressCustomers": [], "hasMore": True, "cursor": "\ud800"}).encode(),
+    json.dumps({"studies": [], "expressCustomers": [], "cursor": "a\udfff"}).encode(),
     json.dumps({"studies": [], "expressCustomers": [], "hasMore": True, "cursor": 5}).encode(),
 ]
 
@@ -92,6 +96,8 @@ PROBLEMS = [
     ("isActive", "yes", "must be true or false", "'yes'"),
     ("isActive", None, "must be true or false", "null"),
     ("userCount", "15", "must be a whole number", "'15'"),
+    ("userCount", 15.5, "must be a whole number", "15.5"),
+    ("userCount", 2.0**53, "must be at most 9007199254740991", "9007199254740992"),
     ("userCount", -1, "must be at least 0", "-1"),
     ("userCount", 2**53, "must be at most 9007199254740991", "9007199254740992"),
     ("expressCustomerName", "", "must not be empty", "''"),
@@ -270,7 +276,7 @@ def test_a_customer_is_read_whichever_it_is_about():
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"", "The API's answer is not JSON, or it is cut short."),
+        (b"", "The API's answer is empty."),
         (b"<html>", "The API's answer is not JSON, or it is cut short."),
         ([EXAMPLE], "The record must be an object (seen: an array of 1)"),
         ({**EXAMPLE, "isActive": "no"}, f"{EXAMPLE_ID}: isActive must be true or false (seen: 'no')"),
@@ -284,26 +290,34 @@ def test_a_success_without_a_customer_is_a_bad_answer_that_says_why(body, words)
     assert (refusal.value.status, refusal.value.method) == (200, "POST")
 
 
-@pytest.mark.parametrize(
-    "read", [protocol.read_customer, protocol.read_customer_page, protocol.read_study_page, protocol.read_user_change]
-)
+@pytest.mark.parametrize("read", [protocol.read_customer, protocol.read_customer_page, protocol.read_study_page])
 def test_the_status_is_judged_before_the_body(read):
     with pytest.raises(ServiceBroken):
         read(ASKED, reply(EXAMPLE, 500))
 
 
 @pytest.mark.parametrize(
-    ("body", "success", "message"), [({"success": True}, True, None), ({"success": False, "message": "No"}, False, "No")]
+    "body", [{"error": "Customer is locked"}, {**EXAMPLE, "isActive": None, "message": "Customer is locked"}]
 )
-def test_a_change_of_users_says_whether_it_worked(body, success, message):
-    change = protocol.read_user_change(ASKED, reply(body))
-    assert (change.success, change.message) == (success, message)
+@pytest.mark.parametrize(
+    ("request_", "read"),
+    [
+        (ASKED, protocol.read_customer),
+        (requests.get_customer(EXAMPLE_ID), protocol.read_same_customer),
+        (requests.list_customers(None, 1), protocol.read_customer_page),
+        (requests.list_viewer_studies(None, 1, None), protocol.read_study_page),
+    ],
+)
+def test_a_success_that_holds_no_record_but_a_message_shows_it(request_, read, body):
+    with pytest.raises(BadAnswer, match='The API said: "Customer is locked"'):
+        read(request_, reply(body))
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", {"success": "true"}, {}])
-def test_an_unclear_change_of_users_is_a_bad_answer(body):
-    with pytest.raises(BadAnswer, match="does not say whether it changed the users"):
-        protocol.read_user_change(ASKED, reply(body))
+@pytest.mark.parametrize("case", [str.upper, str.lower, str.title])
+def test_a_customer_is_the_same_in_any_case_of_its_id(case):
+    id_ = "cus_" + case("abcdef12" * 4)
+    request = requests.get_customer("cus_" + "abcdEF12" * 4)
+    assert protocol.read_same_customer(request, reply({**EXAMPLE, "expressCustomerId": id_})).id == id_
 
 
 def test_the_models_and_the_list_know_the_same_field_names():
