@@ -83,6 +83,7 @@ class ApiError(ExpressOpsError):
         status: int | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        sent: int = 0,
     ) -> None:
         super().__init__(message)
         self.method = method
@@ -91,6 +92,8 @@ class ApiError(ExpressOpsError):
         self.request_id = request_id
         #: Seconds that the API asked us to wait, if it did.
         self.retry_after = retry_after
+        #: How many requests had left by then, with those that were repeated.
+        self.sent = sent
 
 
 class Unreachable(ApiError):
