@@ -103,6 +103,10 @@ class Unreachable(ApiError):
 class Withdrawn(ApiError):
     """By the time this request could go out nobody wanted it any more, so nothing was sent."""
 
+    def __init__(self, *, method: str = "", path: str = "", sent: int = 0) -> None:
+        again = f"Nobody wanted this request to be repeated any more. What was sent before ({sent}) changed nothing."
+        super().__init__(again if sent else None, method=method, path=path, sent=sent)
+
 
 class NoAnswer(ApiError):
     """The request was sent but no usable answer came back. It may have been applied: read the customer again."""

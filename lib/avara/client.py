@@ -133,7 +133,7 @@ class AvaraClient:
         while True:
             answer = self.limiter.send(kind, lambda: self._http.send(request), wanted, ready)
             if answer is None:
-                raise _withdrawn(request, left)
+                raise Withdrawn(method=request.method, path=request.path, sent=left)
             left += not isinstance(answer, Unreachable)
             try:
                 if isinstance(answer, ApiError):
@@ -148,7 +148,7 @@ class AvaraClient:
             if wait is None:
                 raise error
             if not self._slept(wait, wanted):
-                raise _withdrawn(request, left)
+                raise Withdrawn(method=request.method, path=request.path, sent=left)
 
     def _slept(self, seconds: float, wanted: Wanted) -> bool:
         """Wait before another attempt; False as soon as it is not wanted any more."""
@@ -159,10 +159,3 @@ class AvaraClient:
                 return False
         self._sleep(seconds)
         return True
-
-
-def _withdrawn(request: Request, sent: int) -> Withdrawn:
-    words = (
-        f"Nobody wanted this request to be repeated any more. What was sent before ({sent}) changed nothing." if sent else None
-    )
-    return Withdrawn(words, method=request.method, path=request.path, sent=sent)

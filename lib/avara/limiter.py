@@ -114,6 +114,8 @@ class Limiter:
             if mine is not self._next() or under_way >= int(self.throttle.at_once):
                 return math.inf
             now = self._clock()
+            if under_way + len(self._calls) + len(self._others) > 1:
+                self.throttle.crowd(now)
             to_follow = self._under_way[READ] + len(self._calls) + 1 if kind == READ else 0
             if (wait := self.throttle.due(now, to_follow) - now) > 1e-6:  # less is rounding
                 return wait

@@ -24,7 +24,7 @@ LONGEST_WAIT = 3600.0
 #: What is left of the number at a time after a timeout, and after a latency that rose.
 _CUT, _EASE = 0.5, 0.8
 #: A latency has risen once its average is so many times the lowest seen, and so many seconds more.
-_RISEN, _RISEN_SECONDS = 2.0, 0.02
+_RISEN, _RISEN_SECONDS = 4.0, 0.02
 _AVERAGE = 0.1  # weight of the newest latency
 _FORGET = 0.01  # how fast the lowest latency is forgotten, a second
 #: Seconds to wait after a 429 that does not say how long.
@@ -33,7 +33,7 @@ _NO_WORD = 0.5
 _CATCH_UP = 0.25
 #: Of the rate counted, so much is used. It grows by so much with each answer, at most so much a second; faster while it was
 #: counted only once.
-_USED, _GROWTH, _FIRST_GROWTH = 0.97, (0.0005, 0.01), (0.01, 0.05)
+_USED, _GROWTH, _FIRST_GROWTH = 0.97, (0.0003, 0.01), (0.01, 0.05)
 #: A rate that was let through for long beyond the one counted grows faster.
 _BEYOND, _FASTEST = 20.0, 0.05
 #: So many more that say so make a verdict sure.
@@ -112,7 +112,7 @@ class Throttle:
     _empty_at: float = 0.0
     _holds: float = _CATCH_UP
     _counted: float = 0.0  # the rate as it was last found out
-    _times: int = 0  # how often it was
+    _times: int = 0  # how often it was, by more than the waits of a single one
     # What came back since the last verdict.
     _since: float = 0.0
     _let: int = 0
@@ -122,6 +122,9 @@ class Throttle:
     _until: float = 0.0
     _score: float = 0
     _doubts: int = 0
+    # Of a single one that waits, so that nothing else can tell: how many were let through before, and how often as many.
+    _before: int = -9
+    _alike: int = 0
     _noise_until: float = 0.0
     _noise: float = _NOISE
     _share: float = 0.0  # of 429s among the latest answers
@@ -148,6 +151,12 @@ class Throttle:
             self._begin(now)
         if self.rate is not None:
             self._empty_at = self._level(now, self.rate) + 1 / self.rate
+
+    def crowd(self, now: float) -> None:
+        """There are several: a limit that only a single one came to suspect is not held against them. They find out at once."""
+        if self.rate is not None and not self._times:
+            self.rate = None
+            self._begin(now)
 
     def give_back(self) -> None:
         """It did not go after all."""
@@ -186,8 +195,9 @@ class Throttle:
             return  # on its way when the rate was found out, or noise
         else:
             self._open, self._score, self._until = (sent, now), 0, now
-            self._doubts = 0 if self.rate is None or self._as_known(now + wait) else self._doubts + 1
-            if self.rate is not None and self._doubts < _SURE:
+            known = self.rate is not None and self._as_known(now + wait)
+            self._doubts = 0 if known or self.rate is None else self._doubts + 1
+            if known or (self.rate is not None and self._times and self._doubts < _SURE):
                 self._score = -math.inf
             else:
                 self.rate = None
@@ -210,8 +220,8 @@ class Throttle:
 
     def _as_known(self, until: float) -> bool:
         """Whether the known limit explains a 429: we had gone beyond it, or all that it allows until then was let through."""
-        share = 0.9 if (self.rate or 0.0) >= 0.99 * self._counted else 0.98
-        return self._let >= share * self._counted * (until - self._since)
+        allowed = self._counted * (until - self._since)
+        return self._let >= 0.98 * allowed or ((self.rate or 0.0) >= 0.99 * self._counted and self._let + 1 >= 0.9 * allowed)
 
     def _begin(self, now: float) -> None:
         self._since, self._let, self._open = now, 0, None
@@ -222,20 +232,22 @@ class Throttle:
         self._begin(now)
 
     def _limited(self, refused_at: float) -> None:
-        """The wait is over: find out the rate. Where nothing went meanwhile that could tell, it may have been noise."""
+        """The wait is over: find out the rate. Where nothing else went meanwhile that could tell, it takes several alike."""
         let, until = self._let, self._until
         # The next one goes at `until`; with a known limit it might have been let through a little earlier.
         counted = (let + 1 if self.rate else max(let, 1)) / max(until - self._since, 0.001)
         self._begin(until)
-        if self._score >= 0 and self._doubts >= _SURE:
-            self._noisy(until)
-            return
+        if self._score >= 0:
+            self._alike = self._alike + 1 if abs(let - self._before) <= max(1, let / 10) else 0
+            self._before = let
+            if self._alike < 2 * _SURE:
+                return
         if self.rate is None:
             self._holds = max(until - refused_at, _CATCH_UP)
         elif refused_at - self._level(refused_at, self.rate) > max(_CATCH_UP, 2 / self.rate):  # it held less
             self._holds = max(let / self.rate, _CATCH_UP)
         self._counted = max(min(counted, self.rate), self.rate * _CUT) if self.rate else counted
-        self.rate, self._times = self._counted * _USED, self._times + 1
+        self.rate, self._times = self._counted * _USED, self._times + (self._score < 0)
         self._empty_at = min(refused_at, until - 1 / self.rate)
 
     def _grow(self, seconds: float) -> None:

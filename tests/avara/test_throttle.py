@@ -49,11 +49,11 @@ def test_an_answer_that_stays_out_halves_the_number_at_a_time_once_a_round_and_n
 
 def test_a_latency_that_rises_takes_a_fifth_away_and_then_it_opens_by_one_a_round():
     throttle = Throttle(at_once=10.0, latencies={CALL: Latency(0.05, 0.05)})
-    throttle.fine(2.0, 1.0, CALL, 10)
+    throttle.fine(4.0, 1.0, CALL, 10)
     assert throttle.at_once == 8
     throttle.latencies[CALL].average = 0.05
     for _ in range(8):
-        throttle.fine(2.2, 2.15, CALL, 8)
+        throttle.fine(4.2, 4.15, CALL, 8)
     assert throttle.at_once == pytest.approx(9, abs=0.1)
 
 
@@ -151,6 +151,8 @@ class Simulation:
             (self.reads if self.preflight else self.calls).append(self.todo)
         while (queue := self.calls or self.reads) and self.under_way < int(self.throttle.at_once):
             kind = CALL if queue is self.calls else READ
+            if self.under_way + len(self.calls) + len(self.reads) > 1:
+                self.throttle.crowd(self.now)
             due = self.throttle.due(self.now, self.readings + len(self.calls) + 1 if kind == READ else 0)
             if due > self.now + 1e-9:
                 if due < self.awake or self.awake <= self.now:
@@ -217,10 +219,11 @@ def test_every_fifth_call_refused_is_no_limit(preflight):
     assert job.now <= 1.3 * ((4000 if preflight else 2000) * (0.055 + 0.25) / CEILING) + 3
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
-def test_a_single_reader_that_is_refused_at_random_loses_little_more_than_its_waits(seed):
-    job = Simulation(RandomRefusals(0.05, seed), 200, hands=1, rtt=0.05, seed=seed)
-    assert job.now <= 1.6 * (200 * 0.055 + job.refused)
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_single_reader_that_is_refused_at_random_loses_little_more_than_its_waits(share, seed):
+    job = Simulation(RandomRefusals(share, seed), 200, hands=1, seed=seed)
+    assert job.now <= (1.3 if share < 0.1 else 1.6) * (200 * 0.055 + job.refused)
 
 
 @pytest.mark.parametrize(("rate", "hands"), [(2, 1), (10, 1), (50, 4), (50, 8)])
@@ -236,7 +239,7 @@ def test_a_limit_that_is_lifted_is_not_kept_to_for_long():
             return super().take(now) if now < 60 else 0.0
 
     job = Simulation(Lifted(2), 1500)
-    assert job.now < 60 + 120
+    assert job.now < 60 + 240  # at two a second it would be 750
 
 
 def test_the_kinds_of_request_have_a_latency_each():
