@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 RESULTS, README = HERE / "results.json", HERE.parent / "README.md"
 BEGIN, END = "<!-- figures: make bench -->", "<!-- end of figures -->"
 #: Each stands alone; the names are those of its module.
-SCRIPTS = ("load_speed", "snapshot_open", "page_speed", "page_people", "page_start", "run_throughput")
+SCRIPTS = ("load_speed", "snapshot_open", "page_speed", "page_people", "page_start", "run_throughput", "rate_limits")
 
 
 def machine() -> str:

@@ -28,7 +28,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import avara
 import httpx
@@ -36,8 +36,9 @@ import httpx
 from benchmarks.api import KEY, client_of, sandbox
 from benchmarks.figures import Figure, told
 from lib.avara.client import Answer
-from lib.avara.limiter import Limiter
+from lib.avara.limiter import Limiter, Wanted, always
 from lib.avara.models import Customer
+from lib.errors import Withdrawn
 from lib.journal.journal import Journal
 from lib.runs.model import Action, Person, Run, RunState, StepState
 from lib.runs.plan import PlannedCustomer, make_plan
@@ -164,18 +165,15 @@ class Instant:
     def __init__(self, like: Customer) -> None:
         self._like = like.model_copy(update={"is_active": False})
 
-    at_once = AT_ONCE
-
     def get_customer(self, customer_id: str, /, _wanted: object = None) -> Customer:
         return self._like.model_copy(update={"id": customer_id})
 
-    def deactivate(self, customer_id: str, /, _wanted: object = None) -> Answer:
+    def deactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Answer:
+        if not wanted() or not ready():
+            raise Withdrawn
         return Answer(self._like.model_copy(update={"id": customer_id}), 200, "req", 1, 0.0)
 
     reactivate = deactivate
-
-    def spending(self, _budget: object, /) -> Self:
-        return self
 
 
 def made_up(count: int) -> list[Customer]:

@@ -83,6 +83,7 @@ class ApiError(ExpressOpsError):
         status: int | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        sent: int = 0,
     ) -> None:
         super().__init__(message)
         self.method = method
@@ -91,6 +92,8 @@ class ApiError(ExpressOpsError):
         self.request_id = request_id
         #: Seconds that the API asked us to wait, if it did.
         self.retry_after = retry_after
+        #: How many requests had left by then, with those that were repeated.
+        self.sent = sent
 
 
 class Unreachable(ApiError):
@@ -99,6 +102,10 @@ class Unreachable(ApiError):
 
 class Withdrawn(ApiError):
     """By the time this request could go out nobody wanted it any more, so nothing was sent."""
+
+    def __init__(self, *, method: str = "", path: str = "", sent: int = 0) -> None:
+        again = f"Nobody wanted this request to be repeated any more. What was sent before ({sent}) changed nothing."
+        super().__init__(again if sent else None, method=method, path=path, sent=sent)
 
 
 class NoAnswer(ApiError):

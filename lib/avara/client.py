@@ -3,7 +3,6 @@ as `retry` decides."""
 
 from __future__ import annotations
 
-import copy
 import random as random_numbers
 import time
 from collections.abc import Callable
@@ -15,20 +14,20 @@ from typing import Self, TypeVar
 from lib.avara import protocol, requests
 from lib.avara.connection import Connection
 from lib.avara.http import Http
-from lib.avara.limiter import CEILING, Limiter, RetryBudget, always, sign_of
+from lib.avara.limiter import Limiter, Wanted, always
 from lib.avara.models import Customer, CustomerPage, StudyPage
 from lib.avara.paging import Pages
 from lib.avara.reply import Reply
 from lib.avara.requests import LARGEST_PAGE, Request
-from lib.avara.retry import GiveUp, RetryPolicy, decide
-from lib.errors import ApiError, Withdrawn
+from lib.avara.retry import Attempts, RetryPolicy, decide
+from lib.avara.throttle import CALL, LIST, READ
+from lib.errors import ApiError, Unreachable, Withdrawn
 
 T = TypeVar("T")
 P = TypeVar("P", CustomerPage, StudyPage)
 
-Wanted = Callable[[], bool]
-#: Seconds: a wait before another attempt is slept through in naps, with a look at whether it is still wanted.
-_NAP = 0.25
+#: Seconds: a wait before another attempt is slept through in parts, with a look at whether it is still wanted.
+_LOOK = 0.25
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,7 @@ class Answer:
     customer: Customer
     status: int
     request_id: str | None
-    attempts: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    reply: Reply
-    attempts: int
+    sent: int  # requests that left: what was surely not applied is sent again
     seconds: float
 
 
@@ -54,9 +46,9 @@ class AvaraClient:
 
     Times are in seconds: `timeout` bounds each wait for bytes and an answer as a whole, `connect_timeout` the dialling.
     Every method raises only ApiError (and BadId or ValueError before anything is sent), the constructor ConfigError.
-    `limiter` is asked before each request is sent; without one, requests go as they come. Where a method takes `wanted`, it
-    is asked while the request waits for its turn and right before each attempt: once it says no, nothing is sent any more
-    (Withdrawn, or the error of the last attempt).
+    Every request waits for its turn in `limiter`, for as long as the API asks, and whoever shares the limiter waits with it.
+    Where a method takes `wanted`, that is asked meanwhile, and `ready` once before each attempt, when nothing is left to wait
+    for: when one says no, nothing is sent any more (Withdrawn). An error's `sent` says how many requests had left.
     """
 
     def __init__(
@@ -75,30 +67,24 @@ class AvaraClient:
         self._retry = retry
         self._sleep = sleep
         self._random = random
-        self._limiter = limiter
-        self._budget: RetryBudget | None = None
+        self.limiter = limiter or Limiter()
         self._http = Http(connection, timeout=timeout, connect_timeout=connect_timeout, now=now)
 
     def iter_pages(self, cursor: str | None = None, *, limit: int = LARGEST_PAGE) -> Pages[CustomerPage]:
         """All customers from `cursor` on, one request a page. CursorRepeated where it would never end."""
         return self._pages(lambda at: requests.list_customers(at, limit), protocol.read_customer_page, cursor)
 
-    @property
-    def at_once(self) -> int:
-        """How many requests at a time the API seems to put up with now."""
-        return int(self._limiter.pace.limit) if self._limiter is not None else CEILING
-
     def get_customer(self, customer_id: str, wanted: Wanted = always) -> Customer:
         """The record as it is now. Raises NotFound, or BadAnswer where the answer is about another customer."""
         return self._read(requests.get_customer(customer_id), protocol.read_same_customer, wanted)
 
-    def deactivate(self, customer_id: str, wanted: Wanted = always) -> Answer:
+    def deactivate(self, customer_id: str, wanted: Wanted = always, ready: Wanted = always) -> Answer:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
-        return self._change(requests.deactivate(customer_id), wanted)
+        return self._change(requests.deactivate(customer_id), wanted, ready)
 
-    def reactivate(self, customer_id: str, wanted: Wanted = always) -> Answer:
+    def reactivate(self, customer_id: str, wanted: Wanted = always, ready: Wanted = always) -> Answer:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
-        return self._change(requests.reactivate(customer_id), wanted)
+        return self._change(requests.reactivate(customer_id), wanted, ready)
 
     def iter_viewer_studies(
         self, customer_id: str | None = None, *, cursor: str | None = None, limit: int = LARGEST_PAGE
@@ -113,12 +99,6 @@ class AvaraClient:
         return self._pages(
             lambda at: requests.list_autoscribe_studies(at, limit, customer_id), protocol.read_study_page, cursor
         )
-
-    def spending(self, budget: RetryBudget) -> Self:
-        """This client, with connections and limiter shared, taking each repeat of a request from `budget`."""
-        other = copy.copy(self)
-        other._budget = budget
-        return other
 
     def close(self) -> None:
         """Closes the connections. The client can't be used afterwards."""
@@ -136,73 +116,46 @@ class AvaraClient:
         return Pages(lambda request, wanted: self._read(request, read, wanted), build, cursor)
 
     def _read(self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted) -> T:
-        value, _ = self._ask(request, read, wanted)
+        value, _, _ = self._ask(request, read, wanted, always)
         return value
 
-    def _change(self, request: Request, wanted: Wanted) -> Answer:
-        customer, outcome = self._ask(request, protocol.read_customer, wanted)
-        return Answer(customer, outcome.reply.status, outcome.reply.request_id, outcome.attempts, outcome.seconds)
+    def _change(self, request: Request, wanted: Wanted, ready: Wanted) -> Answer:
+        began = time.monotonic()
+        customer, reply, sent = self._ask(request, protocol.read_customer, wanted, ready)
+        return Answer(customer, reply.status, reply.request_id, sent, time.monotonic() - began)
 
     def _ask(
-        self,
-        request: Request,
-        read: Callable[[Request, Reply], T],
-        wanted: Wanted = always,
-    ) -> tuple[T, _Outcome]:
-        """Sends until there is a usable answer or `decide` gives up; then the last error is raised."""
-        started = time.monotonic()
-        attempt = 0
+        self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted, ready: Wanted
+    ) -> tuple[T, Reply, int]:
+        """Sends until there is a usable answer or `decide` gives up; then the last error is raised. And how many were sent."""
+        so_far, left = Attempts(), 0
+        kind = CALL if request.changes else READ if request.customer_id else LIST
         while True:
-            attempt += 1
-            sent = self._send_in_turn(request, wanted)
-            if isinstance(sent, Reply):
-                try:
-                    value = read(request, sent)
-                except ApiError as exc:
-                    error = exc
-                else:
-                    if self._budget is not None:
-                        self._budget.give_back()
-                    return value, _Outcome(sent, attempt, time.monotonic() - started)
-            else:
-                error = sent
-            decision = decide(
-                self._retry,
-                attempt=attempt,
-                changes=request.changes,
-                error=error,
-                should_retry=sent.should_retry if isinstance(sent, Reply) else None,
-                random=self._random,
+            answer = self.limiter.send(kind, lambda: self._http.send(request), wanted, ready)
+            if answer is None:
+                raise Withdrawn(method=request.method, path=request.path, sent=left)
+            left += not isinstance(answer, Unreachable)
+            try:
+                if isinstance(answer, ApiError):
+                    raise answer
+                return read(request, answer), answer, left
+            except ApiError as exc:
+                error, error.sent = exc, left
+            should_retry = answer.should_retry if isinstance(answer, Reply) else None
+            so_far, wait = decide(
+                self._retry, so_far, changes=request.changes, error=error, should_retry=should_retry, random=self._random
             )
-            if isinstance(decision, GiveUp) or not (self._budget is None or self._budget.take()):
+            if wait is None:
                 raise error
-            if not self._slept(decision.seconds, wanted):
-                raise error
+            if not self._slept(wait, wanted):
+                raise Withdrawn(method=request.method, path=request.path, sent=left)
 
     def _slept(self, seconds: float, wanted: Wanted) -> bool:
         """Wait before another attempt; False as soon as it is not wanted any more."""
-        while wanted is not always and seconds > _NAP:
-            self._sleep(_NAP)
-            seconds -= _NAP
+        while wanted is not always and seconds > _LOOK:
+            self._sleep(_LOOK)
+            seconds -= _LOOK
             if not wanted():
                 return False
         self._sleep(seconds)
-        return wanted()
-
-    def _send_in_turn(self, request: Request, wanted: Wanted = always) -> Reply | ApiError:
-        """One attempt, when the limiter lets it go, if it is wanted then; the limiter hears what came of it."""
-        if self._limiter is None:
-            return self._http.send(request) if wanted() else _withdrawn(request)
-        slot = self._limiter.acquire(f"{request.method} {'one' if request.customer_id else 'many'}", wanted)
-        if slot is None:
-            return _withdrawn(request)
-        sent: Reply | ApiError = ApiError()  # what stays if something of our own goes wrong
-        try:
-            sent = self._http.send(request)
-        finally:
-            self._limiter.release(slot, *sign_of(sent))
-        return sent
-
-
-def _withdrawn(request: Request) -> Withdrawn:
-    return Withdrawn(method=request.method, path=request.path)
+        return True

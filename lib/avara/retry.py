@@ -7,61 +7,58 @@ answer that can't be read. A change is repeated only where it surely was not app
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from lib.errors import ApiError, BadAnswer, Conflict, NoAnswer, RateLimited, ServiceBroken, Unreachable
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how patiently. Waits are in seconds; the defaults are the official client's."""
+    """How often and how patiently. Waits are in seconds; the defaults are the official client's, but for the last.
+
+    Being asked to slow down is no failure: it is waited out however often it happens, up to `longest_throttled` in all.
+    """
 
     retries: int = 2
     first_wait: float = 0.5
     longest_wait: float = 8.0
     longest_retry_after: float = 60.0
+    longest_throttled: float = 3600.0
 
 
 @dataclass(frozen=True)
-class Retry:
-    """Send it again after this many seconds."""
+class Attempts:
+    """What came of the attempts at one request: how many failed or were throttled, and the seconds waited for the latter."""
 
-    seconds: float
-
-
-@dataclass(frozen=True)
-class GiveUp:
-    """The error stands."""
-
-    why: Literal["final", "outcome unknown", "told not to", "tried often enough", "asked to wait too long"]
+    failed: int = 0
+    throttled: int = 0
+    waited: float = 0.0
 
 
 def decide(
     policy: RetryPolicy,
+    so_far: Attempts,
     *,
-    attempt: int,
     changes: bool,
     error: ApiError,
     should_retry: bool | None,
     random: Callable[[], float],
-) -> Retry | GiveUp:
-    """What to do after `attempt` (the first is 1) ended in `error`.
+) -> tuple[Attempts, float | None]:
+    """The attempts with the one that ended in `error`, and the seconds to wait before the next; None where the error stands.
 
     `should_retry` is the header `x-should-retry`, None where absent; it can't have a change repeated whose outcome is
     unknown. `random` gives numbers in [0, 1).
     """
-    if should_retry is False:
-        return GiveUp("told not to")
-    if changes and error.may_have_applied:
-        return GiveUp("outcome unknown")
-    if not should_retry and not _worth_repeating(error, changes=changes):
-        return GiveUp("final")
-    if attempt > policy.retries:
-        return GiveUp("tried often enough")
-    if error.retry_after is not None and error.retry_after > policy.longest_retry_after:
-        return GiveUp("asked to wait too long")
-    return Retry(_wait(policy, attempt, error.retry_after, random()))
+    throttled = isinstance(error, RateLimited)
+    now = replace(so_far, failed=so_far.failed + (not throttled), throttled=so_far.throttled + throttled)
+    wait = _wait(policy, now.throttled if throttled else now.failed, error.retry_after, random())
+    now = replace(now, waited=now.waited + wait * throttled)
+    tired = now.waited > policy.longest_throttled if throttled else now.failed > policy.retries
+    too_long = not throttled and (error.retry_after or 0.0) > policy.longest_retry_after
+    again = should_retry or _worth_repeating(error, changes=changes)
+    if should_retry is False or (changes and error.may_have_applied) or not again or tired or too_long:
+        return now, None
+    return now, wait
 
 
 def _worth_repeating(error: ApiError, *, changes: bool) -> bool:

@@ -90,22 +90,22 @@ class Steps:
         request_id: str | None = None,
         seconds: float | None = None,
         read_back: bool = False,
-        unsent: bool = False,
+        sent: int | None = None,
         owner: str | None = None,
     ) -> Step:
         """Write what became of a step. Facts of the call that are None keep what was written before.
 
         The step keeps `words` whole; the log gets of them their form for it.
-        `read_back`: the record was read after the call had left it open, which the log tells apart. `unsent`: the call that
-        was intended never went out, so it is no attempt. Once another worker
-        has taken up the run, `owner` is refused: what happened is then found out by reading back.
+        `read_back`: the record was read after the call had left it open, which the log tells apart. `sent`: how many requests
+        left for the intent that this settles; each is an attempt, and the log tells the number unless it is one. Once another
+        worker has taken up the run, `owner` is refused: what happened is then found out by reading back.
         """
         check(step.state, to)
         settled = replace(
             step,
             state=to,
             words=words.text,
-            attempts=step.attempts - unsent,
+            attempts=step.attempts if sent is None else step.attempts - 1 + sent,
             after=after or step.after,
             status=status if status is not None else step.status,
             request_id=request_id or step.request_id,
@@ -114,10 +114,10 @@ class Steps:
         )
         values = _guard(step) | {name: getattr(settled, name) for name in _KEPT}
         values["after"] = record_json(settled.after) if settled.after else None
-        outcome = {"attempt": step.attempts, "status": status, "request_id": request_id, "seconds": seconds}
+        outcome: dict[str, Any] = {"attempt": step.attempts, "status": status, "request_id": request_id, "seconds": seconds}
         verdict: dict[str, Any] = {"state": to, "words": words.in_log or None, "observed": _seen_of(after) if after else None}
-        verdict |= {"sent": False} if unsent else {}
         called = seconds is not None or status is not None
+        (outcome if called else verdict).update({} if sent in (None, 1) else {"sent": sent})
         if called and read_back:
             told: tuple[tuple[str, dict[str, Any]], ...] = (("result", outcome), ("verify", verdict))
         elif called:

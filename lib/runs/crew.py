@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from lib.avara.limiter import RetryBudget
 from lib.avara.models import Customer
 from lib.errors import IllegalTransition, JournalError, JournalUnavailable
 from lib.runs.breaker import Breaker
@@ -27,10 +26,6 @@ from lib.runs.words import Words, joined, said
 TROUBLE_WAIT = (0.5, 60.0)
 #: Seconds between attempts to write how a run ended, while the journal can't be written.
 JOURNAL_WAIT = 2.0
-#: Steps in hand for each request that the API puts up with at a time. More would only wait, each with its record growing old.
-_IN_HAND = 4
-#: Seconds between two looks of a hand that waits for room.
-_LOOK = 0.05
 
 _OPEN = frozenset({StepState.IN_FLIGHT, StepState.UNKNOWN})
 _PLANNED = frozenset({StepState.PLANNED})
@@ -67,7 +62,7 @@ class Crew:
         who: Person,
     ) -> None:
         self._run, self._tools = run, replace(tools, who=who)
-        self._client = client.spending(RetryBudget())
+        self._client = client
         self._size, self._again, self._probe = size, again, probe
         self._stopping = stopping
         self._feed = Feed(run, tools, self._may_go_on)
@@ -131,7 +126,7 @@ class Crew:
         hands = [
             threading.Thread(
                 target=self._guarded,
-                args=(partial(self._work, settle, number),),
+                args=(partial(self._work, settle),),
                 daemon=True,
                 name=f"{self._run.id} hand {number}",
             )
@@ -154,17 +149,9 @@ class Crew:
             logger.exception("A hand of %s failed", self._run.id)
             self._stop_taking(Halt(said(f"Express Ops failed inside ({type(exc).__name__}). Its log says more.")))
 
-    def _work(self, settle: Settle, number: int) -> None:
-        while self._has_room(number) and (step := self._feed.next()) is not None:
+    def _work(self, settle: Settle) -> None:
+        while (step := self._feed.next()) is not None:
             self._take(step, settle)
-
-    def _has_room(self, number: int) -> bool:
-        """Wait until the API puts up with so many steps at a time that hand `number` may take one; False if the pass ends."""
-        while number >= _IN_HAND * self._client.at_once:
-            if self._feed.over:
-                return False
-            self._tools.sleep(_LOOK)
-        return True
 
     def _take(self, step: Step, settle: Settle) -> None:
         called = False

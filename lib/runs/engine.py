@@ -1,5 +1,5 @@
-"""Carries out one step: read the record, write the intent, call, judge, write the outcome. It decides nothing itself:
-`drift` and the policy say whether to call, `judge` what an answer means, the journal which state may follow.
+"""Carries out one step: read the record, wait for the call's turn, write the intent, call, judge, write the outcome. It decides
+nothing itself: `drift` and the policy say whether to call, `judge` what an answer means, the journal which state may follow.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol, Self
+from typing import Protocol
 
-from lib.avara.limiter import RetryBudget, always
+from lib.avara.limiter import Wanted, always
 from lib.avara.models import Customer
-from lib.errors import ApiError
+from lib.errors import ApiError, Withdrawn
 from lib.journal.journal import Journal
 from lib.runs.drift import preflight, protection
 from lib.runs.judge import (
@@ -29,16 +29,16 @@ from lib.runs.judge import (
 )
 from lib.runs.model import ITSELF, Action, Person, Run, Step, StepState
 from lib.runs.policy import Policy
-from lib.runs.words import NOTHING, Words, said
+from lib.runs.words import NOTHING, Words, of_error, said
 
 #: Seconds to wait before each reading of a record whose call left its outcome open.
 READ_BACK_WAITS = (0.2, 0.8, 2.0)
-#: Seconds for which the record read before a call counts. A call that must wait for longer (the API asked to, say) is
-#: withdrawn: its customer comes up again, and is read again.
+#: Seconds for which the record read before a call counts. When the call had to wait for longer (the API asked to, say), the
+#: customer is read again.
 FRESH = 15.0
-#: Why a call was not made although its intent had been written.
+#: Why a call was not made.
 LEASE_LOST = said(
-    "The journal could not be reached for a while, so another process may have this run by now. Nothing was sent."
+    "The journal could not be reached for a while, so another process may have this run by now. Nothing more was sent."
 )
 
 
@@ -52,30 +52,26 @@ class Answer(Protocol):
     @property
     def request_id(self) -> str | None: ...
     @property
+    def sent(self) -> int: ...
+    @property
     def seconds(self) -> float: ...
 
 
-Wanted = Callable[[], bool]
-
-
 class Client(Protocol):
-    """The part of the API client that a run needs. Every method raises ApiError.
+    """The part of the API client that a run needs. Every method raises ApiError, whose `sent` counts the requests that left.
 
-    A request may have to wait until it can go out. `wanted` is asked meanwhile, and right before it goes: once it says no,
-    nothing is sent any more (Withdrawn).
+    A request may have to wait until it can go out. `wanted` is asked meanwhile; `ready` each time that nothing is left to wait
+    for, right before it goes; what it raises comes through. Once one says no, nothing is sent any more (Withdrawn).
     """
 
-    @property
-    def at_once(self) -> int:
-        """How many requests at a time the API seems to put up with now."""
-        ...
-
     def get_customer(self, customer_id: str, /, wanted: Wanted = always) -> Customer: ...
-    def deactivate(self, customer_id: str, /, wanted: Wanted = always) -> Answer: ...
-    def reactivate(self, customer_id: str, /, wanted: Wanted = always) -> Answer: ...
-    def spending(self, budget: RetryBudget, /) -> Self:
-        """The same client, taking each repeat of a request from `budget`."""
-        ...
+    def deactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Answer: ...
+    def reactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Answer: ...
+
+
+def clocks() -> tuple[float, float]:
+    """Seconds by two clocks: one never jumps but stands still while the machine sleeps; the other is the other way round."""
+    return time.monotonic(), time.time()
 
 
 def utc_now() -> datetime:
@@ -94,7 +90,7 @@ class Tools:
     read_back_waits: Sequence[float] = READ_BACK_WAITS
     policy: Policy = field(default_factory=Policy)
     held: Callable[[], bool] = always  # whether the run's lease can't have run out; see lib/runs/lease.py
-    clock: Callable[[], float] = time.monotonic  # seconds
+    clocks: Callable[[], Sequence[float]] = clocks  # seconds; the longest of the times that they show counts
 
 
 #: Asked with the freshest record right before its call; the reason why the run must hold instead, or nothing.
@@ -121,6 +117,7 @@ class _Call:
     outcome: Customer | ApiError
     status: int | None
     request_id: str | None
+    sent: int
     seconds: float
 
 
@@ -137,44 +134,76 @@ def carry_out_step(
     """Take a planned step as far as it goes; the step as journalled, and the channel's trouble, if it showed any.
 
     The step is back in `planned` when the call certainly changed nothing for a reason that is not this customer's, and
-    stays there when `admit` refuses. No call goes out once it is not `wanted` any more: somebody paused or cancelled the
+    stays there when `admit` refuses. The intent is written when the call's turn has come, and only for a record that is still
+    fresh: else the customer is read again. No call goes out once it is not `wanted` any more: somebody paused or cancelled the
     run, or the process is being stopped. Trouble is told even where the step could be settled in spite of it; `heard` gets
     it first, but nothing of a step that was withdrawn.
     Raises JournalError when the journal can't be written (before the call: it is not made; after it: the step stays
     `in_flight`, to be read back) or when the step or its run is no longer this worker's.
     """
-    read_at = tools.clock()
-    record, before_call = _look(run, step, client, tools.policy, wanted)
-    if before_call is not None:
-        if before_call.trouble is not None or isinstance(before_call, Settled):
-            heard(before_call.trouble)
-        settled = _settle(step, before_call, tools) if isinstance(before_call, Settled) else step
-        return settled, before_call.trouble
-    if not wanted():
-        return step, None
-    refusal = admit(record)
-    if refusal:
-        return step, Trouble(refusal, at_once=True)
-    step = tools.journal.steps.begin(step, owner=tools.owner, now=tools.now(), who=tools.who)
-    if not tools.held():
-        heard(Trouble(LEASE_LOST))
-        return _settle(step, Settled(StepState.PLANNED, LEASE_LOST, unsent=True), tools), Trouble(LEASE_LOST)
-
-    def still_wanted() -> bool:
-        fresh = not tools.policy.preflight or tools.clock() - read_at < FRESH
-        return fresh and tools.held() and wanted()
-
-    return _make_call(run, step, client, tools, wanted=still_wanted, heard=heard)
+    while True:
+        read_at = tools.clocks()
+        record, before_call = _look(run, step, client, tools.policy, wanted)
+        if before_call is not None:
+            if before_call.trouble is not None or isinstance(before_call, Settled):
+                heard(before_call.trouble)
+            settled = _settle(step, before_call, tools) if isinstance(before_call, Settled) else step
+            return settled, before_call.trouble
+        intent = _Intent(step, tools, record, read_at, admit, wanted)
+        call = _call(run.action, client, step.customer_id, wanted, intent.ready)
+        if not isinstance(call.outcome, Withdrawn):
+            return _judged(run, intent.step, call, client, tools, heard=heard)
+        step, trouble = _withdrawn(intent, call, tools, heard)
+        if trouble is not None or not intent.old or not wanted():
+            return step, trouble
 
 
-def _make_call(
-    run: Run, step: Step, client: Client, tools: Tools, *, wanted: Wanted, heard: Heard
-) -> tuple[Step, Trouble | None]:
-    """The call whose intent is written, and what becomes of the step by it."""
-    call = _call(run.action, client, step.customer_id, wanted)
+@dataclass
+class _Intent:
+    """The intent to call, written when nothing is left to wait for. `step` is in flight from then on."""
+
+    step: Step
+    tools: Tools
+    record: Customer
+    read_at: Sequence[float]
+    admit: Admit
+    wanted: Wanted
+    refusal: Words = NOTHING
+    old: bool = False  # the record, by the time that the call could go
+
+    def ready(self) -> bool:
+        """Whether the call may go now. Asked again before each time that it is repeated."""
+        if not self._stands():
+            return False
+        if self.step.state is StepState.PLANNED:
+            self.refusal = self.admit(self.record)
+            if self.refusal:
+                return False
+            tools = self.tools
+            self.step = tools.journal.steps.begin(self.step, owner=tools.owner, now=tools.now(), who=tools.who)
+            return self._stands()  # writing may have taken its time
+        return True
+
+    def _stands(self) -> bool:
+        age = max(now - then for now, then in zip(self.tools.clocks(), self.read_at, strict=True))
+        self.old = self.tools.policy.preflight and age >= FRESH
+        return not self.old and self.tools.held() and self.wanted()
+
+
+def _withdrawn(intent: _Intent, call: _Call, tools: Tools, heard: Heard) -> tuple[Step, Trouble | None]:
+    """The step whose call was not made, or not repeated, and why the run must hold, if it must."""
+    step, words = intent.step, NOTHING if tools.held() else LEASE_LOST
+    trouble = Trouble(words) if words else Trouble(intent.refusal, at_once=True) if intent.refusal else None
+    if words:
+        heard(trouble)
+    if step.state is StepState.IN_FLIGHT and isinstance(call.outcome, ApiError):
+        step = _settle(step, Settled(StepState.PLANNED, words or of_error(call.outcome)), tools, sent=call.sent)
+    return step, trouble
+
+
+def _judged(run: Run, step: Step, call: _Call, client: Client, tools: Tools, *, heard: Heard) -> tuple[Step, Trouble | None]:
+    """What becomes of the step by a call that was made."""
     verdict = judge(run.action, step.customer_id, call.outcome)
-    if isinstance(verdict, NotSent) and verdict.trouble is None:
-        return _settle(step, Settled(StepState.PLANNED, verdict.words, unsent=True), tools), None
     trouble = suspicion_of(call.outcome) if isinstance(call.outcome, ApiError) else None
     heard(trouble)
     read_back = isinstance(verdict, ReadBack)
@@ -184,7 +213,7 @@ def _make_call(
         verdict = _read_back(run.action, step.customer_id, verdict, client, tools)
         if verdict.trouble is not None:
             heard(verdict.trouble)
-    return _settle(step, verdict, tools, call, read_back=read_back), verdict.trouble or trouble
+    return _settle(step, verdict, tools, call, sent=call.sent, read_back=read_back), verdict.trouble or trouble
 
 
 def _look(run: Run, step: Step, client: Client, policy: Policy, wanted: Wanted) -> tuple[Customer, Settled | NotSent | None]:
@@ -223,13 +252,21 @@ def _read_back(action: Action, customer_id: str, open_case: ReadBack, client: Cl
     raise ValueError("read_back_waits must not be empty")
 
 
-def _settle(step: Step, verdict: Settled, tools: Tools, call: _Call | None = None, *, read_back: bool = False) -> Step:
+def _settle(
+    step: Step,
+    verdict: Settled,
+    tools: Tools,
+    call: _Call | None = None,
+    *,
+    sent: int | None = None,
+    read_back: bool = False,
+) -> Step:
     return tools.journal.steps.settle(
         step,
         verdict.state,
         owner=tools.owner,
         read_back=read_back,
-        unsent=verdict.unsent,
+        sent=sent,
         now=tools.now(),
         who=tools.who,
         words=verdict.words,
@@ -247,11 +284,11 @@ def _read(client: Client, customer_id: str, wanted: Wanted = always) -> Customer
         return exc
 
 
-def _call(action: Action, client: Client, customer_id: str, wanted: Wanted) -> _Call:
+def _call(action: Action, client: Client, customer_id: str, wanted: Wanted, ready: Wanted) -> _Call:
     began = time.monotonic()
     change = client.deactivate if action is Action.DEACTIVATE else client.reactivate
     try:
-        answer = change(customer_id, wanted)
+        answer = change(customer_id, wanted, ready)
     except ApiError as exc:
-        return _Call(exc, exc.status, exc.request_id, time.monotonic() - began)
-    return _Call(answer.customer, answer.status, answer.request_id, answer.seconds)
+        return _Call(exc, exc.status, exc.request_id, exc.sent, time.monotonic() - began)
+    return _Call(answer.customer, answer.status, answer.request_id, answer.sent, answer.seconds)

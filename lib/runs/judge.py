@@ -43,7 +43,6 @@ class Settled:
     words: Words = NOTHING
     after: Customer | None = None
     trouble: Trouble | None = None
-    unsent: bool = False  # nothing was sent at all, so that it was no attempt
 
 
 @dataclass(frozen=True)

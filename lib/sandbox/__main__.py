@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lib.sandbox import limiter
 from lib.sandbox.data import EXAMPLE_ID
 from lib.sandbox.faults import FAULTS, FaultError
+from lib.sandbox.limiter import LimitError
 from lib.sandbox.server import DEFAULT_CUSTOMERS, DEFAULT_KEY, DEFAULT_SEED, SandboxServer
 from lib.sandbox.state import StateError
 
@@ -29,7 +31,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="which data (default: %(default)s)")
     made.add_argument("--api-key", default=DEFAULT_KEY, metavar="KEY", help="the bearer key to ask for (default: %(default)s)")
     made.add_argument("--latency-ms", type=_not_negative, default=0, metavar="N", help="added to every answer (default: none)")
-    made.add_argument("--rate-limit", type=_positive, metavar="N", help="requests a second; more get 429 (default: no limit)")
+    made.add_argument(
+        "--load-ms", type=_not_negative, default=0, metavar="N", help="added for each other request under way (default: none)"
+    )
+    made.add_argument("--rate-limit", metavar="LIMIT", help="what goes beyond it gets 429; see below (default: no limit)")
     made.add_argument("--state", type=Path, metavar="FILE", help="SQLite file that keeps changes and calls over restarts")
     made.add_argument("--fault", action="append", default=[], metavar="NAME[@OPERATION][=RATE]", help="repeatable; see below")
     return made
@@ -46,10 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port=options.port,
             state=options.state,
             latency_ms=options.latency_ms,
+            load_ms=options.load_ms,
             rate_limit=options.rate_limit,
             faults=options.fault,
         ).start()
-    except (FaultError, StateError, OSError) as exc:
+    except (FaultError, LimitError, StateError, OSError) as exc:
         print(f"The sandbox can't start: {exc}", file=sys.stderr)
         return 2
     print(
@@ -81,7 +87,8 @@ def _faults_help() -> str:
         "Faults. RATE is the share of requests struck, 0 to 1 (default 1); @OPERATION strikes that operation only.\n"
         + "\n".join(lines)
         + '\nThey can be changed while it runs: PUT /_sandbox/faults {"faults": ["timeout-after=0.3"]}, with the same key.\n'
-        "GET /_sandbox/calls shows every call the sandbox saw, what it sent and whether it applied it."
+        "GET /_sandbox/calls shows every call the sandbox saw, what it sent and whether it applied it.\n\n"
+        f"Limits. {(limiter.__doc__ or '').partition('written. ')[2].rstrip()}"
     )
 
 
@@ -94,12 +101,6 @@ def _at_least_one(text: str) -> int:
 def _not_negative(text: str) -> float:
     if not (number := float(text)) >= 0:
         raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
-
-
-def _positive(text: str) -> float:
-    if not (number := float(text)) > 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
     return number
 
 

@@ -33,9 +33,12 @@ def application(sandbox: Sandbox, cut: Cut, stopping: asyncio.Event) -> Starlett
         outcome = sandbox.refuse(call, request.headers.get("authorization", ""), time.monotonic())
         if outcome is None:
             struck = sandbox.faults.strike(call)
-            delay = sandbox.latency + ("slow" in struck) * faults.SLOW_SECONDS
-            if delay:
-                await asyncio.sleep(delay)
+            sandbox.under_way += 1
+            try:
+                if delay := sandbox.latency + ("slow" in struck) * faults.SLOW_SECONDS:
+                    await asyncio.sleep(delay)
+            finally:
+                sandbox.under_way -= 1
             outcome = sandbox.carry_out(call, struck)
         match outcome.ending:
             case "hang":

@@ -12,7 +12,7 @@ from typing import Literal
 
 from lib.sandbox import api, faults
 from lib.sandbox.data import stamp
-from lib.sandbox.limiter import TokenBucket
+from lib.sandbox.limiter import rate_limit as limit_of
 from lib.sandbox.store import CallRecord, Store
 from lib.sandbox.wire import Answer, Call, RefusedError, encode, read_cursor
 
@@ -31,18 +31,30 @@ class Outcome:
 
 
 class Sandbox:
-    """Answers calls. The caller sleeps `latency` seconds, and SLOW_SECONDS where "slow" struck, before `carry_out`."""
+    """Answers calls. The caller sleeps `latency` seconds, and SLOW_SECONDS where "slow" struck, before `carry_out`.
 
-    def __init__(self, store: Store, api_key: str, *, latency_ms: float = 0, rate_limit: float | None = None) -> None:
+    `rate_limit` is a text of lib/sandbox/limiter.py; `load_ms` is how much longer an answer takes for each other request that
+    is under way. Raises LimitError.
+    """
+
+    def __init__(
+        self, store: Store, api_key: str, *, latency_ms: float = 0, load_ms: float = 0, rate_limit: str | float | None = None
+    ) -> None:
         self.store = store
         self.faults = faults.Faults(store.seed)
-        self.latency = latency_ms / 1000
+        self.under_way = 0
+        self._latency, self._load = latency_ms / 1000, load_ms / 1000
         self._bearer = f"Bearer {api_key}".encode()
-        self._bucket = TokenBucket(rate_limit) if rate_limit else None
+        self._limit = limit_of(str(rate_limit), store.seed) if rate_limit else None
 
     def set_faults(self, texts: Sequence[str]) -> None:
         """Switches on exactly these faults; what the ones before remembered is forgotten. Raises FaultError."""
         self.faults = faults.Faults(self.store.seed, tuple(faults.parse(text) for text in texts))
+
+    @property
+    def latency(self) -> float:
+        """Seconds that an answer takes now."""
+        return self._latency + self._load * max(self.under_way - 1, 0)
 
     def authorized(self, authorization: str) -> bool:
         return hmac.compare_digest(authorization.encode("latin-1", "replace"), self._bearer)
@@ -51,7 +63,7 @@ class Sandbox:
         """What a call without a valid key (401) or over the limit (429) gets, else None; `now` is in seconds."""
         if self.faults.revoked or not self.authorized(authorization):
             return self._settle(call, faults.unauthorized(), fault="unauthorized-midway" if self.faults.revoked else "")
-        wait = self._bucket.take(now) if self._bucket else 0
+        wait = self._limit.take(now) if self._limit else 0
         if wait:
             slow_down = RefusedError(429, "rate_limited", "Too many requests.", {"Retry-After": str(math.ceil(wait))})
             return self._settle(call, slow_down.answer)

@@ -21,6 +21,7 @@ from lib.sandbox.app import application
 from lib.sandbox.core import Sandbox
 from lib.sandbox.data import ANCHOR
 from lib.sandbox.faults import parse
+from lib.sandbox.limiter import rate_limit as limit_of
 from lib.sandbox.store import CallRecord, Store
 
 DEFAULT_KEY = "sandbox-key"
@@ -32,8 +33,9 @@ _START_SECONDS = 30.0
 class SandboxServer:
     """A sandbox on a loopback port; `port=0` takes a free one. Use as a context manager, or `start` and `stop`.
 
-    Faults are texts of lib/sandbox/faults.py; `state` is the SQLite file kept over restarts, None keeps nothing.
-    Raises FaultError and StateError before anything runs, OSError where the port is taken.
+    Faults are texts of lib/sandbox/faults.py, a rate limit one of lib/sandbox/limiter.py; `state` is the SQLite file kept over
+    restarts, None keeps nothing. Raises FaultError, LimitError and StateError before anything runs, OSError where the port is
+    taken.
     """
 
     def __init__(
@@ -45,16 +47,20 @@ class SandboxServer:
         port: int = 0,
         state: Path | str | None = None,
         latency_ms: float = 0,
-        rate_limit: float | None = None,
+        load_ms: float = 0,
+        rate_limit: str | float | None = None,
         faults: Sequence[str] = (),
         anchor: date = ANCHOR,
     ) -> None:
         for text in faults:
             parse(text)
+        if rate_limit:
+            limit_of(str(rate_limit), seed)
         self.api_key = api_key
         self.customers, self.seed = customers, seed
         self._port, self._state, self._anchor = port, Path(state) if state else None, anchor
-        self._latency_ms, self._rate_limit, self._faults = latency_ms, rate_limit, tuple(faults)
+        self._speed = {"latency_ms": latency_ms, "load_ms": load_ms}
+        self._rate_limit, self._faults = rate_limit, tuple(faults)
         self._running: _Running | None = None
 
     @property
@@ -71,7 +77,7 @@ class SandboxServer:
     def start(self) -> Self:
         """Makes the data, binds the port and returns when the server answers."""
         store = Store(self.customers, self.seed, self._anchor, self._state)
-        sandbox = Sandbox(store, self.api_key, latency_ms=self._latency_ms, rate_limit=self._rate_limit)
+        sandbox = Sandbox(store, self.api_key, rate_limit=self._rate_limit, **self._speed)
         sandbox.set_faults(self._faults)
         listener = _listener(self._port)
         self._port = listener.getsockname()[1]  # a restart comes back on the same port

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import pickle
+import time
 import tomllib
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from itertools import islice
+from contextlib import ExitStack, suppress
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from lib import errors
 from lib.avara import http
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
-from lib.avara.limiter import Limiter, RetryBudget
+from lib.avara.limiter import Limiter
 from lib.avara.retry import RetryPolicy
 from lib.sandbox.server import SandboxServer
 from tests.avara.records import EXAMPLE, EXAMPLE_ID, OTHER_ID
@@ -35,14 +36,16 @@ ClientFactory = Callable[..., AvaraClient]
 
 @pytest.fixture
 def connect() -> Iterator[ClientFactory]:
-    """Makes clients of a base URL or a sandbox that don't sleep between attempts; the waits end up in `client.waits`."""
+    """Makes clients of a base URL or a sandbox that don't sleep, with a clock of their own; waits end up in `client.waits`."""
     with ExitStack() as stack:
 
         def make(server: str | SandboxServer, key: str = KEY, **options: object) -> AvaraClient:
             if isinstance(server, SandboxServer):
                 server, key = server.base_url, server.api_key
             waits: list[float] = []
-            options = {"sleep": waits.append, "random": lambda: 0.0, **options}
+            hours = count()  # each look at the clock is an hour later: nobody has to wait for a limiter
+            limiter = Limiter(clock=lambda: next(hours) * 3600.0, random=lambda: 0.0)
+            options = {"sleep": waits.append, "random": lambda: 0.0, "limiter": limiter, **options}
             client = stack.enter_context(AvaraClient(Connection(server, SecretStr(key), "test", "sandbox"), **options))
             client.waits = waits
             return client
@@ -78,7 +81,7 @@ def test_the_documented_customer_is_deactivated_and_reactivated(connect, sandbox
     client = connect(sandbox)
     before = client.get_customer(EXAMPLE_ID)
     answer = client.deactivate(EXAMPLE_ID)
-    assert (answer.customer.id, answer.customer.is_active, answer.status, answer.attempts) == (EXAMPLE_ID, False, 200, 1)
+    assert (answer.customer.id, answer.customer.is_active, answer.status, answer.sent) == (EXAMPLE_ID, False, 200, 1)
     assert answer.customer.metadata == before.metadata == {"department": "radiology", "region": "northeast"}
     assert answer.customer.updated_at > before.updated_at
     assert answer.request_id == sandbox.calls()[-1].request_id
@@ -322,8 +325,10 @@ def test_a_server_that_is_not_there_is_unreachable_and_even_a_change_is_tried_ag
 @pytest.mark.parametrize(
     ("status", "headers", "attempts"),
     [
-        (429, {"Retry-After": "2"}, 3),
-        (429, {"Retry-After": "600"}, 1),
+        (429, {"Retry-After": "600"}, 7),  # an hour in all
+        (429, {"Retry-After": "3601"}, 1),
+        (503, {"Retry-After": "2"}, 3),
+        (503, {"Retry-After": "61"}, 1),
         (500, {}, 3),
         (500, {"x-should-retry": "false"}, 1),
         (404, {"x-should-retry": "true"}, 3),
@@ -340,23 +345,54 @@ def test_the_decision_of_retry_is_obeyed_on_the_wire(connect, status, headers, a
         assert len(server.requests) == attempts
     if "Retry-After" in headers:
         assert failure.value.retry_after == float(headers["Retry-After"])
-        assert client.waits == [2.0] * (attempts - 1)
+        assert client.waits == [failure.value.retry_after] * (attempts - 1)
 
 
 def test_a_change_is_not_repeated_once_nobody_wants_it_any_more(connect):
     wanted = iter([True, True])  # before it is sent, and once while it waits
     with wire(reply(429, headers={"Retry-After": "30"})) as server:
         client = connect(server.base_url)
-        with pytest.raises(errors.RateLimited):
+        with pytest.raises(errors.Withdrawn, match=r"What was sent before \(1\) changed nothing") as failure:
             client.deactivate(EXAMPLE_ID, lambda: next(wanted, False))
-        assert len(server.requests) == 1
+        assert len(server.requests) == failure.value.sent == 1
     assert sum(client.waits) < 1.0
 
 
-@pytest.mark.parametrize("limiter", [None, Limiter()])
-def test_a_request_that_nobody_wants_is_not_sent(connect, limiter):
+def test_whether_a_change_may_go_is_asked_once_before_each_attempt_and_no_later(connect):
+    asked = []
+    with wire(reply(429), reply(429), reply(200, EXAMPLE)) as server:
+        client = connect(server.base_url)
+        with pytest.raises(errors.Withdrawn) as failure:
+            client.deactivate(EXAMPLE_ID, ready=lambda: not asked.append(len(server.requests)) and len(asked) < 3)
+    assert (asked, failure.value.sent, len(server.requests)) == ([0, 1, 2], 2, 2)
+
+
+def test_what_is_raised_when_a_change_is_about_to_go_comes_through_and_keeps_no_turn(connect):
+    def full():
+        raise errors.JournalUnavailable
+
     with wire(reply(200, EXAMPLE)) as server:
-        client = connect(server.base_url, limiter=limiter)
+        client = connect(server.base_url)
+        for _ in range(3):
+            with pytest.raises(errors.JournalUnavailable):
+                client.deactivate(EXAMPLE_ID, ready=full)
+        assert server.requests == []
+        assert client.deactivate(EXAMPLE_ID).sent == 1
+
+
+@pytest.mark.parametrize(
+    ("endings", "sent"), [([reply(500)], 1), ([reply(429), reply(429), HANG], 3), ([reply(429), reply(400)], 2), ([CUT], 1)]
+)
+def test_an_error_says_how_many_requests_had_left(connect, endings, sent):
+    with wire(*endings) as server:
+        with pytest.raises(errors.ApiError) as failure:
+            connect(server.base_url, timeout=IMPATIENT).deactivate(EXAMPLE_ID)
+        assert failure.value.sent == len(server.requests) == sent
+
+
+def test_a_request_that_nobody_wants_is_not_sent(connect):
+    with wire(reply(200, EXAMPLE)) as server:
+        client = connect(server.base_url)
         for ask in (client.get_customer, client.deactivate, client.reactivate):
             with pytest.raises(errors.Withdrawn, match="nothing was sent"):
                 ask(EXAMPLE_ID, lambda: False)
@@ -373,10 +409,10 @@ def test_a_closed_client_sends_nothing_and_keeps_no_connection(connect, sandbox)
     assert other.get_customer(EXAMPLE_ID)
 
 
-def test_the_answer_tells_how_many_attempts_it_took(connect):
+def test_the_answer_tells_how_many_requests_left(connect):
     with wire(reply(429), reply(429), reply(200, EXAMPLE, {"X-Request-Id": "r3"})) as server:
         answer = connect(server.base_url).deactivate(EXAMPLE_ID)
-    assert (answer.attempts, answer.request_id, len(server.requests)) == (3, "r3", 3)
+    assert (answer.sent, answer.request_id, len(server.requests)) == (3, "r3", 3)
 
 
 ENDINGS = [
@@ -414,26 +450,32 @@ def test_a_wrong_customer_is_named_in_the_error(connect):
             client.get_customer(EXAMPLE_ID)
 
 
-# --- the limiter and the budget of retries
+# --- the limiter
 
 
-def test_the_limiter_is_asked_for_each_request_and_told_of_each_end(connect):
-    limiter = Limiter(random=lambda: 0.0, sleep=lambda _: None)
-    with wire(reply(429, headers={"Retry-After": "1"}), reply(200, PAGE)) as server:
-        client = connect(server.base_url, limiter=limiter)
-        list(client.iter_pages())
-    assert limiter.pace.rate is not None
-    assert limiter.pace.answers == 1
-    assert limiter._in_flight == 0
-
-
-def test_a_run_out_of_retries_gets_the_error_while_others_still_retry(connect):
-    budget = RetryBudget(size=5, cost=5)
-    with wire(reply(500), reply(500), reply(500), reply(200, PAGE)) as server:
+def test_being_asked_to_wait_is_no_failed_attempt_of_a_reading(connect):
+    refused = reply(429, headers={"Retry-After": "1"})
+    with wire(*[refused] * 9, reply(500), reply(500), refused, reply(200, EXAMPLE)) as server:
         client = connect(server.base_url)
-        with pytest.raises(errors.ServiceBroken):
-            list(client.spending(budget).iter_pages())
-        assert len(server.requests) == 2
+        assert client.get_customer(EXAMPLE_ID).id == EXAMPLE_ID
+        assert len(server.requests) == 13
+
+
+def test_all_requests_wait_as_long_as_the_api_asked_and_say_how_long(connect):
+    limiter = Limiter()
+    with wire(reply(429, headers={"Retry-After": "1"}), reply(200, PAGE)) as server:
+        client = connect(server.base_url, limiter=limiter, sleep=lambda _: told.append(limiter.waiting))
+        told, began = [], time.monotonic()
         list(client.iter_pages())
-    assert len(server.requests) == 4
-    assert sum(client.waits) == 1.0
+    assert 0.5 < told[0] <= 1.0
+    assert time.monotonic() - began < 1.0  # by itself alone: its own wait is the client's, which does not sleep here
+    assert sum(limiter._under_way.values()) == 0
+
+
+@pytest.mark.parametrize("text", ["Mon, 01 Jan 2024 00:00:00 +99999999999999", "nan", "1e400", "-1", "\u0665", "9" * 400])
+def test_a_retry_after_that_is_nonsense_costs_no_turn(connect, text):
+    with wire(reply(429, headers={"Retry-After": text}), reply(200, EXAMPLE)) as server:
+        client = connect(server.base_url)
+        with suppress(errors.ApiError):
+            client.get_customer(EXAMPLE_ID)
+        assert sum(client.limiter._under_way.values()) == 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.avara.retry import GiveUp, Retry, RetryPolicy, decide
+from lib.avara.retry import Attempts, RetryPolicy, decide
 from lib.errors import (
     ApiError,
     BadAnswer,
@@ -21,26 +21,25 @@ from lib.errors import (
 POLICY = RetryPolicy()
 
 
-def decision(error: ApiError, *, changes=False, attempt=1, should_retry=None, chance=0.0, policy=POLICY):
-    return decide(policy, attempt=attempt, changes=changes, error=error, should_retry=should_retry, random=lambda: chance)
+def decision(error: ApiError, *, changes=False, so_far=Attempts(), should_retry=None, chance=0.0, policy=POLICY):  # noqa: B008
+    """Seconds to wait, or None."""
+    return decide(policy, so_far, changes=changes, error=error, should_retry=should_retry, random=lambda: chance)[1]
 
 
-AGAIN = Retry(0.5)
-FINAL = GiveUp("final")
-UNKNOWN = GiveUp("outcome unknown")
+AGAIN, FINAL = 0.5, None
 
 RULES = [
     # error, a read, a change
     (Unreachable(), AGAIN, AGAIN),  # nothing was sent
     (RateLimited(status=429), AGAIN, AGAIN),  # the API said no
-    (NoAnswer(), AGAIN, UNKNOWN),  # it may have been applied
-    (NoAnswer(status=408), AGAIN, UNKNOWN),
-    (ServiceBroken(status=500), AGAIN, UNKNOWN),
-    (ServiceBroken(status=503), AGAIN, UNKNOWN),
-    (ServiceBroken(status=503, retry_after=2), Retry(2), UNKNOWN),
-    (BadAnswer(status=200), AGAIN, UNKNOWN),  # cut short, say
-    (BadAnswer(status=302), FINAL, UNKNOWN),  # a redirect stays one
-    (BadAnswer(), FINAL, UNKNOWN),  # too large stays so
+    (NoAnswer(), AGAIN, FINAL),  # it may have been applied
+    (NoAnswer(status=408), AGAIN, FINAL),
+    (ServiceBroken(status=500), AGAIN, FINAL),
+    (ServiceBroken(status=503), AGAIN, FINAL),
+    (ServiceBroken(status=503, retry_after=2), 2.0, FINAL),
+    (BadAnswer(status=200), AGAIN, FINAL),  # cut short, say
+    (BadAnswer(status=302), FINAL, FINAL),  # a redirect stays one
+    (BadAnswer(), FINAL, FINAL),  # too large stays so
     (Conflict(status=409), AGAIN, FINAL),
     (Rejected(status=400), FINAL, FINAL),
     (Rejected(status=422), FINAL, FINAL),
@@ -60,10 +59,9 @@ def test_a_read_is_repeated_where_it_may_help_and_a_change_only_where_it_surely_
 
 @pytest.mark.parametrize("error", [rule[0] for rule in RULES], ids=lambda error: f"{type(error).__name__} {error.status}")
 def test_the_header_x_should_retry_is_obeyed_but_never_repeats_a_change_of_unknown_outcome(error):
-    told_not_to = GiveUp("told not to")
-    assert decision(error, should_retry=False) == decision(error, should_retry=False, changes=True) == told_not_to
-    assert isinstance(decision(error, should_retry=True), Retry)
-    assert isinstance(decision(error, should_retry=True, changes=True), GiveUp if error.may_have_applied else Retry)
+    assert decision(error, should_retry=False) is decision(error, should_retry=False, changes=True) is None
+    assert decision(error, should_retry=True) is not None
+    assert (decision(error, should_retry=True, changes=True) is None) == error.may_have_applied
 
 
 @pytest.mark.parametrize(
@@ -71,31 +69,56 @@ def test_the_header_x_should_retry_is_obeyed_but_never_repeats_a_change_of_unkno
     [(1, 0, 0.5), (2, 0, 1), (3, 0, 2), (4, 0, 4), (5, 0, 8), (6, 0, 8), (5000, 0, 8), (1, 0.999, 0.375), (5, 0.999, 6.0)],
 )
 def test_waits_double_from_half_a_second_to_eight_less_up_to_a_quarter(attempt, chance, wait):
-    again = decision(ServiceBroken(), attempt=attempt, chance=chance, policy=RetryPolicy(retries=9999))
-    assert again.seconds == pytest.approx(wait, abs=0.01)
+    again = decision(ServiceBroken(), so_far=Attempts(failed=attempt - 1), chance=chance, policy=RetryPolicy(retries=9999))
+    assert again == pytest.approx(wait, abs=0.01)
 
 
-@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (2, 3), (4, 5)])
-def test_it_ends_after_the_retries_of_the_policy(retries, attempts):
-    policy = RetryPolicy(retries=retries)
-    said = [decision(Unreachable(), attempt=attempt, policy=policy) for attempt in range(1, attempts + 1)]
-    assert [type(step) for step in said] == [Retry] * retries + [GiveUp]
-    assert said[-1] == GiveUp("tried often enough")
+@pytest.mark.parametrize("retries", [0, 2, 4])
+def test_it_ends_after_the_retries_of_the_policy(retries):
+    assert waits(Unreachable(), policy=RetryPolicy(retries=retries)) == pytest.approx([0.5, 1.0, 2.0, 4.0][:retries])
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [
+        (RateLimited(retry_after=1.0), 3600),
+        (RateLimited(retry_after=51.0), 70),
+        (RateLimited(retry_after=3600.0), 1),
+        (RateLimited(retry_after=3600.1), 0),
+        (RateLimited(), 453),  # every 8 seconds at last
+        (ServiceBroken(retry_after=60.0), 2),
+        (ServiceBroken(retry_after=60.1), 0),
+    ],
+)
+@pytest.mark.parametrize("changes", [False, True])
+def test_being_asked_to_slow_down_is_waited_out_for_an_hour_and_counts_as_no_failure(error, number, changes):
+    assert len(waits(error, changes=changes)) == (0 if changes and error.may_have_applied else number)
+
+
+def test_throttling_in_between_leaves_all_the_retries_that_there_were():
+    errors = [Unreachable(), *[RateLimited(retry_after=1.0)] * 50, Unreachable(), RateLimited(), Unreachable()]
+    so_far, told = Attempts(), []
+    for error in errors:
+        so_far, wait = decide(POLICY, so_far, changes=True, error=error, should_retry=None, random=lambda: 0.0)
+        told.append(wait is not None)
+    assert told == [True] * 53 + [False]
+
+
+def waits(error, *, changes=False, policy=POLICY):
+    """The seconds waited between attempts that all end alike."""
+    so_far, waited = Attempts(), []
+    while True:
+        so_far, wait = decide(policy, so_far, changes=changes, error=error, should_retry=None, random=lambda: 0.0)
+        if wait is None:
+            return waited
+        waited.append(wait)
 
 
 @pytest.mark.parametrize(
     ("retry_after", "expected"),
-    [
-        (None, Retry(0.5)),
-        (0.0, Retry(0.5)),  # "now" is no licence to hammer
-        (0.05, Retry(0.05)),
-        (7.0, Retry(7.0)),
-        (60.0, Retry(60.0)),
-        (60.1, GiveUp("asked to wait too long")),
-        (86_400.0, GiveUp("asked to wait too long")),
-    ],
+    [(None, 0.5), (0.0, 0.5), (0.05, 0.05), (7.0, 7.0), (60.0, 60.0)],  # "now" is no licence to hammer
 )
-def test_the_wait_that_the_api_asks_for_is_kept_unless_it_is_over_a_minute(retry_after, expected):
+def test_the_wait_that_the_api_asks_for_is_kept(retry_after, expected):
     assert decision(RateLimited(retry_after=retry_after)) == expected
 
 
@@ -104,6 +127,7 @@ def test_the_wait_that_the_api_asks_for_is_kept_unless_it_is_over_a_minute(retry
     st.none() | st.floats(0, 60, exclude_min=True),
     st.floats(0, 1, exclude_max=True),
 )
-def test_no_wait_is_earlier_than_asked_nor_ever_beyond_its_bound(attempt, retry_after, chance):
-    again = decision(RateLimited(retry_after=retry_after), attempt=attempt, chance=chance, policy=RetryPolicy(retries=10**6))
-    assert (retry_after or 0) <= again.seconds <= max(8, (retry_after or 0) + 2)
+def test_no_wait_is_earlier_than_asked_nor_ever_beyond_its_bound(failed, retry_after, chance):
+    error, policy = ServiceBroken(retry_after=retry_after), RetryPolicy(retries=10**7)
+    again = decision(error, so_far=Attempts(failed), chance=chance, policy=policy)
+    assert (retry_after or 0) <= again <= max(8, (retry_after or 0) + 2)

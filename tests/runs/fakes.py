@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
 
-from lib.avara.limiter import RetryBudget, always
+from lib.avara.limiter import Wanted, always
 from lib.avara.models import Customer
 from lib.errors import (
     ApiError,
@@ -23,7 +22,6 @@ from lib.errors import (
     Unreachable,
     Withdrawn,
 )
-from lib.runs.engine import Wanted
 from lib.runs.model import Action, Person
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 
@@ -67,7 +65,7 @@ class FakeAnswer:
     customer: Customer
     status: int = 200
     request_id: str | None = "req_1"
-    attempts: int = 1
+    sent: int = 1
     seconds: float = 0.01
 
 
@@ -101,10 +99,6 @@ class FakeApi:
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
-    @property
-    def at_once(self) -> int:
-        return 64
-
     def get_customer(self, customer_id: str, /, wanted: Wanted = always) -> Customer:
         self._may_go(wanted)
         with self._lock:
@@ -112,16 +106,13 @@ class FakeApi:
             self._end(order)
             return customer(0xBAD) if order == "wrong-id" else self._find(customer_id)
 
-    def deactivate(self, customer_id: str, /, wanted: Wanted = always) -> FakeAnswer:
-        self._may_go(wanted)
+    def deactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> FakeAnswer:
+        self._may_go(wanted, ready)
         return self._change("deactivate", customer_id, active=False)
 
-    def reactivate(self, customer_id: str, /, wanted: Wanted = always) -> FakeAnswer:
-        self._may_go(wanted)
+    def reactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> FakeAnswer:
+        self._may_go(wanted, ready)
         return self._change("reactivate", customer_id, active=True)
-
-    def spending(self, _budget: RetryBudget, /) -> Self:
-        return self
 
     def changes(self) -> list[str]:
         """The ids of the calls that ask for a change, in order."""
@@ -149,14 +140,16 @@ class FakeApi:
         return self.records[customer_id]
 
     @staticmethod
-    def _may_go(wanted: Wanted) -> None:
-        if not wanted():
+    def _may_go(wanted: Wanted, ready: Wanted = always) -> None:
+        if not wanted() or not ready():
             raise Withdrawn
 
     @staticmethod
     def _end(order: str) -> None:
         if order in ERRORS:
-            raise ERRORS[order]()
+            error = ERRORS[order]()
+            error.sent = int(order != "unreachable")
+            raise error
 
 
 def script(**orders: str) -> Script:

@@ -166,8 +166,5 @@ class _Ticking:
         self.deactivate = bomb.around(client.deactivate)
         self.reactivate = bomb.around(client.reactivate)
 
-    def spending(self, budget: Any) -> _Ticking:
-        return _Ticking(self._client.spending(budget), self._bomb)
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)

@@ -122,7 +122,7 @@ def check_against_the_witness(server, run_id, sent, applied):
     attempts, verified_at = Counter(), {}
     for entry in journal.log.entries(run_id):
         attempts[entry.customer_id] += entry.event == "attempt"
-        attempts[entry.customer_id] -= json.loads(entry.payload).get("sent") is False  # withdrawn before it went out
+        attempts[entry.customer_id] += json.loads(entry.payload).get("sent", 1) - 1  # withdrawn before it went out, or repeated
         if entry.event in ("result", "verify") and json.loads(entry.payload).get("state") == StepState.VERIFIED:
             verified_at[entry.customer_id] = entry.at
     for step in steps:

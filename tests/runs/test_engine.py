@@ -1,13 +1,17 @@
 """One step, from reading the record to writing what became of it."""
 
+import json
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
 from lib.avara.limiter import always
-from lib.errors import JournalUnavailable, NoAnswer
-from lib.runs.engine import FRESH, Tools, carry_out_step, read_back_step
+from lib.errors import JournalUnavailable, NoAnswer, Withdrawn
+from lib.runs.engine import FRESH, LEASE_LOST, Tools, carry_out_step, read_back_step
+from lib.runs.judge import Trouble
 from lib.runs.model import Action, StepState
+from lib.runs.policy import Policy
 from lib.runs.words import said
 from tests.runs.fakes import NOW, ROBIN, FakeApi, customer, id_of, plan_of, script
 
@@ -107,36 +111,109 @@ def test_the_intent_is_in_the_journal_before_the_call_goes_out(tools):
     seen = []
 
     class Watched(FakeApi):
-        def deactivate(self, customer_id, /, wanted=always):
-            seen.append(tools.journal.reads.run(tools.journal.reads.runs()[0].id).totals)
-            return super().deactivate(customer_id, wanted)
+        def deactivate(self, customer_id, /, wanted=always, ready=always):
+            seen.append(totals())
+            return super().deactivate(customer_id, wanted, lambda: ready() and not seen.append(totals()))
+
+    def totals():
+        return tools.journal.reads.run(tools.journal.reads.runs()[0].id).totals
 
     carried(tools, Watched([customer()]))
-    assert [totals.in_flight for totals in seen] == [1]
+    assert [totals.in_flight for totals in seen] == [0, 1]  # not while it waits, but before it goes
 
 
-def test_a_call_that_waits_until_the_record_is_old_is_not_made(tools):
-    """The limiter holds it back; meanwhile the record that was read right before may change."""
-    seconds = iter([0.0, FRESH - 1, FRESH])
-    tools = replace(tools, clock=lambda: next(seconds))
+class Waiting(FakeApi):
+    """Calls have to wait, and are refused, as the limiter and the API please; `happens` meanwhile, one after the other."""
 
-    class Slow(FakeApi):
-        def deactivate(self, customer_id, /, wanted=always):
-            assert wanted()
-            return super().deactivate(customer_id, wanted)
+    def __init__(self, records, *happens, refuse=0):
+        super().__init__(records)
+        self.happens, self.refuse = list(happens), refuse
 
-    api = Slow([customer()])
-    step, trouble = carried(tools, api)
-    assert (step.state, trouble, api.changes()) == (StepState.PLANNED, None, [])
-    assert "nothing was sent" in step.words
-    assert step.attempts == 0
+    def deactivate(self, customer_id, /, wanted=always, ready=always):
+        for sent in count():
+            if self.happens:
+                self.happens.pop(0)()
+            if not wanted() or not ready():
+                raise Withdrawn(sent=sent)
+            if not self.refuse:
+                return replace(super().deactivate(customer_id), sent=sent + 1)
+            self.refuse -= 1
+            self.calls.append(("deactivate", customer_id))
+        raise AssertionError
 
 
-def test_a_call_that_waits_until_the_lease_may_have_run_out_is_not_made(tools):
-    held = iter([True, False])
+def told(tools, step):
+    """What the log says of a step."""
+    return [(entry.event, json.loads(entry.payload).get("sent", 1)) for entry in tools.journal.log.entries(step.run_id)[2:]]
+
+
+@pytest.mark.parametrize("clock", [0, 1], ids=["monotonic", "wall"])
+def test_a_record_that_grew_old_while_its_call_waited_is_read_again_and_leaves_no_trace(tools, clock):
+    """Also where the machine slept meanwhile, so that only one of the clocks went on."""
+    now = [0.0, 0.0]
+
+    def an_hour_later():
+        now[clock] += FRESH
+
+    api = Waiting([customer()], an_hour_later)
+    step, trouble = carried(replace(tools, clocks=lambda: tuple(now)), api)
+    assert (step.state, trouble) == (StepState.VERIFIED, None)
+    assert [what for what, _ in api.calls] == ["get", "get", "deactivate"]
+    assert told(tools, step) == [("attempt", 1), ("result", 1)]
+
+
+def test_without_a_reading_before_the_call_nothing_grows_old(tools):
+    now = iter(range(0, 10**9, 3600))
+    api = Waiting([customer()])
+    step, _ = carried(replace(tools, policy=Policy(preflight=False), clocks=lambda: (next(now),)), api)
+    assert (step.state, api.calls) == (StepState.VERIFIED, [("deactivate", id_of(1))])
+
+
+def test_a_record_that_grew_old_while_the_api_asked_to_wait_is_read_again_and_what_was_sent_is_counted(tools):
+    now = [0.0]
+    api = Waiting([customer()], lambda: None, lambda: now.__setitem__(0, FRESH), refuse=1)
+    step, trouble = carried(replace(tools, clocks=lambda: tuple(now)), api)
+    assert (step.state, trouble, step.attempts) == (StepState.VERIFIED, None, 2)
+    assert [what for what, _ in api.calls] == ["get", "deactivate", "get", "deactivate"]
+    assert told(tools, step) == [("attempt", 1), ("returned", 1), ("attempt", 1), ("result", 1)]
+
+
+def test_every_request_that_left_is_an_attempt_in_the_step_and_the_log(tools):
+    step, _ = carried(tools, Waiting([customer()], refuse=4))
+    assert (step.state, step.attempts) == (StepState.VERIFIED, 5)
+    assert told(tools, step) == [("attempt", 1), ("result", 5)]
+
+
+@pytest.mark.parametrize(("refuse", "sent"), [(0, 0), (1, 1), (2, 2)])
+def test_a_call_that_is_not_wanted_any_more_says_what_was_sent_before(tools, refuse, sent):
+    run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    paused = []
+    api = Waiting([customer()], *[lambda: None] * refuse, lambda: paused.append(1), refuse=refuse)
+    step, trouble = carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools, wanted=lambda: not paused)
+    assert (step.state, trouble, step.attempts, len(api.changes())) == (StepState.PLANNED, None, sent, sent)
+    assert ("nothing was sent" in step.words) is False
+    assert told(tools, step) == ([("attempt", 1), ("returned", sent)] if sent else [])
+
+
+@pytest.mark.parametrize(("held", "written"), [([False], 0), ([True, False], 1)])
+def test_no_call_is_made_once_the_lease_may_have_run_out(tools, held, written):
+    answers = iter(held)
     api = FakeApi([customer()])
-    step, _ = carried(replace(tools, held=lambda: next(held)), api)
+    step, trouble = carried(replace(tools, held=lambda: next(answers, False)), api)
+    assert (step.state, step.attempts, api.changes(), trouble) == (StepState.PLANNED, 0, [], Trouble(LEASE_LOST))
+    assert told(tools, step) == [("attempt", 1), ("returned", 0)][: 2 * written]
+
+
+def test_a_customer_that_is_not_admitted_leaves_no_trace_and_is_asked_for_once_its_turn_has_come(tools):
+    run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    api, seen = FakeApi([customer()]), []
+    step, trouble = carry_out_step(
+        run, tools.journal.reads.steps(run.id)[0], api, tools, admit=lambda record: seen.append(record) or said("Too many.")
+    )
     assert (step.state, step.attempts, api.changes()) == (StepState.PLANNED, 0, [])
+    assert (trouble, seen, told(tools, step)) == (Trouble(said("Too many."), at_once=True), [customer()], [])
 
 
 def test_trouble_is_told_before_the_record_is_read_back_for_seconds(tools):

@@ -1,5 +1,6 @@
 """Runs over real HTTP: each fault that touches a step, and a server that goes away."""
 
+import json
 import time
 from collections import Counter
 
@@ -8,9 +9,10 @@ from pydantic import SecretStr
 
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
-from lib.avara.limiter import Limiter, Sign
+from lib.avara.limiter import Limiter
 from lib.runs.engine import READ_BACK_WAITS
 from lib.runs.model import RunState, StepState
+from lib.runs.policy import Policy
 from lib.runs.worker import Worker
 from tests.runs.fakes import NOW, ROBIN, plan_of
 
@@ -20,12 +22,27 @@ PATIENCE = 60.0
 class Bench:
     """A sandbox, a client of it, a journal, and a worker between them."""
 
-    def __init__(self, server, journal, *, timeout=5.0, waits=(0.0, 0.02, 0.05), concurrency=3, limiter=None):
+    def __init__(
+        self,
+        server,
+        journal,
+        *,
+        timeout=5.0,
+        waits=(0.0, 0.02, 0.05),
+        concurrency=3,
+        limiter=None,
+        policy=None,
+        sleep=lambda _: None,
+    ):
         self.server, self.journal = server, journal
         self.connection = Connection(server.base_url, SecretStr(server.api_key), "sandbox", "sandbox")
-        self.client = AvaraClient(self.connection, timeout=timeout, sleep=lambda _: None, limiter=limiter)
+        self.client = AvaraClient(self.connection, timeout=timeout, sleep=sleep, limiter=limiter)
         self.worker = Worker(
-            journal, {self.connection.fingerprint: self.client}.get, concurrency=concurrency, read_back_waits=waits
+            journal,
+            {self.connection.fingerprint: self.client}.get,
+            concurrency=concurrency,
+            read_back_waits=waits,
+            policy=policy,
         )
 
     def record(self, count):
@@ -127,27 +144,39 @@ def test_a_key_that_is_revoked_in_mid_run_pauses_it_and_nobody_is_blamed(bench):
     ids=["stop", "pause", "cancel"],
 )
 def test_calls_that_wait_for_their_turn_are_not_made_once_somebody_ends_the_run(bench, monkeypatch, end, state):
-    limiter = Limiter()
+    limiter = Limiter(ceiling=2)
     job = bench(limiter=limiter, concurrency=8)
     run, begin = job.record(8), job.journal.steps.begin
-    slots = [limiter.acquire("test")]
 
     def begin_and_have_the_api_ask_for_a_minute(step, **facts):
         begun = begin(step, **facts)
-        while slots:
-            limiter.release(slots.pop(), Sign.SLOW_DOWN, 60.0)
+        for _ in range(3):
+            limiter.throttle.refused(limiter._clock(), limiter._clock(), 60.0)
         return begun
 
     monkeypatch.setattr(job.journal.steps, "begin", begin_and_have_the_api_ask_for_a_minute)
     job.worker.submit(run.id, who=ROBIN)
-    until(lambda: job.journal.reads.totals(run.id).in_flight)
+    until(lambda: limiter.waiting)
     began = time.monotonic()
     end(job, run)
     run = job.carried(run)
     assert time.monotonic() - began < 10
-    assert (run.state, run.totals.in_flight, run.totals.planned) == (state, 0, 8)
-    assert job.calls() == []
-    assert all(step.attempts == 0 for step in job.journal.reads.steps(run.id))
+    assert (run.state, run.totals.in_flight) == (state, 0)
+    # what had its turn before the API asked
+    assert len(job.calls()) == run.totals.verified <= 2
+    job.check_against_the_sandbox(run)
+
+
+@pytest.mark.parametrize("preflight", [True, False])
+@pytest.mark.parametrize(("limit", "count"), [("3", 8), ("8/3", 8), ("20%", 30), ("1:5", 30)])
+def test_limits_of_every_shape_neither_pause_a_run_nor_withdraw_its_calls(bench, limit, count, preflight):
+    policy = Policy(preflight=preflight)
+    job = bench(server_options={"rate_limit": limit}, policy=policy, concurrency=16, sleep=time.sleep)
+    run = job.carried(job.worker.submit(job.record(count).id, who=ROBIN))
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, count)
+    entries = job.journal.log.entries(run.id)
+    assert not [entry for entry in entries if json.loads(entry.payload).get("sent") == 0]
+    job.check_against_the_sandbox(run)
 
 
 def test_under_a_mix_of_faults_the_journal_agrees_with_the_sandbox_and_a_retry_gets_it_done(bench):

@@ -49,17 +49,18 @@ def test_what_was_answered_survives_a_killed_process(tmp_path):
 def test_the_help_explains_every_fault():
     text = parser().format_help()
     assert all(name in text and fault.what in text for name, fault in FAULTS.items())
+    assert all(f"\n{limit}" in text for limit in ("N  ", "N/SECONDS  ", "N%  ", "1:N  "))
 
 
-@pytest.mark.parametrize("option", [["--fault", "nonsense"], ["--fault", "slow=7"], ["--state", "/"]])
+@pytest.mark.parametrize(
+    "option", [["--fault", "nonsense"], ["--fault", "slow=7"], ["--state", "/"], ["--rate-limit", "0"], ["--rate-limit", "nan"]]
+)
 def test_it_says_why_it_can_not_start(option, capsys):
     assert main(["--port", "0", "--customers", "1", *option]) == 2
     assert "can't start" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "option", [["--customers", "0"], ["--rate-limit", "0"], ["--latency-ms", "-1"], ["--rate-limit", "nan"]]
-)
+@pytest.mark.parametrize("option", [["--customers", "0"], ["--latency-ms", "-1"], ["--load-ms", "-1"]])
 def test_impossible_numbers_are_refused(option):
     with pytest.raises(SystemExit):
         main(option)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -269,6 +270,22 @@ def test_slow_delays_the_answer(api, sandbox, monkeypatch):
 def test_latency_delays_every_answer(start_sandbox):
     with _client(start_sandbox(latency_ms=300)) as api, pytest.raises(httpx.ReadTimeout):
         api.get(PATH, timeout=0.1)
+
+
+def test_an_answer_takes_longer_for_each_other_request_that_is_under_way(start_sandbox):
+    server = start_sandbox(latency_ms=100, load_ms=150)
+    with _client(server) as api, ThreadPoolExecutor(4) as pool:
+        took = list(pool.map(lambda _: api.get(PATH).elapsed.total_seconds(), range(4)))
+    assert max(took) > 0.3
+    assert (server.sandbox.under_way, server.sandbox.latency) == (0, 0.1)
+
+
+@pytest.mark.parametrize(("limit", "refused"), [("4/30", [4, 5, 6, 7]), ("100%", list(range(8))), ("1:4", [3, 7])])
+def test_limits_of_every_shape_refuse_with_retry_after(start_sandbox, limit, refused):
+    with _client(start_sandbox(rate_limit=limit)) as api:
+        answers = [api.get(PATH) for _ in range(8)]
+    assert [number for number, answer in enumerate(answers) if answer.status_code == 429] == refused
+    assert {answers[number].headers["retry-after"] for number in refused} <= {"1", "29", "30"}
 
 
 def test_over_the_rate_limit_comes_429_with_retry_after(start_sandbox):
