@@ -48,7 +48,7 @@ try:
 except NotStarted:
     not_started()
 except ExpressOpsError as error:
-    st.error(md(error.message, limit=500), icon=":material/error:")
+    notices.tell(error)
 except Exception:  # a page never shows a traceback; Streamlit's own stop and rerun are BaseExceptions and pass
     logger.exception("A page broke")
     st.error("This page broke. Nothing was changed by it; the server's log says why. Reload the page to go on.")
