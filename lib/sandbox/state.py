@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -34,6 +35,8 @@ class StateFile:
     def __init__(self, path: Path, customers: int, seed: int, anchor: date) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # For its owner only; SQLite gives its -wal file the mode of the database file.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             # One thread at a time: the server's loop, and whoever opens and closes the server.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
         except (OSError, sqlite3.Error) as exc:
