@@ -94,7 +94,8 @@ def _made() -> Resources:
     settings = load_settings()
     with ExitStack() as opened:
         connection, sandbox = settings.connection(), None
-        logger.info("Starting with %s in %s", connection.fingerprint if connection else "the embedded sandbox", shown(settings.home))
+        named = connection.fingerprint if connection else "the embedded sandbox"
+        logger.info("Starting with %s in %s", named, shown(settings.home))
         policy = load_policy(settings.home)
         if connection is None:
             sandbox = _started_sandbox(settings)
