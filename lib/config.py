@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import re
 import tomllib
-from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lib.avara.connection import Connection
 from lib.errors import ConfigError
+from lib.files import make_private, path_of, read_at_most, refuse_if_others_write, shown
 from lib.runs.policy import Policy
 
 APP_NAME = "Express Ops"
@@ -21,6 +22,17 @@ VERSION = "0.1.0"
 #: The embedded sandbox's key opens nothing but made-up data on this machine, so it may stand here.
 SANDBOX_KEY = "sandbox-key-not-a-secret"
 SANDBOX_LABEL = "Sandbox on this machine"
+
+_SQLITE = "sqlite:///"
+#: What SQLAlchemy takes as these parts too. One @ at most: of a password with another one, half would pass for a host's name.
+_DATABASE = re.compile(
+    rf"{_SQLITE}(?!:memory:$).+"
+    r"|postgresql\+psycopg://([^\s:/@]*(:[^\s@]*)?@)?([\w.-]*|\[[\da-f:.]+\])(:\d{1,5})?(/[^\s@?]*)?(\?[^\s@]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_SETTINGS = "settings.toml"
+#: Bytes; settings with a protected customer a line stay far below.
+_LARGEST_SETTINGS = 10_000_000
 
 
 class Settings(BaseSettings):
@@ -36,15 +48,33 @@ class Settings(BaseSettings):
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("express-ops", appauthor=False)),
         validation_alias="EXPRESS_OPS_HOME",
+        validate_default=True,
     )
     database_url: SecretStr | None = Field(default=None, validation_alias="EXPRESS_OPS_DATABASE_URL")
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _as_a_shell(cls, home: str | Path) -> Path:
+        return path_of(str(home))
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _DATABASE.fullmatch(url.get_secret_value()):
+            raise ValueError(
+                "it is sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, with %40 for an @ in the password"
+            )
+        if url is not None and url.get_secret_value().startswith(_SQLITE):
+            path_of(url.get_secret_value().removeprefix(_SQLITE))
+        return url
+
     @property
-    def journal_url(self) -> str:
-        """The journal's SQLAlchemy URL; it may hold a database password, so it is never shown."""
-        if self.database_url is not None:
-            return self.database_url.get_secret_value()
-        return f"sqlite:///{self.home / 'journal.sqlite'}"
+    def journal(self) -> Path | str:
+        """The journal's SQLite file, or the URL of its PostgreSQL database: that may hold a password, so it is never shown."""
+        url = self.database_url.get_secret_value() if self.database_url is not None else ""
+        if url.startswith(_SQLITE):
+            return path_of(url.removeprefix(_SQLITE))
+        return url or self.home / "journal.sqlite"
 
     @property
     def sandbox_state(self) -> Path:
@@ -64,23 +94,28 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the environment. Raises ConfigError naming the variable that can't be used, never its value."""
-    settings = _read(frozenset(os.environ.items()))
+    """Read the environment, and make the data folder.
+
+    Raises ConfigError naming the variable that can't be used, never its value; or what in the data folder others may write.
+    """
     try:
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings = Settings()
+    except ValidationError as exc:
+        wrong = "; ".join(f"{error['loc'][0]} can't be used: {_why(error)}" for error in exc.errors())
+        raise ConfigError(f"{wrong}. Correct it and start again.") from None
+    home = settings.home
+    try:
+        make_private(home)
     except OSError as exc:
-        raise ConfigError(f"The data folder {settings.home} can't be made ({exc.strerror}). Set EXPRESS_OPS_HOME.") from exc
+        raise ConfigError(f"The data folder {shown(home)} can't be made ({exc.strerror}). Set EXPRESS_OPS_HOME.") from exc
+    journal = [settings.journal] if isinstance(settings.journal, Path) else []
+    refuse_if_others_write(home, home / _SETTINGS, settings.snapshots, settings.sandbox_state, *journal)
     return settings
 
 
-@lru_cache(maxsize=1)
-def _read(_environment: frozenset[tuple[str, str]]) -> Settings:
-    """Every rerun of every page asks, so the settings are made anew only for another environment."""
-    try:
-        return Settings()
-    except ValidationError as exc:
-        names = ", ".join(str(error["loc"][0]) for error in exc.errors())
-        raise ConfigError(f"{names} can't be used as it is set. Correct it and start again.") from None
+def _why(error: ErrorDetails) -> str:
+    """What is wrong with a value, in words that do not hold it: our own where we said it, else pydantic's."""
+    return str(error.get("ctx", {}).get("error", error["msg"]))
 
 
 def load_policy(home: Path) -> Policy:
@@ -88,19 +123,22 @@ def load_policy(home: Path) -> Policy:
 
     Raises ConfigError naming the settings that are unknown or can't be used.
     """
-    file = home / "settings.toml"
+    file = home / _SETTINGS
     try:
-        told = tomllib.loads(file.read_text("utf-8"))
+        told = tomllib.loads(read_at_most(file, _LARGEST_SETTINGS, ends=True).decode("utf-8-sig"))
         return Policy.model_validate(told)
     except FileNotFoundError:
         return Policy()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{file} can't be read ({exc}). Correct it and start again.") from exc
-    except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"{file} is not TOML: {exc}. Correct it and start again.") from exc
+    except OSError as exc:
+        why = f"can't be read: {exc.strerror}"
+    except UnicodeDecodeError:
+        why = "is not UTF-8 text"
     except ValidationError as exc:
-        wrong = "; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors())
-        raise ConfigError(f"{file} can't be used. {wrong}. Correct it and start again.") from exc
+        wrong = (f"{'.'.join(str(part) for part in error['loc'])}: {_why(error)}" for error in exc.errors())
+        why = f"can't be used. {'; '.join(wrong)}"
+    except (ValueError, RecursionError) as exc:
+        why = f"is not TOML: {exc}"
+    raise ConfigError(f"{shown(file)} {why}. Correct it and start again.")
 
 
 def sandbox_connection(base_url: str, state: Path) -> Connection:

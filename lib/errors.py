@@ -22,6 +22,7 @@ ExpressOpsError
 ├── SnapshotNotKept              a list that could not be written to the data folder
 ├── UploadUnreadable             an uploaded file that is no list of ids
 ├── ExportTooLarge               more than a file format can hold
+├── ExportRefused                a receipt in no form that there is, or for a terminal
 ├── PlanError                    a plan that can't be made or carried out
 │   ├── EmptyPlan
 │   ├── ReasonMissing
@@ -36,8 +37,9 @@ ExpressOpsError
     ├── RunNotFound
     └── IllegalTransition
 
-A class's docstring is the message a user reads unless a better one is given: what happened, to whom, what to do next.
-No message ever holds an API key.
+A class's docstring is the message a user reads unless a better one is given: what happened, to whom, and what to do about it
+wherever one works. What can be done in one place only (a button, a command) is added there: `lib.ui.notices` and
+`lib.runs.cli.console`. No message ever holds an API key.
 """
 
 from __future__ import annotations
@@ -119,11 +121,11 @@ class Rejected(ApiError):
 
 
 class NotAuthorized(Rejected):
-    """The API refused the key. Check AVARA_API_KEY, then test the connection."""
+    """The API refused the key. Check AVARA_API_KEY."""
 
 
 class NotFound(Rejected):
-    """The API knows no such customer. It may have been removed; reload the customers."""
+    """The API knows no such customer. It may have been removed."""
 
 
 class Conflict(Rejected):
@@ -147,7 +149,7 @@ class BadAnswer(ApiError):
 
 
 class CursorRepeated(BadAnswer):
-    """The API sent the same page cursor twice, so the list would never end. The load stopped; start it again."""
+    """The API sent the same page cursor twice, so the list would never end. Reading it stopped; try again."""
 
 
 class LoadIncomplete(ExpressOpsError):
@@ -155,11 +157,11 @@ class LoadIncomplete(ExpressOpsError):
 
 
 class ListTooOld(LoadIncomplete):
-    """The kept list is too old to plan from. Wait until all customers have been read again; if that stopped, press Reload."""
+    """The kept list is too old to plan from. Wait until all customers have been read again."""
 
 
 class ListOlderThanRun(LoadIncomplete):
-    """The list on show is older than this run. Wait until all customers have been read again, or press Reload."""
+    """The list on show is older than this run. Wait until all customers have been read again."""
 
 
 class SnapshotUnusable(ExpressOpsError):
@@ -171,11 +173,15 @@ class SnapshotNotKept(ExpressOpsError):
 
 
 class UploadUnreadable(ExpressOpsError):
-    """This file can't be read as a list of ids. Save it as CSV or as text with one id a line, then upload it again."""
+    """This file can't be read as a list of ids. Save it as CSV or as text with one id a line."""
 
 
 class ExportTooLarge(ExpressOpsError):
-    """An Excel sheet can't hold that many rows or columns. Narrow the filter, or download CSV instead."""
+    """An Excel sheet can't hold that many rows or columns. Narrow the filter, or take CSV."""
+
+
+class ExportRefused(ExpressOpsError):
+    """This receipt can't be written there. Name another file."""
 
 
 class PlanError(ExpressOpsError):
@@ -183,7 +189,7 @@ class PlanError(ExpressOpsError):
 
 
 class EmptyPlan(PlanError):
-    """There is no customer left to act on. Pick at least one on the Customers page."""
+    """There is no customer left to act on."""
 
 
 class ReasonMissing(PlanError):
@@ -212,7 +218,7 @@ class OtherConnection(PlanError):
 
 
 class JournalError(ExpressOpsError):
-    """The journal refused this. Open the Runs page to see what is going on."""
+    """The journal refused this. Nothing was changed."""
 
     def __init__(self, message: str | None = None, *, run_id: str | None = None) -> None:
         super().__init__(message)
@@ -225,7 +231,7 @@ class JournalUnavailable(JournalError):
 
 
 class AlreadyStarted(JournalError):
-    """This plan was already started. Open its run on the Runs page instead of starting it twice."""
+    """This plan was already started, and is not started twice."""
 
 
 class RunsOverlap(JournalError):
@@ -233,8 +239,8 @@ class RunsOverlap(JournalError):
 
 
 class RunNotFound(JournalError):
-    """The journal knows no such run. Open the Runs page and choose one from the list."""
+    """The journal knows no such run."""
 
 
 class IllegalTransition(JournalError):
-    """A run or step can't go from its present state to the one asked for. Reload the page to see its state."""
+    """A run or step can't go from its present state to the one asked for."""

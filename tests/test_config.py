@@ -76,10 +76,10 @@ def test_a_data_folder_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPa
 def test_the_journal_is_a_file_in_the_data_folder_unless_a_database_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert load_settings().journal_url == f"sqlite:///{tmp_path / 'home' / 'journal.sqlite'}"
+    assert load_settings().journal == tmp_path / "home" / "journal.sqlite"
     monkeypatch.setenv("EXPRESS_OPS_DATABASE_URL", "postgresql+psycopg://ops:pw-9a8b@db/ops")
     settings = load_settings()
-    assert settings.journal_url == "postgresql+psycopg://ops:pw-9a8b@db/ops"
+    assert settings.journal == "postgresql+psycopg://ops:pw-9a8b@db/ops"
     assert "pw-9a8b" not in repr(settings)
     assert "pw-9a8b" not in str(settings)
 

@@ -16,13 +16,14 @@ ALLOWED = {
     "lib.spreadsheet": (),
     "lib.sandbox": (),
     "lib.avara": ("lib.errors",),
-    "lib.config": ("lib.errors", "lib.avara", "lib.runs.policy"),
+    "lib.files": ("lib.errors",),
+    "lib.config": ("lib.errors", "lib.files", "lib.avara", "lib.runs.policy"),
     "lib.customers": ("lib.errors", "lib.avara", "lib.spreadsheet"),
     # A journal keeps runs and steps; what carries them out, and what proves them, writes to it and reads from it.
     "lib.journal": ("lib.errors", "lib.avara", "lib.runs.model", "lib.runs.plan", "lib.runs.words"),
     "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal"),
     # The command line wires settings, client, journal and worker; nothing else of lib.runs may know the settings or it.
-    "lib.runs.cli": ("lib.errors", "lib.avara", "lib.runs", "lib.journal", "lib.config"),
+    "lib.runs.cli": ("lib.errors", "lib.files", "lib.avara", "lib.runs", "lib.journal", "lib.config"),
     "lib.runs.__main__": ("lib.runs.cli",),
     "lib.ui": ("lib",),
     "pages": ("lib",),

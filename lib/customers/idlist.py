@@ -66,9 +66,9 @@ def decode(data: bytes) -> str:
     Raises UploadUnreadable for a file that is too large or no text.
     """
     if len(data) > UPLOAD_LIMIT:
-        raise UploadUnreadable(f"The file is larger than {UPLOAD_LIMIT // 1024**2} MB. Upload only its id column.")
+        raise UploadUnreadable(f"The file is larger than {UPLOAD_LIMIT // 1024**2} MB. Leave only its id column in it.")
     if data.startswith(b"PK\x03\x04"):
-        raise UploadUnreadable("This is an Excel workbook or an archive. Save the sheet as CSV, then upload that.")
+        raise UploadUnreadable("This is an Excel workbook or an archive. Save the sheet as CSV and take that.")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")
     elif _mostly_nul(data[1:200:2]) and 0 not in data[:200:2]:

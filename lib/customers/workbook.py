@@ -32,9 +32,7 @@ def xlsx_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]], *, sheet: 
     import xlsxwriter  # noqa: PLC0415 - few sessions make a workbook, and each start would wait for it
 
     if len(header) > EXCEL_COLUMNS:
-        raise ExportTooLarge(
-            f"An Excel sheet holds at most {EXCEL_COLUMNS:,} columns, not {len(header):,}. Download CSV instead."
-        )
+        raise ExportTooLarge(f"An Excel sheet holds at most {EXCEL_COLUMNS:,} columns, not {len(header):,}. Take CSV instead.")
     out = io.BytesIO()
     options = {
         "constant_memory": True,
@@ -51,9 +49,7 @@ def xlsx_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]], *, sheet: 
         last = 0
         for number, row in enumerate(rows, start=1):
             if number >= EXCEL_ROWS:
-                raise ExportTooLarge(
-                    f"An Excel sheet holds at most {EXCEL_ROWS - 1:,} rows. Narrow the filter, or download CSV."
-                )
+                raise ExportTooLarge(f"An Excel sheet holds at most {EXCEL_ROWS - 1:,} rows. Narrow the filter, or take CSV.")
             _write_row(page, number, row)
             last = number
         page.autofilter(0, 0, last, max(0, len(header) - 1))

@@ -63,7 +63,7 @@ class Writing:
             return RunNotFound()
         kind = "step" if isinstance(to_state, StepState) else "run"
         return IllegalTransition(
-            f"This {kind} can't become {to_state}: it, or its run ({found}), has changed meanwhile. Reload the page.",
+            f"This {kind} can't become {to_state}: it, or its run ({found}), has changed meanwhile.",
             run_id=run_id,
         )
 

@@ -117,7 +117,7 @@ def check(from_state: StepState | RunState, to_state: StepState | RunState) -> N
     moves: Mapping[StepState, frozenset[StepState]] | Mapping[RunState, frozenset[RunState]]
     moves, kind = (STEP_MOVES, "step") if isinstance(from_state, StepState) else (RUN_MOVES, "run")
     if type(from_state) is not type(to_state) or to_state not in moves[from_state]:  # type: ignore[index]  # same kind, tested just before
-        raise IllegalTransition(f"A {kind} that is {from_state} can't become {to_state}. Reload the page to see its state.")
+        raise IllegalTransition(f"A {kind} that is {from_state} can't become {to_state}.")
 
 
 def run_states_before(to_state: RunState) -> frozenset[RunState]:

@@ -50,6 +50,10 @@ from lib.runs.words import NOTHING, Words, said
 #: How old the records of a plan may be that nobody reads again before their calls.
 UNCHECKED_FOR = timedelta(hours=1)
 
+#: More than any account has, and more days than any record is old: every number has an end, so that it can be reckoned with.
+_MANY, _DAYS = 1_000_000_000, 36_500
+_FROM_A_LIST = Field(strict=False)
+
 DriftField = Literal["active", "users", "name", "metadata"]
 
 
@@ -63,21 +67,23 @@ _Id = Annotated[str, Field(pattern=f"^{CUSTOMER_ID_PATTERN}$"), AfterValidator(s
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """Types are as TOML has them: true is no number, and 1 is not true."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Caps(_Frozen):
     """The most that one run may affect."""
 
-    max_customers: int = Field(default=500, ge=1)
+    max_customers: int = Field(default=500, ge=1, le=_MANY)
     max_percent: float = Field(default=20.0, gt=0, le=100)
-    max_users: int = Field(default=1000, ge=0)
+    max_users: int = Field(default=1000, ge=0, le=_MANY)
 
 
 class ProtectedCustomers(_Frozen):
     """Who is never touched: by id, or by a metadata value that matches the pattern of its key."""
 
-    ids: frozenset[_Id] = frozenset()
+    ids: Annotated[frozenset[_Id], _FROM_A_LIST] = frozenset()
     metadata: _Patterns = ()
 
     def why(self, record: Customer) -> Words:
@@ -95,8 +101,8 @@ class ProtectedCustomers(_Frozen):
 class Canary(_Frozen):
     """The first steps of a run, after which it holds until a person has seen them."""
 
-    steps: int = Field(default=5, ge=0)
-    from_size: int = Field(default=100, ge=1)
+    steps: int = Field(default=5, ge=0, le=_MANY)
+    from_size: int = Field(default=100, ge=1, le=_MANY)
     goes_on: bool = False
 
     def of(self, size: int) -> int | None:
@@ -107,10 +113,10 @@ class Canary(_Frozen):
 class Thresholds(_Frozen):
     """How much trouble on the way to the API pauses a run; see `breaker`."""
 
-    in_a_row: int = Field(default=5, ge=1)
+    in_a_row: int = Field(default=5, ge=1, le=_MANY)
     error_rate: float = Field(default=0.5, gt=0, le=1)
-    window: int = Field(default=40, ge=1)
-    at_least: int = Field(default=20, ge=1)
+    window: int = Field(default=40, ge=1, le=_MANY)
+    at_least: int = Field(default=20, ge=1, le=_MANY)
 
 
 class SnapshotRules(_Frozen):
@@ -125,8 +131,8 @@ class Policy(_Frozen):
 
     preflight: bool = True
     concurrency: int = Field(default=64, ge=1, le=256)
-    recent_days: int = Field(default=30, ge=0)
-    drift: frozenset[DriftField] = frozenset({"active", "users", "name", "metadata"})
+    recent_days: int = Field(default=30, ge=0, le=_DAYS)
+    drift: Annotated[frozenset[DriftField], _FROM_A_LIST] = frozenset({"active", "users", "name", "metadata"})
     caps: Caps = Caps()
     protected: ProtectedCustomers = ProtectedCustomers()
     canary: Canary = Canary()

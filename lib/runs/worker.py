@@ -154,7 +154,7 @@ class Worker:
     def _take_up(self, run_id: str, states: set[RunState], who: Person) -> Run:
         run = self._journal.reads.run(run_id)
         if run.state not in states:
-            raise IllegalTransition(f"This run is {run.state}. Reload the page to see what can be done with it.", run_id=run_id)
+            raise IllegalTransition(f"This run is {run.state} and can't be taken up.", run_id=run_id)
         client = self._client(run)
         self._check_caps(run)
         canary = self._tools.policy.canary.of(run.totals.total)

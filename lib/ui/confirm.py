@@ -114,7 +114,7 @@ def _start(resources: Resources, plan: Plan) -> None:
     except AlreadyStarted as error:
         run_id = error.run_id or ""
     except ExpressOpsError as error:
-        st.error(md(error.message, limit=400), icon=":material/error:")
+        notices.tell(error)
         return
     else:
         # Refused, it is told on the run's page, which offers to start or to cancel it: by now it holds its customers.

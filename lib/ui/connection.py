@@ -9,10 +9,12 @@ import streamlit as st
 
 from lib.config import VERSION
 from lib.errors import ExpressOpsError
+from lib.files import shown
 from lib.runs.policy import Policy
+from lib.ui import notices
 from lib.ui.resources import Resources, operator
 from lib.ui.sidebar import show_connection
-from lib.ui.text import count, md, number
+from lib.ui.text import count, number
 
 
 def show(resources: Resources) -> None:
@@ -29,10 +31,8 @@ def show(resources: Resources) -> None:
             "API key": "none set: embedded sandbox" if resources.sandbox is not None else "set (never shown)",
             "Fingerprint": connection.fingerprint,
             "Operator": operator().name,
-            "Data folder": str(resources.settings.home),
-            "Journal": "PostgreSQL"
-            if resources.settings.journal_url.startswith("postgresql")
-            else "SQLite, in the data folder",
+            "Data folder": shown(resources.settings.home),
+            "Journal": "PostgreSQL" if isinstance(journal := resources.settings.journal, str) else f"SQLite, {shown(journal)}",
             "Version": VERSION,
         }
     )
@@ -86,7 +86,7 @@ def _test(resources: Resources) -> None:
     try:
         page = next(resources.client.iter_pages(limit=1))
     except ExpressOpsError as error:
-        st.error(md(error.message, limit=400), icon=":material/error:")
+        notices.tell(error)
         return
     took = time.monotonic() - started
     st.success(

@@ -11,7 +11,7 @@ from lib.runs.plan import Plan
 from lib.runs.policy import check_age, check_caps
 from lib.runs.review import review
 from lib.runs.terms import terms
-from lib.ui import confirm, dialogs, nav
+from lib.ui import confirm, dialogs, nav, notices
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
 from lib.ui.review import review_table
@@ -39,7 +39,7 @@ def offer() -> None:
         try:
             st.session_state[_OPENED] = Plan.from_json(upload.getvalue())
         except PlanError as error:
-            st.error(md(error.message), icon=":material/error:")
+            notices.tell(error)
             return
         nav.go_to("deactivate")
 
@@ -114,10 +114,10 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
             raise obstacle
         check_caps(plan, resources.policy, resources.loads.active_total())
     except AlreadyStarted as error:
-        st.error(md(error.message, limit=400), icon=":material/error:")
+        notices.tell(error)
         st.page_link(nav.page("runs"), label="See that run", query_params={"run": error.run_id or ""})
     except ExpressOpsError as error:
-        st.error(md(error.message, limit=400), icon=":material/block:")
+        notices.tell(error, icon="block")
     else:
         return True
     return False

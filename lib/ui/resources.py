@@ -20,6 +20,7 @@ from lib.customers.load import Load
 from lib.customers.loads import Loads
 from lib.customers.snapshot import Shelf, forget
 from lib.errors import ConfigError
+from lib.files import shown
 from lib.journal.journal import Journal
 from lib.runs.model import LIVE, Person, Run
 from lib.runs.policy import Policy
@@ -93,7 +94,8 @@ def _made() -> Resources:
     settings = load_settings()
     with ExitStack() as opened:
         connection, sandbox = settings.connection(), None
-        logger.info("Starting with %s in %s", connection.fingerprint if connection else "the embedded sandbox", settings.home)
+        named = connection.fingerprint if connection else "the embedded sandbox"
+        logger.info("Starting with %s in %s", named, shown(settings.home))
         policy = load_policy(settings.home)
         if connection is None:
             sandbox = _started_sandbox(settings)
@@ -106,7 +108,7 @@ def _made() -> Resources:
             shelf=_shelf(settings, connection, policy),
             kept_feeds_plans_for=policy.snapshot_feeds_plans_for,
         )
-        journal = Journal(settings.journal_url, version=VERSION)
+        journal = Journal(settings.journal, version=VERSION)
         opened.callback(journal.close)
         worker = Worker(
             journal,

@@ -17,11 +17,11 @@ from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
 from lib.runs.undo import Undo, is_behind, undo_plan
-from lib.ui import confirm, dialogs, draft, nav, picks
+from lib.ui import confirm, dialogs, draft, nav, notices, picks
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources, operator
 from lib.ui.review_notes import Subject, show_metrics, show_notes
-from lib.ui.text import ago, count, md, number
+from lib.ui.text import ago, count, number
 
 _REASON, _TICKET, _GRID = "reason", "ticket", "review_grid"
 
@@ -222,7 +222,7 @@ def _within_caps(resources: Resources, action: Action, reviewed: Review) -> bool
     try:
         check_amount(caps, action, len(reviewed.items), reviewed.users_affected, active)
     except CapExceeded as error:
-        st.error(md(error.message, limit=400), icon=":material/block:")
+        notices.tell(error, icon="block")
         return False
     return True
 
@@ -247,7 +247,7 @@ def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple
             now=datetime.now(UTC),
         )
     except PlanError as error:
-        st.error(md(error.message), icon=":material/error:")
+        notices.tell(error)
         return
     confirm.ask(plan)
 

@@ -12,7 +12,6 @@ from lib.errors import ExpressOpsError, NotStarted
 from lib.ui import dialogs, heard, nav, news, notices, settle, sidebar
 from lib.ui.resources import get_resources
 from lib.ui.startup import AGAIN_AFTER
-from lib.ui.text import md
 
 logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent
@@ -24,7 +23,7 @@ def not_started() -> None:
     try:
         get_resources()
     except NotStarted as error:
-        st.error(md(error.message, limit=500), icon=":material/error:")
+        notices.tell(error)
         st.caption("Express Ops tries again every few seconds, and this page goes on by itself.")
     else:
         st.rerun()
@@ -48,7 +47,7 @@ try:
 except NotStarted:
     not_started()
 except ExpressOpsError as error:
-    st.error(md(error.message, limit=500), icon=":material/error:")
+    notices.tell(error)
 except Exception:  # a page never shows a traceback; Streamlit's own stop and rerun are BaseExceptions and pass
     logger.exception("A page broke")
     st.error("This page broke. Nothing was changed by it; the server's log says why. Reload the page to go on.")

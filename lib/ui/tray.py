@@ -16,7 +16,7 @@ from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
 from lib.customers.loads import Loads
 from lib.errors import LoadIncomplete, UploadUnreadable
 from lib.runs.evidence import Way
-from lib.ui import dialogs, nav, picks
+from lib.ui import dialogs, nav, notices, picks
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.text import count, md, number
 
@@ -64,7 +64,7 @@ def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncompl
             type="primary",
             icon=":material/arrow_forward:",
             disabled=not picked or obstacle is not None,
-            help=None if obstacle is None else md(obstacle.message, limit=300),
+            help=None if obstacle is None else md(notices.told(obstacle), limit=300),
             key="review",
         ):
             nav.go_to("deactivate")
@@ -207,7 +207,7 @@ def show_paste(loads: Loads) -> None:
     try:
         report = check(loads.view().frame, text or "", upload.getvalue() if upload is not None else "")
     except UploadUnreadable as error:
-        st.error(md(error.message, limit=300), icon=":material/error:")
+        notices.tell(error)
         return
     _show_report(report)
     usable = [customer_id for customer_id in report.found if customer_id not in set(report.inactive)]

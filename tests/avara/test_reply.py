@@ -72,9 +72,9 @@ def test_a_success_is_no_error(status):
     [
         (CHANGE, 500, "The API failed while answering. A change may have been applied: read the customer again."),
         (READ, 500, "The API failed to answer. Nothing was changed; try again in a moment."),
-        (READ, 401, "The API refused the key. Check AVARA_API_KEY, then test the connection."),
+        (READ, 401, "The API refused the key. Check AVARA_API_KEY."),
         (READ, 403, "The API does not allow this key to do that."),
-        (READ, 404, "The API knows no such customer. It may have been removed; reload the customers."),
+        (READ, 404, "The API knows no such customer. It may have been removed."),
         (LIST, 404, "The API has nothing at this address. Check AVARA_BASE_URL."),
         (CHANGE, 400, "The API refused the request. Nothing was changed."),
     ],

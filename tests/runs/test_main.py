@@ -471,9 +471,8 @@ def test_a_plan_without_a_reason_or_customers_is_refused(shell, reason):
     ],
 )
 def test_arguments_that_can_not_be_used_end_as_refused(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == Exit.REFUSED
+    assert main(arguments) == Exit.REFUSED
+    assert "usage" in capsys.readouterr().err
 
 
 def test_without_a_key_what_needs_the_api_says_so_and_the_rest_works(shell):
@@ -532,3 +531,21 @@ def test_a_run_whose_process_is_gone_says_so_before_anybody_takes_it_up(shell):
     assert "its process is gone; resume goes on" in shell("show", run.id)
     shell("resume", run.id)
     assert "process is gone" not in shell("list")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_run_whose_output_is_lost_goes_on_to_its_end(shell, options):
+    plan = shell.plan(*shell.active[:5])
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "lib.runs", "apply", str(plan), "--confirm", "5", *options]
+        ended = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+    assert (ended.returncode, b"Not all output could be written" in ended.stderr) == (Exit.PARTLY, True)
+    assert shell.rows("list")[0]["totals"]["verified"] == 5
+
+
+def test_a_run_whose_reader_has_gone_goes_on_to_its_end_and_ends_as_it_did(shell):
+    process = shell.start("apply", shell.plan(*shell.active[:5]), "--confirm", 5, "--json")
+    process.stdout.close()
+    assert process.wait(PATIENCE) == Exit.FINISHED
+    assert process.stderr.read() == ""
+    assert shell.rows("list")[0]["totals"]["verified"] == 5

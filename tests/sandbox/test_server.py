@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -342,6 +343,14 @@ def test_a_request_that_hangs_does_not_hold_up_stopping():
     server.stop()
     thread.join(timeout=10)
     assert [type(exc) for exc in met] == [httpx.ReadError]
+
+
+def test_what_is_kept_is_for_its_owner_only(tmp_path):
+    server = SandboxServer(customers=5, state=tmp_path / "s.sqlite").start()
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    server.stop()
+    assert modes.keys() >= {"s.sqlite", "s.sqlite-wal"}
+    assert set(modes.values()) == {0o600}
 
 
 def test_a_restart_keeps_the_state_and_the_port(tmp_path):

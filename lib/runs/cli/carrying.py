@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from contextlib import suppress
 
-from lib.errors import AlreadyStarted, ApiError, EmptyPlan, IllegalTransition, NotFound, OtherConnection, PlanError, RunNotFound
+from lib.errors import AlreadyStarted, ApiError, EmptyPlan, IllegalTransition, NotFound, OtherConnection, PlanError
 from lib.runs.cli import planning
-from lib.runs.cli.console import Console, count, plain
+from lib.runs.cli.console import Console, command, count, plain
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import read_plan
 from lib.runs.cli.follow import carry
-from lib.runs.cli.records import read_records
 from lib.runs.cli.session import Session
 from lib.runs.model import Action, Run, RunState
-from lib.runs.plan import Plan, make_plan
+from lib.runs.plan import Plan
 from lib.runs.policy import check_age, check_caps
-from lib.runs.undo import LeftAlone, undo_plan
-
-_SHOWN = 20
+from lib.runs.undo import undo_plan
 
 
 def apply(session: Session, options: Namespace, console: Console) -> Exit:
@@ -30,10 +28,28 @@ def undo(session: Session, options: Namespace, console: Console) -> Exit:
     run = session.run(options.run)
     if not run.can_undo:
         raise IllegalTransition(f"{run.id} is {run.state} and has nothing verified to take back yet.", run_id=run.id)
-    plan, left_alone = _undo_plan(session, run, options.reason, options.ticket, console)
-    _tell_left_alone(left_alone, console)
-    if plan is None:
+    if run.fingerprint != session.connection.fingerprint:
+        raise OtherConnection
+    steps = list(session.journal.reads.every_step(run.id))
+    read_at = session.now()
+    read = session.read([step.customer_id for step in steps if step.after is not None], console)
+    current = {customer_id: record for customer_id, record in read.items() if not isinstance(record, ApiError)}
+    found = undo_plan(run, steps, current, read_at)
+    for one in found.left_alone:
+        console.row("left_alone", id=one.customer_id, name=one.name, words=one.why)
+    told = [f"{one.customer_id}  {plain(one.name, 40)}  {plain(one.why)}" for one in found.left_alone]
+    console.some(f"{count(len(told), 'customer')} left alone:", told)
+    if not found.customers:
         raise EmptyPlan(f"Nothing that {run.id} changed is still as it left it, so there is nothing to take back.")
+    plan = session.plan(
+        found.customers,
+        found.action,
+        reason=options.reason or f"Undo of {run.id}: {run.reason}",
+        ticket=options.ticket or run.ticket,
+        filter_text=f"undo of {run.id}",
+        undo_of=run.id,
+        left_alone=found.untouched,
+    )
     if options.output is not None:
         planning.save(plan, options.output, session, console)
         return Exit.FINISHED
@@ -50,8 +66,6 @@ def resume(session: Session, options: Namespace, console: Console) -> Exit:
 def retry(session: Session, options: Namespace, console: Console) -> Exit:
     """Try what failed, was not applied or is unknown again; the rest of the run is left alone."""
     run = _taken_up(session, options.run)
-    if not run.can_retry:
-        raise IllegalTransition(f"{run.id} is {run.state} with nothing to try again.", run_id=run.id)
     return carry(session, console, lambda: session.worker.retry(run.id, who=session.operator))
 
 
@@ -65,14 +79,14 @@ def cancel(session: Session, options: Namespace, console: Console) -> Exit:
         session.worker.cancel(run.id, who=session.operator)
         return session.journal.reads.run(run.id)
 
-    if run.state is RunState.RUNNING:
-        begin()
-        console.row("cancel_asked", run_id=run.id, owner=run.owner)
-        console.say(f"Asked. {plain(run.owner or 'Its worker')} finishes and verifies the calls in flight, then {run.id} ends.")
-        console.hint(f"See it with: python -m lib.runs show {run.id}")
-        return Exit.FINISHED
-    carry(session, console, begin)
-    return Exit.FINISHED if session.journal.reads.run(run.id).state is RunState.CANCELLED else Exit.PARTLY
+    if run.state is not RunState.RUNNING:
+        carry(session, console, begin)
+        return Exit.FINISHED if session.journal.reads.run(run.id).state is RunState.CANCELLED else Exit.PARTLY
+    begin()
+    console.row("cancel_asked", run_id=run.id, owner=run.owner)
+    console.say(f"Asked. {plain(run.owner or 'Its worker')} finishes and verifies the calls in flight, then {run.id} ends.")
+    console.hint(f"See it with: {command('show', run.id)}")
+    return Exit.FINISHED
 
 
 def _taken_up(session: Session, named: str) -> Run:
@@ -107,58 +121,12 @@ def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, cons
 
 def _check_new(session: Session, plan: Plan) -> None:
     """The journal refuses a second start in any case; this says it before anybody is asked to confirm."""
-    try:
-        run = session.run(f"run_{plan.hash[:16]}")
-    except RunNotFound:
-        return
-    if run.plan_hash == plan.hash:
+    for run_id in session.journal.reads.run_ids(f"run_{plan.hash[:16]}", limit=1):
+        run = session.journal.reads.run(run_id)
         raise AlreadyStarted(f"This plan was already started as {run.id}, which is {run.state}.", run_id=run.id)
 
 
 def _reach(session: Session, plan: Plan) -> None:
     """One reading shows whether the API answers this key, before a run is recorded. Raises ApiError."""
-    try:
+    with suppress(NotFound):  # the run will say so of this customer
         session.client.get_customer(plan.ids[0])
-    except NotFound:
-        return  # the run will say so of this customer
-
-
-def _undo_plan(
-    session: Session, run: Run, reason: str, ticket: str, console: Console
-) -> tuple[Plan | None, tuple[LeftAlone, ...]]:
-    if run.fingerprint != session.connection.fingerprint:
-        raise OtherConnection
-    steps = list(session.journal.reads.every_step(run.id))
-    ids = [step.customer_id for step in steps if step.after is not None]
-    read_at = session.now()
-    read = read_records(session.client, ids, lambda done: console.progress(f"{done:,} of {len(ids):,} customers read"))
-    current = {customer_id: record for customer_id, record in read.items() if not isinstance(record, ApiError)}
-    found = undo_plan(run, steps, current, read_at)
-    if not found.customers:
-        return None, found.left_alone
-    plan = make_plan(
-        planning.in_order(found.customers, found.action, session),
-        action=found.action,
-        reason=reason or f"Undo of {run.id}: {run.reason}",
-        ticket=ticket or run.ticket,
-        filter_text=f"undo of {run.id}",
-        operator=session.operator.name,
-        fingerprint=session.connection.fingerprint,
-        connection_label=session.connection.label,
-        base_url=session.connection.base_url,
-        undo_of=run.id,
-        left_alone=found.untouched,
-        now=session.now(),
-    )
-    return plan, found.left_alone
-
-
-def _tell_left_alone(left_alone: tuple[LeftAlone, ...], console: Console) -> None:
-    for one in left_alone:
-        console.row("left_alone", id=one.customer_id, name=one.name, words=one.why)
-    if left_alone:
-        console.say(f"{count(len(left_alone), 'customer')} left alone:")
-    for one in left_alone[:_SHOWN]:
-        console.say(f"  {one.customer_id}  {plain(one.name, 40)}  {plain(one.why)}")
-    if len(left_alone) > _SHOWN:
-        console.say(f"  and {len(left_alone) - _SHOWN:,} more")

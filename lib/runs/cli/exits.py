@@ -23,7 +23,8 @@ class Exit(IntEnum):
 MEANINGS = {
     Exit.FINISHED: "finished: it was done; of a run, every customer is as asked",
     Exit.REFUSED: "refused: arguments, file, key, account, caps or confirmation; or the run does not allow it now",
-    Exit.PARTLY: "partly: some customers are not verified, or were left out of the plan; or the run has stopped before its end",
+    Exit.PARTLY: "partly: some customers are not verified, or were left out of the plan; or the run has stopped before its end"
+    "; or not all output could be written",
     Exit.UNREACHABLE: "unreachable: the API or the journal; what is in the journal stays as it is",
     Exit.BROKEN_LOG: "verify found that the log was altered, or lacks the entry that --head names",
     Exit.STOPPED: "stopped by Ctrl-C before anything was begun",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from lib.errors import JournalUnavailable
 from lib.runs.cli import exits
-from lib.runs.cli.console import Console, count, plain, progress_line, states
+from lib.runs.cli.console import AT_MOST, Console, command, count, plain, progress_line, states
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.session import Session
 from lib.runs.model import Run, RunState, Step, StepState, Totals
@@ -22,28 +22,30 @@ _LOOK = 0.25
 _STOP_WITHIN = 15.0
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _ENTRIES = 1000
-#: Of steps that are not as asked, on lines for people.
-_SHOWN = 20
+#: What people are shown unasked: not steps that went as asked, or did not come up yet.
+LOOKED_AT = frozenset(StepState) - {StepState.VERIFIED, StepState.PLANNED}
 
 
 def carry(session: Session, console: Console, begin: Callable[[], Run]) -> Exit:
-    """Let the worker take up a run by `begin`, follow it to its end or a signal, and tell how it stands then."""
+    """Let the worker take up a run by `begin`, and follow it to its end or a signal.
+
+    Then tell how it stands, which customers are not as asked, and what can be done next.
+    """
     with _stop_asked() as stop:
         run = begin()
         _Follower(session, console, run).until_over(stop)
-    return tell_end(session, console, run.id)
-
-
-def tell_end(session: Session, console: Console, run_id: str) -> Exit:
-    """How a run stands, which customers are not as asked, and what can be done next."""
-    journal = session.journal
-    run = journal.reads.run(run_id)
-    code = exits.of_run(run, journal.reads.every_step(run_id, StepState.SKIPPED) if run.totals.skipped else ())
+    reads = session.journal.reads
+    run = reads.run(run.id)
+    code = exits.of_run(run, reads.every_step(run.id, StepState.SKIPPED) if run.totals.skipped else ())
     console.row("run", **summary(run))
     console.say(f"{run.id} is {run.state}: {run.totals.settled:,} of {run.totals.total:,} settled ({states(run.totals)})")
     if run.words:
         console.say(f"  {plain(run.words, 500)}")
-    _tell_steps(session, console, run)
+    number = sum(run.totals.count(state) for state in LOOKED_AT)
+    for step in reads.steps(run.id, LOOKED_AT, limit=AT_MOST):
+        tell_step(console, step)
+    if number > AT_MOST:
+        console.say(f"  and {number - AT_MOST:,} more: {command('show', run.id, '--steps')}")
     console.hint(_next(run))
     return code
 
@@ -55,21 +57,12 @@ def tell_step(console: Console, step: Step) -> None:
     console.say(f"  {step.customer_id}  {state:<11}  {plain(step.name, 40)}{words}")
 
 
-def _tell_steps(session: Session, console: Console, run: Run) -> None:
-    looked_at = frozenset({StepState.SKIPPED, StepState.NOT_APPLIED, StepState.FAILED, StepState.UNKNOWN, StepState.IN_FLIGHT})
-    number = sum(run.totals.count(state) for state in looked_at)
-    for step in session.journal.reads.steps(run.id, looked_at, limit=_SHOWN):
-        tell_step(console, step)
-    if number > _SHOWN:
-        console.say(f"  and {number - _SHOWN:,} more: python -m lib.runs show {run.id} --steps")
-
-
 def _next(run: Run) -> str:
     if run.can_resume or run.state is RunState.PLANNED:
-        return f"Go on with: python -m lib.runs resume {run.id}"
+        return f"Go on with: {command('resume', run.id)}"
     if run.can_retry:
-        return f"Try {count(run.totals.retryable, 'customer')} again with: python -m lib.runs retry {run.id}"
-    return f"Receipt: python -m lib.runs export {run.id} -o receipt.html"
+        return f"Try {count(run.totals.retryable, 'customer')} again with: {command('retry', run.id)}"
+    return f"Receipt: {command('export', run.id, '-o', 'receipt.html')}"
 
 
 class _Follower:
@@ -103,14 +96,13 @@ class _Follower:
             self._session.worker.stop(_STOP_WITHIN)
             raise error from None
         going = pace(settled, first_at, now, totals.total - totals.settled)
-        rate, left = going.rate, going.seconds_left
         if totals != self._seen_totals:
             self._seen_totals = totals
             counts = {state.value: totals.count(state) for state in StepState}
             facts = {"run_id": self._run_id, "settled": totals.settled, "total": totals.total, "totals": counts}
-            seconds = None if left is None else round(left, 1)
-            self._console.row("progress", **facts, rate=round(rate, 3), seconds_left=seconds)
-        self._console.progress(progress_line(totals, rate, left))
+            left = None if going.seconds_left is None else round(going.seconds_left, 1)
+            self._console.row("progress", **facts, rate=round(going.rate, 3), seconds_left=left)
+        self._console.progress(progress_line(totals, going.rate, going.seconds_left))
 
     def _tell_entries(self) -> None:
         while entries := self._session.journal.log.entries(self._run_id, after=self._seen_entry, limit=_ENTRIES):
@@ -124,12 +116,11 @@ def _stop_asked() -> Iterator[threading.Event]:
     """Set by the signals that ask a process to end, in place of what they usually do. Ignored ones stay so (nohup)."""
     asked = threading.Event()
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    ours = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    before = {number: handler for number in numbers if (handler := signal.getsignal(number)) is not signal.SIG_IGN}
     try:
-        for number in ours:
+        for number in before:
             signal.signal(number, lambda *_: asked.set())
         yield asked
     finally:
-        for number, handler in ours.items():
+        for number, handler in before.items():
             signal.signal(number, handler)

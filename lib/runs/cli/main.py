@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from io import StringIO
+from operator import methodcaller
 from pathlib import Path
+from typing import TypeVar
 
 from lib.config import VERSION, load_settings
 from lib.errors import ExpressOpsError
+from lib.files import path_of
 from lib.runs.cli import carrying, exits, planning, reading
-from lib.runs.cli.console import Console
+from lib.runs.cli.console import Console, Outlet, printable
 from lib.runs.cli.exits import MEANINGS, Exit
 from lib.runs.cli.session import Session
 from lib.runs.export import Format
 from lib.runs.model import Action, StepState
+
+_T = TypeVar("_T")
 
 _DESCRIPTION = """Plan, carry out, check and take back runs from a terminal or a script.
 
@@ -24,8 +31,81 @@ The journal is the one of the app (EXPRESS_OPS_HOME, EXPRESS_OPS_DATABASE_URL); 
 AVARA_BASE_URL. RUN may be the beginning of an id as long as only one run begins so."""
 
 
+def _fitting(pattern: str, words: str, become: Callable[[str], _T]) -> Callable[[str], _T]:
+    def checked(text: str) -> _T:
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(words)
+        return become(text)
+
+    return checked
+
+
+def _path(text: str) -> Path:
+    try:
+        return path_of(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+
+
+_number = _fitting("[0-9]{1,9}", "must be a whole number of at most 9 digits", int)
+_from_one = _fitting("[1-9][0-9]{0,8}", "must be a whole number from 1 on, of at most 9 digits", int)
+_text = _fitting(r"[^\0\ud800-\udfff]*", "holds what is no text (UTF-8)", str)
+_hash = _fitting("[0-9a-fA-F]{64}", "must be the 64 hexadecimal characters that a receipt shows", str.lower)
+
+#: Adds an argument to a parser.
+_argument = partial(methodcaller, "add_argument")
+
+_RUN = _argument("run", type=_text, metavar="RUN", help="a run's id, or its beginning")
+_CONFIRM = _argument(
+    "--confirm", type=_number, metavar="COUNT", help="how many customers; without it, what would be done is only shown"
+)
+_STATES, _FORMATS, _ACTIONS = ([member.value for member in kind] for kind in (StepState, Format, Action))
+_LIST = _argument("--limit", type=_from_one, default=20, metavar="N", help="at most so many (default: %(default)s)")
+_SHOW = _argument(
+    "--steps", nargs="?", const="all", choices=["all", *_STATES], metavar="STATE", help="every step, or those in one state"
+)
+_VERIFY = _argument("--head", type=_hash, metavar="HASH", help="a hash that a receipt shows: the log must still hold its entry")
+_EXPORT = (
+    _RUN,
+    _argument("--format", choices=_FORMATS, help="default: as FILE's name ends, else csv (safe in spreadsheets)"),
+    _argument("-o", "--output", type=_path, metavar="FILE", help="a new file (default: the standard output)"),
+)
+_PLAN = (
+    _argument(
+        "--ids-file", type=_path, required=True, metavar="FILE", help="one id a line, or CSV with a first column called id"
+    ),
+    _argument("--action", required=True, choices=_ACTIONS),
+    _argument("--reason", required=True, type=_text, help="why; it goes into the receipt"),
+    _argument("--ticket", default="", type=_text, help="its number elsewhere"),
+    _argument("--goes-on", action="store_true", help="after the canary, go on by itself if all of its steps are verified"),
+    _argument("-o", "--output", type=_path, required=True, metavar="PLAN", help="a new file, readable by you only"),
+)
+_APPLY = (_argument("plan", type=_path, metavar="PLAN", help="a file of `plan`, of `undo -o` or of the app"), _CONFIRM)
+_UNDO = (
+    _RUN,
+    _CONFIRM,
+    _argument("--reason", default="", type=_text, help="why (default: that it is an undo, and the run's own reason)"),
+    _argument("--ticket", default="", type=_text, help="its number elsewhere (default: the run's own)"),
+    _argument("-o", "--output", type=_path, metavar="PLAN", help="write the plan to this new file and do nothing"),
+)
+_JSON = _argument("--json", action="store_true", help="one JSON object a line, for programs")
+
+_COMMANDS: dict[str, tuple[Callable[[Session, argparse.Namespace, Console], Exit], str, Sequence[methodcaller]]] = {
+    "list": (reading.list_runs, "the newest runs", (_LIST,)),
+    "show": (reading.show, "one run, and the customers that are not as asked", (_RUN, _SHOW)),
+    "verify": (reading.verify, "check that nobody altered the log", (_VERIFY,)),
+    "export": (reading.export_run, "the receipt of a run; the export is logged", _EXPORT),
+    "plan": (planning.plan, "write a plan file from a list of ids; changes nothing", _PLAN),
+    "apply": (carrying.apply, "carry out a plan file", _APPLY),
+    "undo": (carrying.undo, "put back what a run changed and is still as it left it", _UNDO),
+    "resume": (carrying.resume, "go on with a paused, interrupted or not yet started run", (_RUN,)),
+    "retry": (carrying.retry, "try what failed, was not applied or is unknown again", (_RUN,)),
+    "cancel": (carrying.cancel, "end a run; calls in flight are finished and verified", (_RUN,)),
+}
+
+
 def parser() -> argparse.ArgumentParser:
-    """All commands with their options; the exit codes stand below the help."""
+    """All commands with their arguments; the exit codes stand below the help."""
     codes = "\n".join(f"  {code.value:>3}  {words}" for code, words in MEANINGS.items())
     made = argparse.ArgumentParser(
         prog="python -m lib.runs",
@@ -36,119 +116,41 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=VERSION)
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    _add_reading(commands)
-    _add_carrying(commands)
-    for command in commands.choices.values():
-        command.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    for name, (command, words, arguments) in _COMMANDS.items():
+        one = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
+        one.set_defaults(command=command)
+        for add in (*arguments, _JSON):
+            add(one)
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code, whose meanings `--help` gives."""
-    options = parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a name that the terminal can't show is no reason to stop a run
-    console = Console(sys.stdout, sys.stderr, as_json=options.json)
+    out, err = Outlet(sys.stdout), Outlet(sys.stderr)
+    code = _run(arguments, out, err)
+    if out.lost:
+        err.write(f"Not all output could be written ({out.lost}).\n")
+        code = code or Exit.PARTLY
+    return int(code)
+
+
+def _run(arguments: Sequence[str] | None, out: Outlet, err: Outlet) -> Exit:
+    help_, words = StringIO(), StringIO()
+    try:
+        with redirect_stdout(help_), redirect_stderr(words):
+            options = parser().parse_args(arguments)
+    except SystemExit as ended:
+        out.write(help_.getvalue())
+        err.write("".join(f"{printable(line)}\n" for line in words.getvalue().splitlines()))
+        return Exit(int(ended.code or 0))
+    console = Console(out, err, as_json=options.json)
     try:
         with Session(load_settings()) as session:
-            return int(options.command(session, options, console))
+            return Exit(options.command(session, options, console))
     except ExpressOpsError as error:
         code = exits.of_error(error)
         console.fail(error, code)
-        return int(code)
+        return code
     except KeyboardInterrupt:
         console.hint("Stopped before anything was begun.")
-        return int(Exit.STOPPED)
-    except BrokenPipeError:
-        # Whoever read our output has gone, as in `list | head`; the interpreter would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(Exit.PARTLY)
-
-
-def _add_reading(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    listed = _command(commands, "list", reading.list_runs, "the newest runs")
-    listed.add_argument("--limit", type=_at_least_one, default=20, metavar="N", help="at most so many (default: %(default)s)")
-    shown = _command(commands, "show", reading.show, "one run, and the customers that are not as asked")
-    _add_run(shown)
-    shown.add_argument(
-        "--steps",
-        nargs="?",
-        const="all",
-        choices=["all", *(state.value for state in StepState)],
-        metavar="STATE",
-        help="every step, or those in one state",
-    )
-    verified = _command(commands, "verify", reading.verify, "check that nobody altered the log")
-    verified.add_argument(
-        "--head", type=_hash, metavar="HASH", help="a hash that a receipt shows: the log must still hold its entry"
-    )
-    exported = _command(commands, "export", reading.export_run, "the receipt of a run; the export is logged")
-    _add_run(exported)
-    exported.add_argument(
-        "--format",
-        choices=[form.value for form in Format],
-        help="default: as FILE's name ends, else csv (safe in spreadsheets)",
-    )
-    exported.add_argument("-o", "--output", type=Path, metavar="FILE", help="a new file (default: the standard output)")
-
-
-def _add_carrying(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    planned = _command(commands, "plan", planning.plan, "write a plan file from a list of ids; changes nothing")
-    planned.add_argument(
-        "--ids-file", type=Path, required=True, metavar="FILE", help="one id a line, or CSV whose first column is called id"
-    )
-    planned.add_argument("--action", required=True, choices=[action.value for action in Action])
-    planned.add_argument("--reason", required=True, help="why; it goes into the receipt")
-    planned.add_argument("--ticket", default="", help="its number elsewhere")
-    planned.add_argument(
-        "--goes-on", action="store_true", help="after the canary, go on by itself if all of its steps are verified"
-    )
-    planned.add_argument("-o", "--output", type=Path, required=True, metavar="PLAN", help="a new file, readable by you only")
-
-    applied = _command(commands, "apply", carrying.apply, "carry out a plan file")
-    applied.add_argument("plan", type=Path, metavar="PLAN", help="a file of `plan`, of `undo -o` or of the app")
-    _add_confirm(applied)
-    undone = _command(commands, "undo", carrying.undo, "put back what a run changed and is still as it left it")
-    _add_run(undone)
-    _add_confirm(undone)
-    undone.add_argument("--reason", default="", help="why (default: that it is an undo, and the run's own reason)")
-    undone.add_argument("--ticket", default="", help="its number elsewhere (default: the run's own)")
-    undone.add_argument("-o", "--output", type=Path, metavar="PLAN", help="write the plan to this new file and do nothing")
-    for name, command, words in (
-        ("resume", carrying.resume, "go on with a paused, interrupted or not yet started run"),
-        ("retry", carrying.retry, "try what failed, was not applied or is unknown again"),
-        ("cancel", carrying.cancel, "end a run; calls in flight are finished and verified"),
-    ):
-        _add_run(_command(commands, name, command, words))
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, command: object, words: str
-) -> argparse.ArgumentParser:
-    made = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
-    made.set_defaults(command=command)
-    return made
-
-
-def _add_run(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", metavar="RUN", help="a run's id, or its beginning")
-
-
-def _add_confirm(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--confirm", type=int, metavar="COUNT", help="how many customers; without it, what would be done is only shown"
-    )
-
-
-def _hash(text: str) -> str:
-    wanted = text.strip().lower()
-    if not re.fullmatch("[0-9a-f]{64}", wanted):
-        raise argparse.ArgumentTypeError("must be the 64 hexadecimal characters that a receipt shows")
-    return wanted
-
-
-def _at_least_one(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+        return Exit.STOPPED

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib.avara.models import Customer
 from lib.errors import ApiError, NotFound
-from lib.runs.cli.console import Console, count, plain
+from lib.files import shown
+from lib.runs.cli.console import Console, command, count, plain
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import read_ids, write_new
-from lib.runs.cli.records import read_records
 from lib.runs.cli.session import Session
 from lib.runs.evidence import seen_in
 from lib.runs.model import Action
-from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.runs.plan import Plan, PlannedCustomer
 from lib.runs.policy import Policy, check_caps
-from lib.runs.review import Review, WarningKind, review
+from lib.runs.review import WarningKind, review
 from lib.runs.terms import terms
-
-#: Of ids left out, and of customers to look at, on lines for people.
-_SHOWN = 10
 
 _WARNINGS = {
     WarningKind.HAS_USERS: "with users",
@@ -58,30 +55,23 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     left_out = [_LeftOut("ill_formed", text) for text in listed.ill_formed]
     left_out += [_LeftOut("repeated", text) for text in listed.repeated]
     began = session.now()
-    records = read_records(
-        session.client, listed.ids, lambda read: console.progress(f"{read:,} of {len(listed.ids):,} customers read")
-    )
+    records = session.read(listed.ids, console)
     action = Action(options.action)
     left_out += _set_aside(records, action, session.policy)
     not_planned = {one.text for one in left_out if one.kind != "repeated"}
-    listed_in = f"Listed in {options.ids_file.name}"
+    name = shown(Path(options.ids_file.name))
     customers = [
-        PlannedCustomer(record=record, evidence=(listed_in, *seen_in(record, began)), read_at=began)
+        PlannedCustomer(record=record, evidence=(f"Listed in {name}", *seen_in(record, began)), read_at=began)
         for customer_id, record in records.items()
         if isinstance(record, Customer) and customer_id not in not_planned
     ]
     _tell_left_out(left_out, console)
-    made = make_plan(
-        in_order(customers, action, session),
-        action=action,
+    made = session.plan(
+        customers,
+        action,
         reason=options.reason,
         ticket=options.ticket,
-        filter_text=f"{count(len(listed.ids), 'id')} of {options.ids_file.name}",
-        operator=session.operator.name,
-        fingerprint=session.connection.fingerprint,
-        connection_label=session.connection.label,
-        base_url=session.connection.base_url,
-        now=session.now(),
+        filter_text=f"{count(len(listed.ids), 'id')} of {name}",
         goes_on=options.goes_on or session.policy.canary.goes_on,
     )
     check_caps(made, session.policy, None)
@@ -89,20 +79,13 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
 
 
-def in_order(customers: Sequence[PlannedCustomer], action: Action, session: Session) -> list[PlannedCustomer]:
-    """In the order to carry them out, the safest first."""
-    by_id = {planned.record.id: planned for planned in customers}
-    records = [planned.record for planned in customers]
-    reviewed = review(records, action, session.now(), recent_days=session.policy.recent_days)
-    return [by_id[item.customer.id] for item in reviewed.safest_first]
-
-
 def save(made: Plan, path: Path, session: Session, console: Console) -> None:
     """Write the plan file and say what it holds and how to start it. Raises PlanError where it can't be written."""
     write_new(path, made.to_json().encode())
     tell_plan(made, session, console)
     console.row("plan_file", file=str(path), plan_hash=made.hash)
-    console.hint(f"Written to {path}. To carry it out: python -m lib.runs apply {path} --confirm {len(made.customers)}")
+    carry_out = command("apply", path, "--confirm", len(made.customers))
+    console.hint(f"Written to {path}. To carry it out: {carry_out}")
 
 
 def tell_plan(made: Plan, session: Session, console: Console) -> None:
@@ -122,24 +105,18 @@ def tell_plan(made: Plan, session: Session, console: Console) -> None:
     )
     act = f"{made.action.value.capitalize()} {count(len(made.customers), 'customer')}"
     console.say(f"{act} of {plain(made.connection_label)} ({plain(made.base_url)})")
-    console.say(f"  users affected  {made.users_affected:,}")
-    console.say(f"  reason          {plain(made.reason, 500)}")
-    if made.ticket:
-        console.say(f"  ticket          {plain(made.ticket)}")
-    console.say(f"  planned         {made.created_at:%Y-%m-%d %H:%M} UTC by {plain(made.operator)}")
-    for name, words in terms(made, session.policy).items():
-        console.say(f"  {name:<15} {plain(words)}")
-    _tell_customers(reviewed, console)
-
-
-def _tell_customers(reviewed: Review, console: Console) -> None:
     looks = [f"{reviewed.counted(kind):,} {words}" for kind, words in _WARNINGS.items() if reviewed.counted(kind)]
-    console.say(f"  look at         {', '.join(looks) or 'nothing stands out'}")
-    for item in reviewed.items[:_SHOWN]:
-        words = "; ".join(warning.words for warning in item.warnings)
-        console.say(f"    {item.customer.id}  {plain(item.customer.name, 50)}{f'  ({words})' if words else ''}")
-    if len(reviewed.items) > _SHOWN:
-        console.say(f"    and {len(reviewed.items) - _SHOWN:,} more; the plan file has all of them")
+    facts = {
+        "users affected": f"{made.users_affected:,}",
+        "reason": made.reason,
+        "ticket": made.ticket,
+        "planned": f"{made.created_at:%Y-%m-%d %H:%M} UTC by {made.operator}",
+        **terms(made, session.policy),
+        "look at": ", ".join(looks) or "nothing stands out",
+    }
+    console.facts(facts)
+    told = [(item.customer, "; ".join(warning.words for warning in item.warnings)) for item in reviewed.items]
+    console.some("Customers:", [f"{customer.id}  {plain(customer.name, 50)}  {words}" for customer, words in told])
 
 
 def _set_aside(records: dict[str, Customer | ApiError], action: Action, policy: Policy) -> Iterable[_LeftOut]:
@@ -159,10 +136,4 @@ def _tell_left_out(left_out: list[_LeftOut], console: Console) -> None:
         console.row(one.kind, id=one.text, words=one.words)
     for kind, (told, _) in _KINDS.items():
         those = [one for one in left_out if one.kind == kind]
-        if not those:
-            continue
-        console.say(f"{len(those):,} {told}:")
-        for one in those[:_SHOWN]:
-            console.say(f"  {plain(one.text, 60)}{f'  {plain(one.words)}' if one.words else ''}")
-        if len(those) > _SHOWN:
-            console.say(f"  and {len(those) - _SHOWN:,} more")
+        console.some(f"{len(those):,} {told}:", [f"{plain(one.text, 60)}  {plain(one.words)}" for one in those])

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
-from pathlib import Path
 
-from lib.runs.cli.console import Console, ago, count, plain, states
+from humanize import naturaltime
+
+from lib.errors import ExportRefused
+from lib.runs.cli.console import AT_MOST, Console, count, plain, states
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import write_new
-from lib.runs.cli.follow import tell_step
+from lib.runs.cli.follow import LOOKED_AT, tell_step
 from lib.runs.cli.session import Session
 from lib.runs.ending import NEVER_STARTED, where_stopped
 from lib.runs.export import Format, export
 from lib.runs.model import Run, RunState, Step, StepState
 from lib.runs.receipt import step_facts, summary
 
-#: What is left out of `show` unless asked for: steps that went as asked, or did not come up yet.
-_QUIET = frozenset({StepState.VERIFIED, StepState.PLANNED})
-_SHOWN = 20
 _GONE = "its process is gone"
 
 
@@ -27,7 +26,7 @@ def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     runs, gone, now = session.journal.reads.runs(options.limit), _without_process(session), session.now()
     for run in runs:
         console.row("run", **summary(run))
-        who = f"{plain(run.operator, 30)}, {ago(run.created_at, now)}"
+        who = f"{plain(run.operator, 30)}, {naturaltime(now - run.created_at)}"
         needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person(now) else ""
         console.say(
             f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
@@ -45,8 +44,8 @@ def show(session: Session, options: Namespace, console: Console) -> Exit:
     _tell_run(run, session, console)
     number, steps = _steps(run, session, options, console)
     for shown, step in enumerate(steps):
-        if options.steps is None and not console.as_json and shown == _SHOWN:
-            console.say(f"  and {number - _SHOWN:,} more (--steps shows all)")
+        if options.steps is None and not console.as_json and shown == AT_MOST:
+            console.say(f"  and {number - AT_MOST:,} more (--steps shows all)")
             break
         console.row("step", **step_facts(step))
         tell_step(console, step)
@@ -57,9 +56,9 @@ def _steps(run: Run, session: Session, options: Namespace, console: Console) -> 
     """How many steps to show, and those: as asked, else what a person may want to see. While it holds, that is its canary."""
     every = options.steps == "all" or (console.as_json and options.steps is None)
     if run.on_canary and run.canary and options.steps is None and not every:
-        console.say(f"  {'look at':<15} the first {count(run.canary, 'customer')}, then resume or cancel")
+        console.facts({"look at": f"the first {count(run.canary, 'customer')}, then resume or cancel"})
         return run.canary, session.journal.reads.steps(run.id, limit=run.canary)
-    wanted = None if every else {StepState(options.steps)} if options.steps else set(StepState) - _QUIET
+    wanted = None if every else {StepState(options.steps)} if options.steps else LOOKED_AT
     number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
     return number, session.journal.reads.every_step(run.id, wanted)
 
@@ -79,10 +78,13 @@ def verify(session: Session, options: Namespace, console: Console) -> Exit:
 def export_run(session: Session, options: Namespace, console: Console) -> Exit:
     """The receipt of a run, to a new file or to the standard output."""
     run = session.run(options.run)
-    form = Format(options.format or _form_of(options.output))
+    form = _form_of(options)
+    if options.output is None and console.on_terminal:
+        # A receipt holds what the API sent, to the letter; cleaned for a terminal it would be none.
+        raise ExportRefused("A receipt is not written to a terminal. Write it to a file (-o receipt.html), or pipe it on.")
     made = export(session.journal, run.id, form, who=session.operator, now=session.now())
     if options.output is None:
-        console.write_bytes(made.body)
+        console.file(made.body)
     else:
         write_new(options.output, made.body)
         console.row("receipt", run_id=run.id, file=str(options.output), format=form.value)
@@ -95,10 +97,13 @@ def _without_process(session: Session) -> frozenset[str]:
     return frozenset(run.id for run in session.journal.reads.expired_runs())
 
 
-def _form_of(output: Path | None) -> str:
-    """As the file's name ends, else CSV."""
-    ending = output.suffix.lower().lstrip(".") if output is not None else ""
-    return ending if ending in set(Format) else Format.CSV
+def _form_of(options: Namespace) -> Format:
+    """As --format says, else as the file's name ends, else CSV. Raises ExportRefused for an ending that stands for no form."""
+    ending = options.output.suffix.lower() if options.output is not None else ""
+    forms = [f".{form}" for form in Format]
+    if options.format is None and ending not in ["", *forms]:
+        raise ExportRefused(f"A receipt is {', '.join(forms)}, not {plain(ending, 20)}. Name the file so, or say --format.")
+    return Format(options.format or ending.lstrip(".") or Format.CSV)
 
 
 def _stands(run: Run, session: Session) -> str:
@@ -114,31 +119,29 @@ def _where_it_stopped(run: Run, session: Session) -> str:
     return where_stopped(first, run.totals.planned)
 
 
-def _taken_back(run: Run, undo: Run) -> str:
-    return f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"
-
-
 def _tell_run(run: Run, session: Session, console: Console) -> None:
     now = session.now()
     console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
-    facts = {
-        "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
-        "stands": _stands(run, session),
-        "stopped": _where_it_stopped(run, session),
-        "account": f"{run.connection_label} ({run.base_url})",
-        "reason": run.reason,
-        "ticket": run.ticket,
-        "picked by": run.filter_text,
-        "recorded": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC by {run.operator}, {ago(run.created_at, now)}",
-        "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "",
-        "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
-        "carried by": run.owner if run.live else "",
-        "takes back": run.undo_of,
-        "taken back by": "; ".join(_taken_back(run, undo) for undo in session.journal.reads.undos(run.id)),
-        "plan hash": run.plan_hash,
-    }
-    for name, value in facts.items():
-        if value:
-            console.say(f"  {name:<15} {plain(value, 500)}")
     allowed = {"resume": run.can_resume, "retry": run.can_retry, "cancel": run.can_cancel, "undo": run.can_undo}
-    console.say(f"  {'possible now':<15} {', '.join(name for name, may in allowed.items() if may) or 'export'}")
+    console.facts(
+        {
+            "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
+            "stands": _stands(run, session),
+            "stopped": _where_it_stopped(run, session),
+            "account": f"{run.connection_label} ({run.base_url})",
+            "reason": run.reason,
+            "ticket": run.ticket,
+            "picked by": run.filter_text,
+            "recorded": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC by {run.operator}, {naturaltime(now - run.created_at)}",
+            "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "",
+            "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
+            "carried by": run.owner if run.live else "",
+            "takes back": run.undo_of,
+            "taken back by": "; ".join(
+                f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"
+                for undo in session.journal.reads.undos(run.id)
+            ),
+            "plan hash": run.plan_hash,
+            "possible now": ", ".join(name for name, may in allowed.items() if may) or "export",
+        }
+    )

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter
+from lib.avara.models import Customer
+from lib.avara.text import one_line
 from lib.config import VERSION, Settings, load_policy
-from lib.errors import ConfigError, RunNotFound
+from lib.errors import ApiError, ConfigError, RunNotFound
 from lib.journal.journal import Journal
-from lib.runs.model import Person, Run
+from lib.runs.cli.console import Console
+from lib.runs.judge import trouble_of
+from lib.runs.model import Action, Person, Run
+from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy
+from lib.runs.review import review
 from lib.runs.worker import Worker
 
 _SHOWN = 5
+#: Readings at a time: enough to hide latency, too few to crowd out those who work in the app.
+_AT_ONCE = 4
 
 
 class Session:
@@ -29,7 +39,7 @@ class Session:
 
     @cached_property
     def journal(self) -> Journal:
-        return Journal(self.settings.journal_url, version=VERSION)
+        return Journal(self.settings.journal, version=VERSION)
 
     @cached_property
     def connection(self) -> Connection:
@@ -71,12 +81,52 @@ class Session:
     def operator(self) -> Person:
         """The user that this process runs as."""
         try:
-            return Person(getpass.getuser(), "as the user of the command line")
-        except (OSError, KeyError):
+            return Person(one_line(getpass.getuser(), 100), "as the user of the command line")
+        except (OSError, KeyError, ImportError):
             return Person("unknown", "not at all")
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def plan(self, customers: Sequence[PlannedCustomer], action: Action, **asked: Any) -> Plan:  # noqa: ANN401  # of make_plan
+        """What `asked` says for these customers of this connection, the safest first. Raises PlanError, as `make_plan`."""
+        by_id = {planned.record.id: planned for planned in customers}
+        records = [planned.record for planned in customers]
+        reviewed = review(records, action, self.now(), recent_days=self.policy.recent_days)
+        return make_plan(
+            [by_id[item.customer.id] for item in reviewed.safest_first],
+            action=action,
+            operator=self.operator.name,
+            fingerprint=self.connection.fingerprint,
+            connection_label=self.connection.label,
+            base_url=self.connection.base_url,
+            now=self.now(),
+            **asked,
+        )
+
+    def read(self, ids: Sequence[str], console: Console) -> dict[str, Customer | ApiError]:
+        """Each id's record as it is now, or what kept this one from being read.
+
+        Raises ApiError where the way to the API is at fault: then nothing is known of the others either.
+        """
+
+        def one(customer_id: str) -> Customer | ApiError:
+            try:
+                return self.client.get_customer(customer_id)
+            except ApiError as exc:
+                if trouble_of(exc) is not None:
+                    raise
+                return exc
+
+        found: dict[str, Customer | ApiError] = {}
+        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
+        try:
+            for customer_id, record in zip(ids, pool.map(one, ids), strict=True):
+                found[customer_id] = record
+                console.progress(f"{len(found):,} of {len(ids):,} customers read")
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return found
 
     def run(self, named: str) -> Run:
         """The run with this id, or the one whose id begins so (with or without `run_`). Raises RunNotFound."""
@@ -84,7 +134,7 @@ class Session:
         start = start if start.startswith("run_") else f"run_{start}"
         found = self.journal.reads.run_ids(start, limit=_SHOWN + 1)
         if not found or start == "run_":
-            raise RunNotFound("The journal knows no run with that id. `python -m lib.runs list` shows them.")
+            raise RunNotFound("The journal knows no run with that id.")
         if len(found) > 1 and start not in found:
             more = " and more" if len(found) > _SHOWN else ""
             raise RunNotFound(f"Several runs begin with {start}: {', '.join(found[:_SHOWN])}{more}. Write more of the id.")

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lib.errors import AlreadyStarted
-from lib.runs.cli.console import Console, plain, progress_line, states
+from lib.runs.cli.console import Console, Outlet, plain, progress_line, states
 from lib.runs.cli.exits import Exit
 from lib.runs.model import Totals
 
@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 def test_progress_is_drawn_over_itself_and_wiped_before_a_line():
     out, err = io.StringIO(), Terminal()
-    console = Console(out, err, as_json=False)
+    console = Console(Outlet(out), Outlet(err), as_json=False)
     console.progress("1 of 9")
     console.progress("2 of 9")
     console.say("Done")
@@ -28,13 +28,13 @@ def test_progress_is_drawn_over_itself_and_wiped_before_a_line():
 
 @pytest.mark.parametrize(("err", "as_json"), [(io.StringIO(), False), (Terminal(), True)])
 def test_where_no_person_watches_no_progress_is_drawn(err, as_json):
-    Console(io.StringIO(), err, as_json=as_json).progress("1 of 9")
+    Console(Outlet(io.StringIO()), Outlet(err), as_json=as_json).progress("1 of 9")
     assert err.getvalue() == ""
 
 
 def test_json_is_all_that_a_program_gets_and_ascii():
     out, err = io.StringIO(), Terminal()
-    console = Console(out, err, as_json=True)
+    console = Console(Outlet(out), Outlet(err), as_json=True)
     console.say("for people")
     console.hint("for people")
     console.row("thing", name="\x9b\u202eÄ")
