@@ -182,3 +182,16 @@ def test_a_database_that_is_not_there_is_told_without_its_password(tmp_path: Pat
         with app.tab() as tab:
             drawn = tab.open("runs")
         assert "not-for-your-eyes" not in f"{told}{app.log}{drawn.decode(errors='replace')}"
+
+
+@pytest.mark.parametrize("content", [None, "", "this is no certificate"], ids=["missing", "empty", "no certificate"])
+def test_certificates_that_are_none_are_told_by_their_variables_name(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "certificates.pem"
+    if content is not None:
+        file.write_text(content)
+    account = {"AVARA_API_KEY": KEY, "AVARA_BASE_URL": f"https://127.0.0.1:{free_port()}"}
+    with served(tmp_path, **account, SSL_CERT_FILE=str(file)) as app:
+        told = until(lambda: app.health().get("reason"), "it said why")
+        assert "SSL_CERT_FILE" in str(told)
+        with app.tab() as tab:
+            assert "SSL_CERT_FILE" in tab.open("connection").decode(errors="replace").replace("\\", "")
