@@ -121,6 +121,7 @@ def _resolvable(base_url: str) -> httpx.URL:
     """The base URL, as httpx reads it. A host that no resolver takes would end in a UnicodeError in the middle of a request."""
     try:
         url = httpx.URL(base_url)
+        url.host.encode("idna")  # read back from what goes on the wire, as httpx does with each request
         url.raw_host.decode("ascii").encode("idna")
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigError("AVARA_BASE_URL names a host that can't exist. Write it like https://api.avarasoftware.com") from None

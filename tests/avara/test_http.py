@@ -328,7 +328,7 @@ def test_a_netrc_file_does_not_replace_the_key(connect, monkeypatch, tmp_path):
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example", "é..example"])
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example", "é..example", "xn--a", "xn--"])
 def test_a_host_that_can_not_exist_is_a_setting_to_correct(connect, host):
     with pytest.raises(errors.ConfigError, match="AVARA_BASE_URL names a host that can't exist"):
         connect(f"https://{host}")
