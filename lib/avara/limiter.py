@@ -100,8 +100,10 @@ class Limiter:
         if wanted is always:
             return True
         with self._lock:
+            first = mine is self._next()
             mine.asking = True
-            self._wake()
+            if first:
+                self._wake()
         try:
             return wanted()
         finally:

@@ -66,7 +66,8 @@ class Gate:
 class GatedApi(FakeApi):
     """Waits at the gate without holding up other calls."""
 
-    def deactivate(self, customer_id, /, wanted=always):
+    def deactivate(self, customer_id, /, wanted=always, ready=always):
+        self._may_go(wanted, ready)
         self.gate("deactivate", customer_id, 0)
         return super().deactivate(customer_id)
 
