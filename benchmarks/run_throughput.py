@@ -165,7 +165,7 @@ class Instant:
     def __init__(self, like: Customer) -> None:
         self._like = like.model_copy(update={"is_active": False})
 
-    def get_customer(self, customer_id: str, /, _wanted: object = None) -> Customer:
+    def get_customer(self, customer_id: str, /, _wanted: object = None, _ready: object = None) -> Customer:
         return self._like.model_copy(update={"id": customer_id})
 
     def deactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Answer:

@@ -74,9 +74,9 @@ class AvaraClient:
         """All customers from `cursor` on, one request a page. CursorRepeated where it would never end."""
         return self._pages(lambda at: requests.list_customers(at, limit), protocol.read_customer_page, cursor)
 
-    def get_customer(self, customer_id: str, wanted: Wanted = always) -> Customer:
+    def get_customer(self, customer_id: str, wanted: Wanted = always, ready: Wanted = always) -> Customer:
         """The record as it is now. Raises NotFound, or BadAnswer where the answer is about another customer."""
-        return self._read(requests.get_customer(customer_id), protocol.read_same_customer, wanted)
+        return self._read(requests.get_customer(customer_id), protocol.read_same_customer, wanted, ready)
 
     def deactivate(self, customer_id: str, wanted: Wanted = always, ready: Wanted = always) -> Answer:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
@@ -115,8 +115,8 @@ class AvaraClient:
     ) -> Pages[P]:
         return Pages(lambda request, wanted: self._read(request, read, wanted), build, cursor)
 
-    def _read(self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted) -> T:
-        value, _, _ = self._ask(request, read, wanted, always)
+    def _read(self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted, ready: Wanted = always) -> T:
+        value, _, _ = self._ask(request, read, wanted, ready)
         return value
 
     def _change(self, request: Request, wanted: Wanted, ready: Wanted) -> Answer:

@@ -64,7 +64,7 @@ class Client(Protocol):
     for, right before it goes; what it raises comes through. Once one says no, nothing is sent any more (Withdrawn).
     """
 
-    def get_customer(self, customer_id: str, /, wanted: Wanted = always) -> Customer: ...
+    def get_customer(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Customer: ...
     def deactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Answer: ...
     def reactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Answer: ...
 
@@ -142,8 +142,7 @@ def carry_out_step(
     `in_flight`, to be read back) or when the step or its run is no longer this worker's.
     """
     while True:
-        read_at = tools.clocks()
-        record, before_call = _look(run, step, client, tools.policy, wanted)
+        record, read_at, before_call = _look(run, step, client, tools, wanted)
         if before_call is not None:
             if before_call.trouble is not None or isinstance(before_call, Settled):
                 heard(before_call.trouble)
@@ -216,14 +215,22 @@ def _judged(run: Run, step: Step, call: _Call, client: Client, tools: Tools, *, 
     return _settle(step, verdict, tools, call, sent=call.sent, read_back=read_back), verdict.trouble or trouble
 
 
-def _look(run: Run, step: Step, client: Client, policy: Policy, wanted: Wanted) -> tuple[Customer, Settled | NotSent | None]:
-    """The freshest record there is, and what stands in the way of the call, if anything does."""
-    protected = protection(step.before, policy)
-    if protected is not None or not policy.preflight:
-        return step.before, protected
-    read = _read(client, step.customer_id, wanted)
-    verdict = preflight(run.action, step, read, policy, exact=run.undo_of is not None)
-    return read if isinstance(read, Customer) else step.before, verdict
+def _look(
+    run: Run, step: Step, client: Client, tools: Tools, wanted: Wanted
+) -> tuple[Customer, Sequence[float], Settled | NotSent | None]:
+    """The freshest record there is, when its request left, and what stands in the way of the call, if anything does."""
+    left = [tools.clocks()]
+    protected = protection(step.before, tools.policy)
+    if protected is not None or not tools.policy.preflight:
+        return step.before, left[-1], protected
+
+    def leaves() -> bool:  # it may have waited for its turn, too
+        left.append(tools.clocks())
+        return True
+
+    read = _read(client, step.customer_id, wanted, leaves)
+    verdict = preflight(run.action, step, read, tools.policy, exact=run.undo_of is not None)
+    return read if isinstance(read, Customer) else step.before, left[-1], verdict
 
 
 def read_back_step(
@@ -277,9 +284,9 @@ def _settle(
     )
 
 
-def _read(client: Client, customer_id: str, wanted: Wanted = always) -> Customer | ApiError:
+def _read(client: Client, customer_id: str, wanted: Wanted = always, ready: Wanted = always) -> Customer | ApiError:
     try:
-        return client.get_customer(customer_id, wanted)
+        return client.get_customer(customer_id, wanted, ready)
     except ApiError as exc:
         return exc
 

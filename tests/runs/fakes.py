@@ -96,11 +96,12 @@ class FakeApi:
         self.records = {record.id: record for record in records}
         self.script = script
         self.calls: list[tuple[str, str]] = []
+        self.never_left: Counter[str] = Counter()  # calls of these that did not reach the API
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
-    def get_customer(self, customer_id: str, /, wanted: Wanted = always) -> Customer:
-        self._may_go(wanted)
+    def get_customer(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Customer:
+        self._may_go(wanted, ready)
         with self._lock:
             order = self._order("get", customer_id)
             self._end(order)
@@ -121,6 +122,7 @@ class FakeApi:
     def _change(self, what: str, customer_id: str, *, active: bool) -> FakeAnswer:
         with self._lock:
             order = self._order(what, customer_id)
+            self.never_left[customer_id] += order == "unreachable"
             if order in ("ok", "wrong-id") or order.endswith("-after"):
                 found = self._find(customer_id)
                 self.records[customer_id] = found.model_copy(update={"is_active": active, "updated_at": NOW})

@@ -162,6 +162,20 @@ def test_a_record_that_grew_old_while_its_call_waited_is_read_again_and_leaves_n
     assert told(tools, step) == [("attempt", 1), ("result", 1)]
 
 
+def test_a_record_counts_from_when_its_reading_left_not_from_when_it_began_to_wait(tools):
+    now = [0.0]
+
+    class Late(FakeApi):
+        def get_customer(self, customer_id, /, wanted=always, ready=always):
+            now[0] += 10 * FRESH  # in the queue
+            return super().get_customer(customer_id, wanted, ready)
+
+    api = Late([customer()])
+    step, _ = carried(replace(tools, clocks=lambda: tuple(now)), api)
+    assert step.state is StepState.VERIFIED
+    assert [what for what, _ in api.calls] == ["get", "deactivate"]
+
+
 def test_without_a_reading_before_the_call_nothing_grows_old(tools):
     now = iter(range(0, 10**9, 3600))
     api = Waiting([customer()])
