@@ -4,7 +4,7 @@ PORT ?= 8501
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test crash bench bench-smoke bench-check screenshots lint pins clean
+.PHONY: run test crash soak bench bench-smoke bench-check screenshots lint pins clean
 
 run: .venv/app.ok
 	@echo "Express Ops: http://127.0.0.1:$(PORT)"
@@ -13,9 +13,13 @@ run: .venv/app.ok
 test: .venv/test.ok
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/test $(ARGS)
 
-# Kills processes at 200 points of their runs, ten times as many as `make test` does.
+# Kills processes at 200 points of their runs, ten times as many as `make test` does, and at each statement that an order takes.
 crash: .venv/test.ok
-	EXPRESS_OPS_CRASH_POINTS=200 $(BIN)/python -m pytest -q tests/runs/test_crash.py $(ARGS)
+	EXPRESS_OPS_CRASH_POINTS=200 $(BIN)/python -m pytest -q tests/runs/test_crash.py tests/runs/test_orders.py $(ARGS)
+
+# Pauses, resumes, cancels and kills at 100 random points of runs of 500 customers, under rate limits and faults.
+soak: .venv/test.ok
+	EXPRESS_OPS_SOAK_POINTS=100 $(BIN)/python -m pytest -q tests/runs/test_soak.py $(ARGS)
 
 # Measures every figure beside its peer (an hour or so), into benchmarks/results.json and the README's table.
 bench: .venv/test.ok .venv-explorer/ok

@@ -2,6 +2,9 @@
 
 Every write is one transaction that moves a state and appends to the log. A move is guarded in its WHERE by the state it
 starts from, so of two writers exactly one wins and the other hears IllegalTransition.
+
+An order (`requested`: "pause" or "cancel") stays with its run until a state obeys it. A pause is obeyed by whatever makes the
+run stand still; a cancel only by the run's end, so that it outlives the process that was to carry it out.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
 from lib.journal.steps import Steps
 from lib.journal.tables import database_now, holds, plans, runs, steps
-from lib.runs.model import ITSELF, LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
+from lib.runs.model import LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
 from lib.runs.plan import Plan
 from lib.runs.words import Words
 
@@ -32,7 +35,7 @@ _BATCH = 1000
 #: Seconds that a lease holds unless it is renewed: long enough for a slow database, short enough to wait for.
 LEASE_SECONDS = 15.0
 
-_STANDS = select(runs.c.started_at, runs.c.hold).where(runs.c.id == bindparam("of_run"))
+_STANDS = select(runs.c.started_at, runs.c.hold, runs.c.requested).where(runs.c.id == bindparam("of_run"))
 _RUN_EVENTS = {
     RunState.PAUSED: "pause",
     RunState.INTERRUPTED: "interrupt",
@@ -101,15 +104,15 @@ class Journal:
     ) -> Run:
         """planned, paused or interrupted → running, carried by `owner` for `lease` seconds unless renewed.
 
-        `cancelling`: only to settle what was in flight.
+        `cancelling`: only to settle what was in flight. So it is with a run whose cancel was not carried out yet.
         `canary` is how many first steps the run holds after; it counts at the first start only. A run that holds for them
         does so no more from here on.
         """
         before = run_states_before(RunState.RUNNING) - {RunState.FINISHED}
         with self.log.writing() as writing:
             db = writing.db
-            started, hold = db.execute(_STANDS, {"of_run": run_id}).one_or_none() or (None, None)
-            requested = "cancel" if cancelling else None
+            started, hold, order = db.execute(_STANDS, {"of_run": run_id}).one_or_none() or (None, None, None)
+            requested = "cancel" if cancelling or order == "cancel" else None
             values = _carried_by(owner, lease) | {"requested": requested, "started_at": started or now}
             if started is None or hold == Hold.CANARY:
                 values["canary"] = None if started else canary
@@ -168,23 +171,29 @@ class Journal:
         who: Person,
         owner: str | None = None,
         hold: Hold | None = None,
+        requested: str | None = None,
+        expired: bool = False,
     ) -> Run:
         """running → paused, interrupted, finished or cancelled; only if `owner` carries it, where one is given.
 
-        `hold` is what holds a paused run. One for the canary is the only one: the next start goes on without it.
+        `requested` is what was asked for when this was decided: where it is something else by now, IllegalTransition is
+        raised and the caller decides again. `expired`: only if the lease has run out, by the database's clock. `hold` is what
+        holds a paused run. One for the canary is the only one: the next start goes on without it.
         """
         over = to not in LIVE
         with self.log.writing() as writing:
             db = writing.db
             values = {
                 "words": words.text,
-                "requested": None,
+                "requested": "cancel" if requested == "cancel" and not over else None,
                 "hold": hold,
                 "lease_until": 0,
                 "finished_at": now if over else None,
             }
-            carried = () if owner is None else (runs.c.owner == owner,)
-            self._move_run(writing, run_id, to, *carried, before={RunState.RUNNING}, values=values)
+            guards = [runs.c.requested.is_not_distinct_from(requested)]
+            guards += [] if owner is None else [runs.c.owner == owner]
+            guards += [runs.c.lease_until < database_now()] if expired else []
+            self._move_run(writing, run_id, to, *guards, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
             payload = {"words": words.in_log or None, "hold": hold, "steps": _stand(db, run_id)}
             writing.log(run_id, event, who=who, now=now, payload=payload)
@@ -205,31 +214,23 @@ class Journal:
         before = run_states_before(RunState.CANCELLED) - {RunState.RUNNING}
         with self.log.writing() as writing:
             db = writing.db
-            self._move_run(writing, run_id, RunState.CANCELLED, before=before, values={"words": words.text, "finished_at": now})
+            values = {"words": words.text, "finished_at": now, "requested": None}
+            self._move_run(writing, run_id, RunState.CANCELLED, before=before, values=values)
             payload = {"words": words.in_log or None, "steps": _stand(db, run_id)}
             writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload=payload)
         return self.reads.run(run_id)
 
-    def renew(self, owner: str, lease: float, run_ids: Iterable[str] | None = None) -> int:
+    def renew(self, owner: str, lease: float, run_ids: Iterable[str] | None = None) -> frozenset[str]:
         """Let the leases of `owner`, on these runs or all of its, hold for `lease` seconds from now, by the database's clock.
 
-        How many they were.
+        The runs whose leases they are: a run that is missing has ended, or is another one's by now.
         """
         mine = update(runs).where(runs.c.owner == owner, runs.c.state == RunState.RUNNING)
         if run_ids is not None:
             mine = mine.where(runs.c.id.in_(tuple(run_ids)))
         with self.log.writing() as writing:
-            return writing.db.execute(mine.values(lease_until=database_now() + lease)).rowcount
-
-    def interrupt(self, run: Run, *, words: Words, now: datetime) -> Run:
-        """running → interrupted, for a run whose lease has run out. Raises IllegalTransition when it was renewed after all."""
-        values = {"words": words.text, "requested": None, "hold": None, "lease_until": 0}
-        with self.log.writing() as writing:
-            expired = runs.c.lease_until < database_now(), runs.c.owner == run.owner
-            self._move_run(writing, run.id, RunState.INTERRUPTED, *expired, before={RunState.RUNNING}, values=values)
-            payload = {"words": words.in_log or None, "owner": run.owner, "steps": _stand(writing.db, run.id)}
-            writing.log(run.id, _RUN_EVENTS[RunState.INTERRUPTED], who=ITSELF, now=now, payload=payload)
-        return self.reads.run(run.id)
+            renewed = mine.values(lease_until=database_now() + lease).returning(runs.c.id)
+            return frozenset(writing.db.execute(renewed).scalars())
 
     def _move_run(
         self,

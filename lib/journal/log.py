@@ -61,10 +61,9 @@ class Writing:
         found = self.db.execute(select(runs.c.state).where(runs.c.id == run_id)).scalar()
         if found is None:
             return RunNotFound()
-        kind = "step" if isinstance(to_state, StepState) else "run"
+        kind, run = ("step", "its run") if isinstance(to_state, StepState) else ("run", "it")
         return IllegalTransition(
-            f"This {kind} can't become {to_state}: it, or its run ({found}), has changed meanwhile.",
-            run_id=run_id,
+            f"This {kind} can't become {to_state}: it has changed meanwhile, and {run} is {found} now.", run_id=run_id
         )
 
     def finish(self) -> None:

@@ -16,7 +16,7 @@ from lib.journal.database import Database
 from lib.journal.group import GroupCommit
 from lib.journal.log import Log, Writing
 from lib.journal.rows import record_json
-from lib.journal.tables import runs, steps
+from lib.journal.tables import database_now, runs, steps
 from lib.runs.model import Person, RunState, Step, StepState, check
 from lib.runs.words import NOTHING, Words
 
@@ -29,6 +29,7 @@ _BEGIN_STEP = _MOVE_STEP.where(
         runs.c.id == bindparam("of_run"),
         runs.c.state == RunState.RUNNING,
         runs.c.owner == bindparam("mine"),
+        runs.c.lease_until > database_now(),
         runs.c.requested.is_(None),
     )
 )
@@ -67,8 +68,8 @@ class Steps:
     def begin(self, step: Step, *, owner: str, now: datetime, who: Person) -> Step:
         """Write the intent to call: planned → in_flight. The call may be made only once this has returned.
 
-        Guarded by the run as well: it must still be running and carried by `owner`, so a worker that lost its run to
-        another process sends nothing more, and nobody must have asked for a pause or the end.
+        Guarded by the run as well: it must still be running and carried by `owner`, whose lease must hold, so a worker that
+        may lose its run to another process sends nothing more; and nobody must have asked for a pause or the end.
         """
         check(step.state, StepState.IN_FLIGHT)
         begun = replace(step, state=StepState.IN_FLIGHT, attempts=step.attempts + 1, started_at=now, settled_at=None, words="")

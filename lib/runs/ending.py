@@ -10,11 +10,13 @@ from lib.runs.words import NOTHING, Words, joined, said
 
 #: What to say of a run that is `never_started`.
 NEVER_STARTED = "It was recorded but never started: start or cancel it. Until then it holds its customers."
-
+#: How the words go on: for a run that a person may resume, and for one whose cancel is still to be carried out.
+_RESUME = "; resume the run to go on."
+_TO_BE_CANCELLED = "; it is cancelled as soon as the calls that were under way are read back."
 
 #: Going on alone would meet the same cap again.
 _PAST_THE_CAP = (
-    "Cancel it and plan the others apart; or raise max_users in settings.toml, start Express Ops again and resume the run."
+    ". Cancel it and plan the others apart; or raise max_users in settings.toml, start Express Ops again and resume the run."
 )
 
 
@@ -35,21 +37,33 @@ class Ending:
     hold: Hold | None = None
 
 
-def ending(run: Run, requested: str | None, halt: Halt | None, *, stopping: bool) -> Ending:
-    """What becomes of a run that its crew no longer works on. `run` has the totals as they are now."""
+#: For a run whose process is gone.
+ABANDONED = Halt(said("The process that carried this run ended in the middle, or lost its way to the journal."), hold=None)
+
+
+def cancelled(run: Run) -> Words:
+    """What is said of a run that is cancelled as it stands."""
+    totals = run.totals
+    so_far = f"Cancelled after {totals.settled:,} of {totals.total:,} customers"
+    return said(f"{so_far}; the other {totals.planned:,} were not started.")
+
+
+def ending(run: Run, halt: Halt | None, *, stopping: bool = False) -> Ending:
+    """What becomes of a run that nobody works on any more. `run` is as it is now: its totals, and what was asked for."""
     totals = run.totals
     so_far = f"after {totals.settled:,} of {totals.total:,} customers"
-    if requested == "cancel" and not totals.in_flight:
-        return Ending(RunState.CANCELLED, said(f"Cancelled {so_far}; the other {totals.planned:,} were not started."))
+    if run.requested == "cancel" and not totals.in_flight:
+        return Ending(RunState.CANCELLED, cancelled(run))
     if not totals.planned + totals.in_flight:
         return Ending(RunState.FINISHED)
-    if halt is not None and halt.hold is None:
-        return Ending(RunState.INTERRUPTED, joined(halt.words, said(f"Stopped {so_far}; resume the run to go on.")))
+    next_ = _TO_BE_CANCELLED if run.requested == "cancel" else _RESUME
+    if halt is not None and (halt.hold is None or run.requested == "cancel"):
+        return Ending(RunState.INTERRUPTED, joined(halt.words, said(f"Stopped {so_far}{next_}")))
     if halt is not None:
-        next_ = f". {_PAST_THE_CAP}" if halt.hold is Hold.CAP else "; resume the run to go on."
+        next_ = _PAST_THE_CAP if halt.hold is Hold.CAP else next_
         return Ending(RunState.PAUSED, joined(halt.words, said(f"Paused {so_far}{next_}")), halt.hold)
-    if stopping:
-        return Ending(RunState.INTERRUPTED, said(f"Express Ops was stopped {so_far}; resume the run to go on."))
+    if stopping or run.requested == "cancel":
+        return Ending(RunState.INTERRUPTED, said(f"Express Ops was stopped {so_far}{next_}"))
     return Ending(RunState.PAUSED, said(f"Paused by a person {so_far}."), Hold.PERSON)
 
 

@@ -89,7 +89,7 @@ class Tools:
     sleep: Callable[[float], object] = time.sleep
     read_back_waits: Sequence[float] = READ_BACK_WAITS
     policy: Policy = field(default_factory=Policy)
-    held: Callable[[], bool] = always  # whether the run's lease can't have run out; see lib/runs/lease.py
+    held: Callable[[], bool] = always  # whether the run's lease can't have run out; see lib/runs/heartbeat.py
     clocks: Callable[[], Sequence[float]] = clocks  # seconds; the longest of the times that they show counts
 
 

@@ -26,9 +26,6 @@ from lib.errors import (
 from lib.runs.model import Action, StepState
 from lib.runs.words import NOTHING, Words, joined, of_error, said
 
-#: Seconds: a run that the API asks to wait for longer pauses and says so, instead of waiting.
-LONGEST_WAIT = 60.0
-
 #: The `why` of a step that a dead process left in flight.
 INTERRUPTED = said("The run was interrupted while this call was under way.")
 #: The `why` of a step whose call is long over and could not be read back then.
@@ -63,7 +60,6 @@ class Trouble:
 
     words: Words
     at_once: bool = False
-    wait: float = 0.0  # seconds that the API asked us to wait
     doubtful: bool = False
 
 
@@ -123,8 +119,7 @@ def trouble_of(error: ApiError) -> Trouble | None:
         case NotAuthorized():
             return Trouble(of_error(error), at_once=True)
         case Unreachable() | RateLimited() | NoAnswer() | ServiceBroken():
-            wait = error.retry_after or 0.0
-            return Trouble(of_error(error), at_once=wait > LONGEST_WAIT, wait=wait)
+            return Trouble(of_error(error))
     return None
 
 

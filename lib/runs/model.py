@@ -205,8 +205,8 @@ class Run:
     finished_at: datetime | None = None
     undo_of: str | None = None
     undone_by: str | None = None
-    owner: str | None = None  # the worker that carries it, as host:pid:token
-    requested: str | None = None  # "pause" or "cancel", asked for while calls were in flight
+    owner: str | None = None  # the worker that carries it; see lib/runs/owner.py
+    requested: str | None = None  # "pause" or "cancel", asked for and not carried out yet
     hold: Hold | None = None  # what holds it, while paused
     canary: int | None = None  # it holds, or will hold, once this many first steps are done ...
     goes_on: bool = False  # ... or goes on by itself if they are all verified: the plan chose so
@@ -222,7 +222,7 @@ class Run:
 
     def needs_person(self, now: datetime) -> bool:
         """It holds its customers and goes on only if a person says so."""
-        return self.can_resume or self.never_started(now)
+        return self.state in (RunState.PAUSED, RunState.INTERRUPTED) or self.never_started(now)
 
     def never_started(self, now: datetime) -> bool:
         """It was recorded, and whoever recorded it did not get to start it."""
@@ -239,11 +239,12 @@ class Run:
 
     @property
     def can_resume(self) -> bool:
-        return self.state in (RunState.PAUSED, RunState.INTERRUPTED)
+        return self.state in (RunState.PAUSED, RunState.INTERRUPTED) and self.requested != "cancel"
 
     @property
     def can_cancel(self) -> bool:
-        return self.live and self.requested != "cancel"
+        """Also where a cancel was asked for before its process died: whoever asks again carries it out."""
+        return self.live and not (self.state is RunState.RUNNING and self.requested == "cancel")
 
     @property
     def can_retry(self) -> bool:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from math import ceil
 
 from lib.avara.models import Customer
-from lib.errors import IllegalTransition, JournalError, NotCounted, OtherConnection
+from lib.errors import IllegalTransition, NotCounted, OtherConnection
 from lib.journal.journal import LEASE_SECONDS, Journal
-from lib.runs.crew import Crew, Notice
+from lib.journal.reads import Lease
+from lib.runs.ending import ABANDONED, cancelled, ending
 from lib.runs.engine import READ_BACK_WAITS, Client, Tools, utc_now
-from lib.runs.lease import Heart
+from lib.runs.execution import Execution, Notice
+from lib.runs.heartbeat import Heartbeat, is_lost
 from lib.runs.model import ITSELF, Action, Person, Run, RunState
+from lib.runs.owner import carrier, new_owner
 from lib.runs.policy import Policy, check_amount
-from lib.runs.words import said
+
+#: Seconds to wait for calls that a run has under way here before the same worker takes it up again.
+_LAST_CALLS = 5.0
 
 
 def _nobody(_records: Sequence[Customer], /) -> None:
@@ -48,10 +54,9 @@ class Worker:
         on_settled: Notice = _nobody,
         lease: float = LEASE_SECONDS,
     ) -> None:
-        # The token tells this process from an earlier one that had the same host name and process id, as in a container.
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = new_owner()
         self._journal, self._client_for = journal, client_for
-        self._heart = Heart(journal, self.owner, self.recover, carried=self._carried, seconds=lease)
+        self._heartbeat = Heartbeat(journal, self.owner, self._look_around, seconds=lease)
         self._tools = Tools(
             journal,
             self.owner,
@@ -59,27 +64,25 @@ class Worker:
             sleep=sleep,
             read_back_waits=tuple(read_back_waits),
             policy=policy or Policy(),
-            held=self._heart.held,
         )
         self._concurrency, self._on_settled = concurrency or self._tools.policy.concurrency, on_settled
         self._active_total = active_total
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._threads: dict[str, threading.Thread] = {}
+        self._carried: dict[str, tuple[Execution, threading.Thread]] = {}
 
     def start(self) -> tuple[Run, ...]:
-        """Find what dead processes left behind, now and from time to time until `stop` (see `recover`)."""
-        self._heart.start()
-        return self.recover()
+        """Find what dead processes left behind, now and from time to time until `stop`: runs, and cancels of theirs."""
+        self._heartbeat.start()
+        return self._look_around()
 
     def recover(self) -> tuple[Run, ...]:
-        """Mark running runs whose lease has run out as `interrupted`; their open steps wait to be read back.
+        """Mark running runs whose process is gone as `interrupted`; their open steps wait to be read back.
 
-        Nothing is taken up without a person asking for it. Were the other process alive after all, it would lose the run
+        No run goes on without a person asking for it. Were the other process alive after all, it would lose the run
         before its next call: each intent is written only while the run is still its writer's.
         """
-        carried = self._carried()
-        found = (self._offer(run) for run in self._journal.reads.expired_runs() if run.id not in carried)
+        found = (self._offer(lease) for lease in self._journal.reads.leases() if is_lost(lease))
         return tuple(run for run in found if run is not None)
 
     def submit(self, run_id: str, *, who: Person) -> Run:
@@ -90,7 +93,10 @@ class Worker:
         return self._take_up(run_id, {RunState.PLANNED}, who)
 
     def resume(self, run_id: str, *, who: Person) -> Run:
-        """Go on with a paused or interrupted run: what was in flight is read back, one step goes first, the others follow."""
+        """Go on with a paused or interrupted run, or one whose process is known to be gone.
+
+        What was in flight is read back, and called again where it was not applied; one step goes first, the others follow.
+        """
         return self._take_up(run_id, {RunState.PAUSED, RunState.INTERRUPTED}, who)
 
     def retry(self, run_id: str, *, who: Person) -> Run:
@@ -100,27 +106,21 @@ class Worker:
         if run.state is RunState.FINISHED and not run.can_retry:
             raise IllegalTransition("Nothing in this run failed, was not applied or is unknown.", run_id=run_id)
         self._check_caps(run)
-        run = self._journal.retry(run_id, owner=self.owner, now=self._tools.now(), who=who, lease=self._heart.seconds)
-        self._launch(run, client, who, again=True, probe=True)
-        return run
+        return self._launch(run, client, who, self._journal.retry, again=True, probe=True)
 
     def pause(self, run_id: str, *, who: Person) -> None:
         """Ask a running run to hold once its calls in flight are settled. Raises IllegalTransition if it is not running."""
-        self._journal.request(run_id, "pause", now=self._tools.now(), who=who)
+        self._request(run_id, "pause", who)
 
     def cancel(self, run_id: str, *, who: Person) -> None:
         """End a live run: nothing more is taken up, what is in flight is settled and verified, the rest stays planned."""
-        run, now = self._journal.reads.run(run_id), self._tools.now()
+        run = self._as_it_is(run_id)
         if run.state is RunState.RUNNING:
-            self._journal.request(run_id, "cancel", now=now, who=who)
+            self._request(run_id, "cancel", who)
         elif run.totals.in_flight + run.totals.unknown:
-            client = self._client(run)
-            run = self._journal.start(run_id, owner=self.owner, now=now, who=who, cancelling=True, lease=self._heart.seconds)
-            self._launch(run, client, who)
+            self._launch(run, self._client(run), who, partial(self._journal.start, cancelling=True))
         else:
-            so_far = f"Cancelled after {run.totals.settled:,} of {run.totals.total:,} customers"
-            words = said(f"{so_far}; the other {run.totals.planned:,} were not started.")
-            self._journal.cancel(run_id, words=words, now=now, who=who)
+            self._journal.cancel(run_id, words=cancelled(run), now=self._tools.now(), who=who)
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Finish the calls in flight, settle them, mark their runs interrupted. False if some call outlived `timeout` seconds.
@@ -129,40 +129,50 @@ class Worker:
         """
         with self._lock:
             self._stopping.set()
-            threads = dict(self._threads)
+            carried = list(self._carried.values())
         deadline = time.monotonic() + timeout
-        for thread in threads.values():
+        for _, thread in carried:
             thread.join(max(deadline - time.monotonic(), 0.0))
-        late = [run_id for run_id, thread in threads.items() if thread.is_alive()]
-        for run_id in late:
-            try:
-                self._interrupt(self._journal.reads.run(run_id), "Express Ops was stopped with calls under way.")
-            except JournalError:
-                continue  # it has just ended by itself, or the next start finds it without its owner
-        self._heart.stop()  # last: what is still in flight must stay ours for as long as it is
+        late = [execution for execution, thread in carried if thread.is_alive()]
+        for execution in late:
+            execution.close()
+        self._heartbeat.stop()  # last: what is still in flight must stay ours for as long as it is
         return not late
 
     def join(self, run_id: str, timeout: float | None = None) -> bool:
         """Wait until this worker no longer carries the run; False if it still does after `timeout` seconds."""
         with self._lock:
-            thread = self._threads.get(run_id)
+            _, thread = self._carried.get(run_id, (None, None))
         if thread is None:
             return True
         thread.join(timeout)
         return not thread.is_alive()
 
     def _take_up(self, run_id: str, states: set[RunState], who: Person) -> Run:
-        run = self._journal.reads.run(run_id)
-        if run.state not in states:
-            raise IllegalTransition(f"This run is {run.state} and can't be taken up.", run_id=run_id)
+        run = self._as_it_is(run_id)
+        if run.state not in states or run.requested is not None:
+            raise IllegalTransition(self._why_not(run), run_id=run_id)
         client = self._client(run)
         self._check_caps(run)
-        canary = self._tools.policy.canary.of(run.totals.total)
-        run = self._journal.start(
-            run_id, owner=self.owner, now=self._tools.now(), who=who, lease=self._heart.seconds, canary=canary
-        )
-        self._launch(run, client, who, probe=RunState.PLANNED not in states)
-        return run
+        take_up = partial(self._journal.start, canary=self._tools.policy.canary.of(run.totals.total))
+        return self._launch(run, client, who, take_up, probe=RunState.PLANNED not in states)
+
+    def _as_it_is(self, run_id: str) -> Run:
+        """The run, interrupted by now if the process that carried it is known to be gone."""
+        for lease in self._journal.reads.leases(run_id):
+            if is_lost(lease):
+                self._offer(lease)
+        return self._journal.reads.run(run_id)
+
+    def _why_not(self, run: Run) -> str:
+        """Why the run can't be taken up now, and when it can."""
+        if run.requested is not None:
+            return f"This run is {run.state}, and somebody asked to {run.requested} it."
+        for lease in self._journal.reads.leases(run.id):
+            if lease.owner != self.owner:
+                seconds = max(ceil(lease.left), 1)
+                return f"Another process has it ({carrier(lease.owner)}). If that is gone, it can be resumed in {seconds} s."
+        return f"This run is {run.state}, so it can't be taken up."
 
     def _check_caps(self, run: Run) -> None:
         """Count once more, on what the run froze: the settings or the account may have changed since its review."""
@@ -182,48 +192,64 @@ class Worker:
         client = self._client_for(run.fingerprint)
         if client is None:
             raise OtherConnection
-        self._heart.start()  # before any lease begins, so that `held` errs on the safe side
         return client
 
-    def _launch(self, run: Run, client: Client, who: Person, *, again: bool = False, probe: bool = False) -> None:
-        crew = Crew(
-            run,
-            client,
-            self._tools,
-            size=self._concurrency,
-            again=again,
-            probe=probe,
-            stopping=self._stopping,
-            on_settled=self._on_settled,
-            who=who,
-        )
-        thread = threading.Thread(target=self._carry, args=(run.id, crew), daemon=True, name=run.id)
+    def _launch(
+        self, run: Run, client: Client, who: Person, take_up: Callable[..., Run], *, again: bool = False, probe: bool = False
+    ) -> Run:
+        """Claim the run by `take_up`, a move of the journal, and carry it in a thread of its own."""
+        if not self.join(run.id, _LAST_CALLS):
+            raise IllegalTransition("A call of this run is still under way here. Try again once it has ended.", run_id=run.id)
+        self._heartbeat.start()
+        claim = {"owner": self.owner, "now": self._tools.now(), "who": who, "lease": self._heartbeat.seconds}
         with self._lock:
-            self._threads[run.id] = thread
-        thread.start()
+            claimed = self._heartbeat.claim(lambda: take_up(run.id, **claim))
+            execution = Execution(
+                claimed,
+                client,
+                replace(self._tools, who=who, held=partial(self._heartbeat.held, run.id)),
+                size=self._concurrency,
+                again=again,
+                probe=probe,
+                stopping=self._stopping,
+                on_settled=self._on_settled,
+            )
+            thread = threading.Thread(target=self._carry, args=(execution, run.id), daemon=True, name=run.id)
+            self._carried[run.id] = execution, thread
+            thread.start()
+        return claimed
 
-    def _offer(self, run: Run) -> Run | None:
-        words = said(f"The process that carried this run ended in the middle, or lost its way to the journal. {_so_far(run)}")
+    def _carry(self, execution: Execution, run_id: str) -> None:
+        execution.carry()
+        with self._lock:
+            self._heartbeat.let_go(run_id)
+            del self._carried[run_id]
+
+    def _request(self, run_id: str, what: str, who: Person) -> None:
+        self._journal.request(run_id, what, now=self._tools.now(), who=who)
+        with self._lock:
+            execution, _ = self._carried.get(run_id, (None, None))
+        if execution is not None:
+            execution.look()  # at once, whenever it would have looked by itself
+
+    def _look_around(self) -> tuple[Run, ...]:
+        """Find runs whose process is gone; and carry out the cancels that were asked for before theirs was."""
+        found = self.recover()
+        for run in self._journal.reads.left_to_cancel():
+            client = None if self._stopping.is_set() else self._client_for(run.fingerprint)
+            if client is not None:
+                with suppress(IllegalTransition):  # another one was first to do it
+                    self._launch(run, client, ITSELF, partial(self._journal.start, cancelling=True))
+        return found
+
+    def _offer(self, lease: Lease) -> Run | None:
+        with self._lock:
+            if lease.run_id in self._carried:
+                return None  # our own heartbeat is late
+        run, now = self._journal.reads.run(lease.run_id), self._tools.now()
+        end, seen = ending(run, ABANDONED), run.requested
+        move = partial(self._journal.end, run.id, end.state, words=end.words, now=now, who=ITSELF)
         try:
-            return self._journal.interrupt(run, words=words, now=self._tools.now())
+            return move(owner=lease.owner, requested=seen, expired=lease.left < 0)
         except IllegalTransition:
-            return None  # its process was only late, or another one was first to notice
-
-    def _carried(self) -> frozenset[str]:
-        with self._lock:
-            return frozenset(self._threads)
-
-    def _carry(self, run_id: str, crew: Crew) -> None:
-        crew.carry()
-        with self._lock:
-            if self._threads.get(run_id) is threading.current_thread():
-                del self._threads[run_id]
-
-    def _interrupt(self, run: Run, what: str) -> Run:
-        now, who = self._tools.now(), ITSELF
-        words = said(f"{what} {_so_far(run)}")
-        return self._journal.end(run.id, RunState.INTERRUPTED, words=words, now=now, who=who, owner=run.owner)
-
-
-def _so_far(run: Run) -> str:
-    return f"{run.totals.settled:,} of {run.totals.total:,} customers are done; resume the run to go on."
+            return None  # its process was only late, another one was first to notice, or somebody asks for something now

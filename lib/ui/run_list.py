@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.runs.model import LIVE, Run, RunState
+from lib.runs.owner import carrier
 from lib.ui import nav
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.notices import fragment
@@ -100,11 +101,11 @@ def _table(runs: Sequence[Run]) -> None:
 def _announce(run: Run, now: datetime) -> None:
     label, icon, _ = badge(run, now)
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
-    next_ = "resume" if run.can_resume else "start"
+    next_ = "resume or cancel" if run.can_resume else "start or cancel" if run.state is RunState.PLANNED else "cancel"
     why = "" if run.on_canary or run.never_started(now) else f"{md(run.words)} "  # else the label says it all
     st.page_link(
         nav.page("runs"),
-        label=f"{label}: {what}. {why}Open it to {next_} or cancel.",
+        label=f"{label}: {what}. {why}Open it to {next_}.",
         icon=icon,
         query_params={"run": run.id},
     )
@@ -136,11 +137,8 @@ def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
 
 
 def _carrier(run: Run) -> str:
-    """Which process carries a running run, without the token that tells it from earlier ones."""
-    if run.state is not RunState.RUNNING or not run.owner:
-        return ""
-    host, _, process = run.owner.rpartition(":")[0].rpartition(":")
-    return f"{host}, process {process}" if host else run.owner
+    """Which process carries a running run."""
+    return carrier(run.owner) if run.state is RunState.RUNNING else ""
 
 
 def _remember(run_ids: list[str]) -> None:

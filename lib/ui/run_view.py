@@ -10,7 +10,7 @@ import streamlit as st
 
 from lib.runs.ending import NEVER_STARTED, where_stopped
 from lib.runs.model import Person, Run, RunState, StepState
-from lib.runs.pace import WINDOW, pace, time_carried
+from lib.runs.progress import WINDOW, progress, time_carried
 from lib.ui import dialogs, nav, receipts, run_canary, run_steps, run_undo, timeline
 from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
@@ -124,7 +124,7 @@ def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
     """Words, icon and colour of the run's state; a hold after the first steps is no trouble and says so."""
     if run.never_started(now):
         return "Never started", ":material/schedule:", "orange"
-    if run.state is RunState.RUNNING and run.requested:
+    if run.requested:
         return _ASKED[run.requested], ":material/hourglass_top:", "orange"
     if run.on_canary:
         return "First steps done, waiting for you", ":material/pause:", "blue"
@@ -155,7 +155,7 @@ def _progress(resources: Resources, run: Run) -> None:
     totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
     if run.state is RunState.RUNNING and not run.requested:  # else it is about to stop
-        going = pace(*resources.journal.reads.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
+        going = progress(*resources.journal.reads.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
         if going.seconds_left is not None:
             text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
     elif run.started_at is not None and not run.live:

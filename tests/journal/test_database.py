@@ -84,8 +84,9 @@ def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place):
     assert [step.state for step in journal.reads.steps(run.id)] == [StepState.VERIFIED, StepState.IN_FLIGHT, StepState.PLANNED]
     assert journal.log.verify_chain().entries == 1
     assert journal.log.verify_chain().ok
-    assert journal.reads.expired_runs() == (run,)  # whoever carried it knew no leases
-    left = journal.interrupt(run, words=said("Gone."), now=NOW)
+    (lease,) = journal.reads.leases()
+    assert (lease.run_id, lease.left < 0) == (run.id, True)  # whoever carried it knew no leases
+    left = journal.end(run.id, RunState.INTERRUPTED, words=said("Gone."), now=NOW, who=ROBIN, expired=True)
     journal.start(left.id, owner=OWNER, now=NOW, who=ROBIN)
     assert journal.log.verify_chain().ok
     assert place.run("SELECT version_num FROM alembic_version") == [(HEAD,)]

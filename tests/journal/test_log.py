@@ -44,7 +44,7 @@ def test_each_thing_that_happens_to_a_run_is_an_entry(place):
     settle(journal, steps[3], StepState.PLANNED, words=said("Slow down."), status=429, seconds=0.1)
     settle(journal, journal.reads.steps(run.id)[4], StepState.SKIPPED, words=said("Renamed since."))
     journal.request(run.id, "pause", now=NOW, who=ROBIN)
-    journal.end(run.id, RunState.PAUSED, words=said("Paused."), now=NOW, who=ROBIN)
+    journal.end(run.id, RunState.PAUSED, words=said("Paused."), now=NOW, who=ROBIN, requested="pause")
     journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
     journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=ROBIN)
     journal.record(plan_of([after], action=Action.REACTIVATE, undo_of=run.id), NOW, who=ROBIN)

@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from lib.errors import JournalUnavailable
 from lib.journal.journal import Journal
-from lib.runs.crew import JOURNAL_WAIT
+from lib.runs.execution import JOURNAL_WAIT
 from lib.runs.model import RunState
 from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 from tests.runs.test_worker import Bench, until
@@ -36,7 +36,7 @@ def test_whoever_falls_asleep_within_a_transaction_does_not_hold_up_the_others(p
     asleep, awake = place.open(patience=0.3), place.open(patience=20)
     with pytest.raises(JournalUnavailable), asleep.log.writing():
         awake.renew(OWNER, 15)  # waits until the server has ended the other's session
-    assert asleep.renew(OWNER, 15) == 0
+    assert not asleep.renew(OWNER, 15)
     place.close()
 
 

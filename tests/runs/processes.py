@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
@@ -28,7 +29,7 @@ from lib.journal.journal import Journal
 from lib.runs.plan import Plan
 from lib.runs.policy import Canary, Caps, Policy
 from lib.runs.worker import Worker
-from tests.runs.fakes import NOW, ROBIN
+from tests.runs.fakes import KIM, NOW, ROBIN
 
 PATIENCE = 120.0
 #: Nothing that holds a run for a person's sake: only what goes wrong may stop these.
@@ -56,8 +57,14 @@ class Site:
 class AppServer:
     """A journal, a client and a worker, wired as the app does it."""
 
-    def __init__(self, site: Site, client_wrap: Callable[[Any], Any] = lambda client: client) -> None:
+    def __init__(
+        self,
+        site: Site,
+        client_wrap: Callable[[Any], Any] = lambda client: client,
+        on_open: Callable[[Journal], object] = lambda _: None,
+    ) -> None:
         self.journal = Journal(site.journal_url)
+        on_open(self.journal)
         self.client = AvaraClient(site.connection, timeout=site.timeout, limiter=Limiter())
         fingerprint = site.connection.fingerprint
         self.worker = Worker(
@@ -101,6 +108,15 @@ def serve(site: Site, run_id: str) -> None:
     server.close()
 
 
+def carry_on(site: Site, run_id: str, begin: str) -> None:
+    """`submit` or `resume` a run and carry it until it stands still, however that comes about."""
+    server = AppServer(site)
+    with suppress(JournalError):  # somebody else was first
+        getattr(server.worker, begin)(run_id, who=ROBIN)
+    server.worker.join(run_id, PATIENCE)
+    server.close()
+
+
 def carry_until(site: Site, run_id: str, moment: int) -> None:
     """Carry a run; at its `moment`-th moment of interest this process kills itself, whatever its other threads are doing."""
     bomb = _Bomb(moment)
@@ -110,6 +126,28 @@ def carry_until(site: Site, run_id: str, moment: int) -> None:
         setattr(server.journal.steps, name, bomb.around(getattr(server.journal.steps, name)))
     server.worker.submit(run_id, who=ROBIN)
     server.worker.join(run_id, PATIENCE)
+
+
+def order_until(site: Site, run_id: str, order: str, call: int, moment: int) -> None:
+    """Carry a run, and give it an order during its `call`-th call; at the `moment`-th statement since, kill this process."""
+    bomb = _Bomb(moment, armed=False)
+
+    def wrap(client: Any) -> _Ordering:
+        def give() -> None:
+            bomb.armed = True
+            getattr(server.worker, order)(run_id, who=KIM)
+
+        return _Ordering(client, call, give)
+
+    server = AppServer(site, wrap, bomb.count_statements)
+    server.worker.submit(run_id, who=ROBIN)
+    server.worker.join(run_id, PATIENCE)
+
+
+def obey_until(site: Site, run_id: str, moment: int) -> None:
+    """Start an app server, and kill this process at the `moment`-th statement of its journal, unless the run ends before."""
+    server = AppServer(site, on_open=_Bomb(moment).count_statements)
+    until(lambda: not server.journal.reads.run(run_id).live)
 
 
 def race_to_submit(site: Site, run_id: str, start: Barrier, told: Queue[str]) -> None:
@@ -139,12 +177,17 @@ def race_to_record(journal_url: str, plan_json: str, start: Barrier, told: Queue
 class _Bomb:
     """Counts moments before and after everything that leaves a trace, and goes off at one of them."""
 
-    def __init__(self, moment: int) -> None:
-        self._left, self._lock = moment, threading.Lock()
+    def __init__(self, moment: int, *, armed: bool = True) -> None:
+        self._left, self._lock, self.armed = moment, threading.Lock(), armed
+
+    def count_statements(self, journal: Journal) -> None:
+        """Every statement is a moment, and every commit."""
+        for name in ("before_cursor_execute", "commit"):
+            event.listen(journal._database._engine, name, lambda *_: self.tick())
 
     def tick(self) -> None:
         with self._lock:
-            self._left -= 1
+            self._left -= self.armed
             if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -165,6 +208,23 @@ class _Ticking:
         self._client, self._bomb = client, bomb
         self.deactivate = bomb.around(client.deactivate)
         self.reactivate = bomb.around(client.reactivate)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class _Ordering:
+    """A client during whose n-th call for a change something happens: it has gone out, and nobody knows its answer yet."""
+
+    def __init__(self, client: Any, call: int, happens: Callable[[], object]) -> None:
+        self._client, self._left, self._happens = client, call, happens
+
+    def deactivate(self, *args: Any, **kwargs: Any) -> Any:
+        answer = self._client.deactivate(*args, **kwargs)
+        self._left -= 1
+        if self._left == 0:
+            self._happens()
+        return answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)

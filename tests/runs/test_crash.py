@@ -15,14 +15,17 @@ import sys
 import urllib.request
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from lib.errors import IllegalTransition
+from lib.runs.judge import INTERRUPTED
 from lib.runs.model import RunState, StepState
 from tests.journal.places import sqlite_place
 from tests.runs.fakes import NOW, ROBIN, plan_of
-from tests.runs.processes import PATIENCE, AppServer, Site, carry_until, spawn, until
+from tests.runs.processes import PATIENCE, AppServer, Site, carry_until, spawn
 
 POINTS = int(os.environ.get("EXPRESS_OPS_CRASH_POINTS", "20"))
 STEPS = 200
@@ -98,18 +101,19 @@ def killed_and_resumed(number, run, server, site):
     assert killed or child.exitcode == 0, f"point {number} (moment {moment}) ended with {child.exitcode}"
     if server.journal.reads.run(run.id).state is RunState.PLANNED:
         server.worker.submit(run.id, who=ROBIN)  # killed before it had the run
-    else:
-        until(lambda: server.journal.reads.run(run.id).state is not RunState.RUNNING, f"noticing the death of {run.id}")
     finish(server, run.id)
+    for step in server.journal.reads.steps(run.id, StepState.NOT_APPLIED, limit=STEPS):
+        assert not step.words.startswith(INTERRUPTED.text), step  # called again, and left by what that call brought
     return killed
 
 
 def finish(server, run_id):
     assert server.worker.join(run_id, PATIENCE)
-    for _ in range(20):  # a person goes on where the breaker paused the run
+    for _ in range(20):  # a person goes on at once, and again where the breaker paused the run
         if server.journal.reads.run(run_id).state is RunState.FINISHED:
             return
-        server.worker.resume(run_id, who=ROBIN)
+        with suppress(IllegalTransition):  # all was done, and this server has just said so
+            server.worker.resume(run_id, who=ROBIN)
         assert server.worker.join(run_id, PATIENCE)
     raise AssertionError(f"{run_id} did not finish: {server.journal.reads.run(run_id).words}")
 
@@ -135,6 +139,7 @@ def check_against_the_witness(server, run_id, sent, applied):
         if step.customer_id in verified_at:
             assert all(call["at"][:23] <= verified_at[step.customer_id].isoformat()[:23] for call in calls), told
     assert run.totals.verified + run.totals.skipped == STEPS
+    assert all(step.words for step in steps if step.state is StepState.SKIPPED)
 
 
 def test_whenever_a_process_is_killed_nothing_is_lost_or_done_twice_or_unexplained(sandbox, servers):

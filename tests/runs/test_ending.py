@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.runs.ending import Ending, Halt, all_verified, canary_words, ending, where_stopped
+from lib.runs.ending import ABANDONED, Ending, Halt, all_verified, canary_words, ending, where_stopped
 from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
 from lib.runs.words import said
 from tests.runs.fakes import NOW, customer, id_of
@@ -12,9 +12,9 @@ OPEN = Totals(planned=2, in_flight=1, verified=1)
 TROUBLE, LOST = Halt(said("No network.")), Halt(said("The disk is full."), hold=None)
 
 
-def run(totals):
+def run(totals, requested):
     facts = ("hash", "sandbox", "f" * 16, "", "Robin", "Reason", "", "")
-    return Run("run_1", RunState.RUNNING, Action.DEACTIVATE, *facts, created_at=NOW, totals=totals)
+    return Run("run_1", RunState.RUNNING, Action.DEACTIVATE, *facts, created_at=NOW, totals=totals, requested=requested)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ def run(totals):
     [
         (OVER, None, None, False, Ending(RunState.FINISHED)),
         (OVER, "pause", TROUBLE, True, Ending(RunState.FINISHED)),
+        (OVER, None, ABANDONED, False, Ending(RunState.FINISHED)),
         (
             LEFT,
             "cancel",
@@ -71,12 +72,38 @@ def run(totals):
             "cancel",
             TROUBLE,
             False,
-            Ending(RunState.PAUSED, said("No network. Paused after 1 of 4 customers; resume the run to go on."), Hold.BREAKER),
+            Ending(
+                RunState.INTERRUPTED,
+                said(
+                    "No network. Stopped after 1 of 4 customers; it is cancelled as soon as the calls that were under way are "
+                    "read back."
+                ),
+            ),
+        ),
+        (
+            LEFT,
+            "pause",
+            ABANDONED,
+            False,
+            Ending(
+                RunState.INTERRUPTED,
+                said(
+                    "The process that carried this run ended in the middle, or lost its way to the journal. Stopped after 1 of "
+                    "4 customers; resume the run to go on."
+                ),
+            ),
+        ),
+        (
+            LEFT,
+            "cancel",
+            ABANDONED,
+            False,
+            Ending(RunState.CANCELLED, said("Cancelled after 1 of 4 customers; the other 3 were not started.")),
         ),
     ],
 )
 def test_what_becomes_of_a_run(totals, requested, halt, stopping, end):
-    assert ending(run(totals), requested, halt, stopping=stopping) == end
+    assert ending(run(totals, requested), halt, stopping=stopping) == end
 
 
 def steps(*states):

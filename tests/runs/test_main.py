@@ -7,6 +7,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from pydantic import SecretStr
 
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
-from lib.journal.journal import Journal
+from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Reads
 from lib.runs.cli.exits import MEANINGS, Exit
 from lib.runs.cli.main import main, parser
@@ -22,6 +24,7 @@ from lib.runs.evidence import seen_in
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
+from tests.runs.processes import until
 from tests.sandbox_server import ask, rename
 
 ROOT = Path(__file__).parents[2]
@@ -549,3 +552,51 @@ def test_a_run_whose_reader_has_gone_goes_on_to_its_end_and_ends_as_it_did(shell
     assert process.wait(PATIENCE) == Exit.FINISHED
     assert process.stderr.read() == ""
     assert shell.rows("list")[0]["totals"]["verified"] == 5
+
+
+def recorded(shell, journal, count):
+    path = shell.plan(*shell.active[:count])
+    return journal.record(Plan.from_json(path.read_bytes()), NOW, who=ROBIN)
+
+
+def test_a_killed_run_is_resumed_at_once_and_ends_as_if_nothing_had_happened(shell):
+    shell.server.sandbox.latency = 0.1
+    plan = shell.plan(*shell.active[:40])
+    applying = shell.start("apply", plan, "--confirm", "40")
+    journal = shell.journal()
+    until(lambda: (found := journal.reads.runs()) and found[0].totals.verified > 3)
+    applying.kill()
+    shell.ended(applying)
+    shell.server.sandbox.latency = 0
+    (run,) = journal.reads.runs()
+    began = time.monotonic()
+    out = shell("resume", run.id)
+    assert "is finished: 40 of 40 settled (40 verified)" in out
+    assert time.monotonic() - began < LEASE_SECONDS
+    journal.close()
+
+
+def test_a_run_of_a_machine_that_can_not_be_asked_is_waited_for_with_a_countdown(shell):
+    journal = shell.journal()
+    run = recorded(shell, journal, 2)
+    journal.start(run.id, owner="elsewhere:1:dead", now=NOW, who=ROBIN, lease=2.0)
+    rows = shell.rows("resume", run.id)
+    assert (rows[0]["kind"], rows[0]["owner"]) == ("waiting", "elsewhere:1:dead")
+    assert 0 < rows[0]["seconds"] <= 2
+    assert (rows[-1]["state"], rows[-1]["totals"]["verified"]) == ("finished", 2)
+    shell("resume", run.id)  # what is finished stays so, and says so
+    journal.close()
+
+
+def test_a_run_that_another_process_is_at_work_on_is_left_to_it(shell):
+    journal = shell.journal()
+    run = recorded(shell, journal, 2)
+    journal.start(run.id, owner="elsewhere:1:alive", now=NOW, who=ROBIN)
+    beat = threading.Timer(0.7, journal.renew, ("elsewhere:1:alive", 15))
+    beat.start()
+    shell("resume", run.id, code=Exit.REFUSED)
+    beat.join()
+    assert "Another process has" in shell.err
+    assert "is at work in elsewhere, process 1. See it with: " in shell.err
+    assert journal.reads.run(run.id).owner == "elsewhere:1:alive"
+    journal.close()

@@ -93,26 +93,41 @@ def test_of_processes_that_record_the_same_plan_exactly_one_wins(place):
     assert sorted(outcomes) == [("AlreadyStarted", winner.id)] * 2 + [("won", winner.id)]
 
 
-def test_a_living_app_server_notices_a_killed_one_and_finishes_its_run_when_asked(site, app_server):
-    sandbox, where = site(latency_ms=10)
+def test_a_living_app_server_finishes_the_run_of_a_killed_one_as_soon_as_it_is_asked(site, app_server):
+    sandbox, where = site(lease=10 * PATIENCE, latency_ms=10)
     server = app_server(where)
     run = recorded(server, where, 60)
     child = spawn(serve, where, run.id)
     until(lambda: server.journal.reads.totals(run.id).verified >= 10)
     child.kill()
     child.join(PATIENCE)
-    until(lambda: server.journal.reads.run(run.id).state is RunState.INTERRUPTED, "noticing the dead process")
-    left = server.journal.reads.run(run.id)
-    assert 10 <= left.totals.settled < 60
-    assert "ended in the middle" in left.words
+    assert 10 <= server.journal.reads.run(run.id).totals.settled < 60
     server.worker.resume(run.id, who=ROBIN)
     assert server.worker.join(run.id, PATIENCE)
     run = server.journal.reads.run(run.id)
     assert run.state is RunState.FINISHED
-    assert run.totals.verified + run.totals.not_applied == 60
+    assert run.totals.verified == 60
+    (noticed,) = [entry for entry in server.journal.log.entries(run.id) if entry.event == "interrupt"]
+    assert "ended in the middle" in noticed.payload
     assert set(changes(sandbox).values()) == {1}
     assert run.owner == server.worker.owner
     assert server.journal.log.verify_chain().ok
+
+
+def test_a_killed_process_is_noticed_and_the_cancel_that_it_was_given_carried_out(place, site, app_server):
+    sandbox, where = site(latency_ms=10)
+    server = app_server(where)
+    run = recorded(server, where, 60)
+    child = spawn(serve, where, run.id)
+    until(lambda: server.journal.reads.totals(run.id).verified >= 10)
+    put_to_sleep(child, place)
+    server.worker.cancel(run.id, who=ROBIN)  # accepted: that process may be well
+    child.kill()
+    child.join(PATIENCE)
+    until(lambda: not server.journal.reads.run(run.id).live, "the end of the dead process's run")
+    run = server.journal.reads.run(run.id)
+    assert (run.state, run.requested, run.totals.in_flight) == (RunState.CANCELLED, None, 0)
+    assert run.totals.verified == len(changes(sandbox)) < 60
 
 
 def put_to_sleep(child, place):
@@ -143,7 +158,7 @@ def _transactions(place):
 
 
 def test_a_process_that_slept_through_its_lease_calls_nothing_once_it_wakes(place, site, app_server):
-    sandbox, where = site(lease=1.0, latency_ms=20)
+    sandbox, where = site(lease=3.0, latency_ms=20)
     server = app_server(where)
     run = recorded(server, where, 60)
     child = spawn(serve, where, run.id)
@@ -157,7 +172,7 @@ def test_a_process_that_slept_through_its_lease_calls_nothing_once_it_wakes(plac
     assert server.worker.join(run.id, PATIENCE)
     run = server.journal.reads.run(run.id)
     assert (run.state, run.owner) == (RunState.FINISHED, server.worker.owner)
-    assert run.totals.verified + run.totals.not_applied == 60
+    assert run.totals.verified == 60
     assert set(changes(sandbox).values()) == {1}
 
 

@@ -203,7 +203,7 @@ class Engine(RuleBasedStateMachine):
         if not self.run().can_resume:
             return
         self.worker.stop()
-        run = self.journal.start(self.run_id, owner="dead", now=NOW, who=ROBIN, lease=-1.0)
+        run = self.journal.start(self.run_id, owner="dead", now=NOW, who=ROBIN)
         for step in self.journal.reads.steps(run.id, StepState.PLANNED, limit=1):
             if run.canary is not None and step.position >= run.canary:
                 continue
@@ -217,6 +217,7 @@ class Engine(RuleBasedStateMachine):
             else:
                 self.never_sent[step.customer_id] += 1
             self.api.open.add(step.customer_id)  # whatever it did: nobody heard of it
+        self.journal.renew("dead", -1)
         self.worker = self.new_worker()
         self.worker.recover()
         assert self.run().state is RunState.INTERRUPTED

@@ -146,13 +146,6 @@ def test_trouble_that_passes_leaves_no_customer_behind(journal):
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 9)
 
 
-def test_the_wait_that_the_api_asks_for_is_kept(journal):
-    slept = []
-    bench = Bench(journal, count=1, orders=script(get="429 ok"), sleep=slept.append)
-    assert bench.carried().totals.verified == 1
-    assert sum(slept) >= 1.0
-
-
 def test_a_pause_settles_what_is_in_flight_and_a_resume_does_the_rest(gated):
     bench, gate = gated
     run = bench.worker.submit(bench.record().id, who=ROBIN)
@@ -222,18 +215,20 @@ def test_a_call_that_outlives_the_stop_is_read_back_later_and_not_sent_again(gat
     assert len(bench.api.changes()) == 6
 
 
-def died(bench, applied):
-    """A run whose process died with a call in flight, which the API had or had not applied."""
-    run = bench.journal.start(bench.record().id, owner="host:1:dead", now=NOW, who=ROBIN, lease=0)
+def died(bench, applied, called=True):
+    """A run whose process died with a call in flight, which the API had or had not applied; or before any."""
+    run = bench.journal.start(bench.record().id, owner="host:1:dead", now=NOW, who=ROBIN)
     step = bench.journal.reads.steps(run.id)[0]
-    bench.journal.steps.begin(step, owner="host:1:dead", now=NOW, who=ROBIN)
-    if applied:
+    if called:
+        bench.journal.steps.begin(step, owner="host:1:dead", now=NOW, who=ROBIN)
+    bench.journal.renew("host:1:dead", -1)
+    if called and applied:
         bench.api.deactivate(step.customer_id)
     return run
 
 
-@pytest.mark.parametrize(("applied", "verified", "not_applied"), [(True, 5, 0), (False, 4, 1)])
-def test_a_run_whose_process_died_is_offered_and_resumed_by_reading_back(journal, applied, verified, not_applied):
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_run_whose_process_died_is_offered_and_resumed_as_if_nothing_had_happened(journal, applied):
     bench = Bench(journal)
     run = died(bench, applied)
     sent = bench.api.changes()
@@ -241,8 +236,17 @@ def test_a_run_whose_process_died_is_offered_and_resumed_by_reading_back(journal
     assert (left.id, left.state, left.totals.in_flight) == (run.id, RunState.INTERRUPTED, 1)
     assert bench.api.changes() == sent  # nothing is taken up without being asked for
     run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
-    assert (run.state, run.totals.verified, run.totals.not_applied) == (RunState.FINISHED, verified, not_applied)
-    assert bench.api.changes().count(id_of(1)) == int(applied)
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
+    assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
+
+
+def test_a_step_that_was_in_flight_is_called_once_more_by_a_resume_and_left_if_that_changes_nothing_either(journal):
+    bench = Bench(journal, orders=lambda what, id_, _: "still" if (what, id_) == ("deactivate", id_of(1)) else "ok")
+    run = died(bench, applied=False)
+    bench.worker.recover()
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
+    assert (run.state, run.totals.verified, run.totals.not_applied) == (RunState.FINISHED, 4, 1)
+    assert (bench.api.changes().count(id_of(1)), journal.reads.step(run.id, id_of(1)).attempts) == (1, 2)
 
 
 def test_cancelling_an_interrupted_run_reads_back_what_was_in_flight(journal):
@@ -255,6 +259,114 @@ def test_cancelling_an_interrupted_run_reads_back_what_was_in_flight(journal):
     assert len(bench.api.changes()) == 1
 
 
+@pytest.mark.parametrize("open_call", [True, False], ids=["call in flight", "nothing in flight"])
+@pytest.mark.parametrize(
+    ("order", "state", "verified"), [("cancel", RunState.CANCELLED, 1), ("pause", RunState.INTERRUPTED, 0)]
+)
+def test_an_order_to_a_process_that_was_dead_already_is_carried_out(journal, order, open_call, state, verified):
+    bench = Bench(journal, lease=0.4)
+    run = died(bench, applied=True, called=open_call)
+    journal.renew("host:1:dead", 0.4)
+    getattr(bench.worker, order)(run.id, who=KIM)
+    bench.worker.start()
+    until(lambda: journal.reads.run(run.id).state is state)
+    assert bench.worker.join(run.id, PATIENCE)
+    run = journal.reads.run(run.id)
+    assert (run.requested, run.totals.verified) == (None, verified * open_call)
+    assert len(bench.api.changes()) == open_call  # the one before it died
+    bench.worker.stop()
+
+
+def test_a_cancel_that_nobody_could_carry_out_yet_is_no_run_to_resume_but_one_to_cancel(journal):
+    bench = Bench(journal)
+    run = died(bench, applied=True)
+    journal.request(run.id, "cancel", now=NOW, who=KIM)
+    (run,) = bench.worker.recover()  # as by a process of another connection
+    assert (run.state, run.requested, run.can_resume, run.can_cancel) == (RunState.INTERRUPTED, "cancel", False, True)
+    with pytest.raises(IllegalTransition, match="somebody asked to cancel it"):
+        bench.worker.resume(run.id, who=ROBIN)
+    assert journal.start(run.id, owner="host:2:b", now=NOW, who=ROBIN).requested == "cancel"  # whoever takes it up
+    journal.renew("host:2:b", -1)
+    bench.worker.cancel(run.id, who=ROBIN)
+    run = bench.carried(run)
+    assert (run.state, run.totals.verified, len(bench.api.changes())) == (RunState.CANCELLED, 1, 1)
+
+
+@pytest.mark.parametrize("first", [None, "pause"])
+@pytest.mark.parametrize(("order", "state"), [("cancel", RunState.CANCELLED), ("pause", RunState.PAUSED)])
+def test_an_order_that_comes_while_the_end_is_being_written_is_carried_out(journal, monkeypatch, order, state, first):
+    """A stop, or a pause before it, was already decided on when somebody asked for more."""
+    bench = Bench(journal, concurrency=1)
+    real, late = journal.end, []
+
+    def asked_just_before(run_id, *args, **kwargs):
+        if not late:
+            late.append(order)
+            journal.request(run_id, order, now=NOW, who=KIM)
+        return real(run_id, *args, **kwargs)
+
+    run = bench.record()
+
+    def stop(*_):
+        if len(bench.api.changes()) < 2:
+            return "ok"
+        if first is None:
+            return "401"
+        journal.request(run.id, first, now=NOW, who=ROBIN)
+        return "ok"
+
+    bench.api.script = stop
+    monkeypatch.setattr(journal, "end", asked_just_before)
+    run = bench.carried(bench.worker.submit(run.id, who=ROBIN))
+    assert late == [order]
+    assert (run.state, run.requested) == (state, None)
+    assert len(bench.api.changes()) == 2
+
+
+@pytest.mark.parametrize("trouble", ["401", "unreachable", "500", "404"])
+def test_a_cancel_is_carried_out_although_what_was_in_flight_can_not_be_read_back(journal, trouble):
+    bench = Bench(journal, orders=lambda what, *_: trouble if what == "get" else "ok", concurrency=1)
+    run = died(bench, applied=True)
+    bench.worker.recover()
+    bench.worker.cancel(run.id, who=ROBIN)
+    run = bench.carried(run)
+    assert (run.state, run.totals.in_flight, run.totals.planned) == (RunState.CANCELLED, 0, 4)
+    assert run.totals.unknown + run.totals.failed == 1
+
+
+def test_a_process_that_stops_leaves_the_run_alone_that_another_has_taken_over(gated):
+    bench, gate = gated
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
+    gate.waiting.acquire(timeout=PATIENCE)
+    bench.journal.renew(bench.worker.owner, -1)
+    other = bench.another_worker()
+    other.recover()
+    bench.journal.start(run.id, owner=other.owner, now=NOW, who=KIM)
+    assert not bench.worker.stop(0.01)
+    run = bench.journal.reads.run(run.id)
+    assert (run.state, run.owner) == (RunState.RUNNING, other.owner)
+
+
+def test_nothing_goes_out_once_the_run_is_another_ones_or_an_order_was_given_elsewhere(gated):
+    """By another process, that is: this one hears of it from the journal alone."""
+    bench, gate = gated
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
+    gate.waiting.acquire(timeout=PATIENCE)
+    gate.waiting.acquire(timeout=PATIENCE)
+    bench.journal.request(run.id, "pause", now=NOW, who=KIM)
+    gate.open.set()
+    run = bench.carried(run)
+    assert (run.state, len(bench.api.changes())) == (RunState.PAUSED, 2)
+
+
+def test_who_asks_for_a_run_that_another_process_has_is_told_when_it_can_be_had(journal):
+    bench = Bench(journal)
+    run = journal.start(bench.record().id, owner="ops-2:77:a", now=NOW, who=ROBIN)
+    with pytest.raises(IllegalTransition, match=r"Another process has it \(ops-2, process 77\).* resumed in 1[45] s\.$"):
+        bench.worker.resume(run.id, who=KIM)
+    assert journal.reads.run(run.id).owner == "ops-2:77:a"
+
+
 def test_recovering_leaves_the_runs_of_this_worker_alone(gated):
     bench, gate = gated
     run = bench.worker.submit(bench.record().id, who=ROBIN)
@@ -265,15 +377,20 @@ def test_recovering_leaves_the_runs_of_this_worker_alone(gated):
 
 
 def test_a_run_whose_end_could_not_be_written_is_offered_in_the_end(journal, monkeypatch):
-    def damaged(*_, **__):
-        raise JournalError
+    real, tried = journal.end, []
+
+    def damaged(*args, **kwargs):
+        tried.append(args)
+        if len(tried) == 1:
+            raise JournalError
+        return real(*args, **kwargs)
 
     monkeypatch.setattr(journal, "end", damaged)
     bench = Bench(journal, lease=0.4)
     bench.worker.start()
     run = bench.carried()
     assert run.state is RunState.RUNNING
-    until(lambda: journal.reads.run(run.id).state is RunState.INTERRUPTED)
+    until(lambda: journal.reads.run(run.id).state is RunState.FINISHED)  # nothing was left to be done
     bench.worker.stop()
 
 

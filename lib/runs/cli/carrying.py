@@ -10,9 +10,10 @@ from lib.runs.cli import planning
 from lib.runs.cli.console import Console, command, count, plain
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import read_plan
-from lib.runs.cli.follow import carry
+from lib.runs.cli.follow import carry, tell_end, wait_for
 from lib.runs.cli.session import Session
 from lib.runs.model import Action, Run, RunState
+from lib.runs.owner import carrier
 from lib.runs.plan import Plan
 from lib.runs.policy import check_age, check_caps
 from lib.runs.undo import undo_plan
@@ -57,8 +58,10 @@ def undo(session: Session, options: Namespace, console: Console) -> Exit:
 
 
 def resume(session: Session, options: Namespace, console: Console) -> Exit:
-    """Go on with a run that waits to start, is paused or was interrupted."""
-    run = _taken_up(session, options.run)
+    """Go on with a run that waits to start, is paused or was interrupted, or whose process may be gone: see `wait_for`."""
+    run = wait_for(session, console, _taken_up(session, options.run))
+    if run.state is RunState.FINISHED:  # as a process that died may have left it: all was done but saying so
+        return tell_end(session, console, run.id)
     begin = session.worker.submit if run.state is RunState.PLANNED else session.worker.resume
     return carry(session, console, lambda: begin(run.id, who=session.operator))
 
@@ -84,7 +87,7 @@ def cancel(session: Session, options: Namespace, console: Console) -> Exit:
         return Exit.FINISHED if session.journal.reads.run(run.id).state is RunState.CANCELLED else Exit.PARTLY
     begin()
     console.row("cancel_asked", run_id=run.id, owner=run.owner)
-    console.say(f"Asked. {plain(run.owner or 'Its worker')} finishes and verifies the calls in flight, then {run.id} ends.")
+    console.say(f"Asked. {plain(carrier(run.owner))} finishes and verifies the calls in flight, then {run.id} ends.")
     console.hint(f"See it with: {command('show', run.id)}")
     return Exit.FINISHED
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import ceil
 
-from lib.errors import JournalUnavailable
+from lib.errors import IllegalTransition, JournalUnavailable
 from lib.runs.cli import exits
 from lib.runs.cli.console import AT_MOST, Console, command, count, plain, progress_line, states
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.session import Session
 from lib.runs.model import Run, RunState, Step, StepState, Totals
-from lib.runs.pace import WINDOW, pace
+from lib.runs.owner import carrier
+from lib.runs.progress import WINDOW, progress
 from lib.runs.receipt import entry_facts, summary
 
 #: Seconds between two looks at the journal.
@@ -27,16 +30,37 @@ LOOKED_AT = frozenset(StepState) - {StepState.VERIFIED, StepState.PLANNED}
 
 
 def carry(session: Session, console: Console, begin: Callable[[], Run]) -> Exit:
-    """Let the worker take up a run by `begin`, and follow it to its end or a signal.
-
-    Then tell how it stands, which customers are not as asked, and what can be done next.
-    """
+    """Let the worker take up a run by `begin`, follow it to its end or a signal, and tell how it stands then."""
     with _stop_asked() as stop:
         run = begin()
         _Follower(session, console, run).until_over(stop)
+    return tell_end(session, console, run.id)
+
+
+def wait_for(session: Session, console: Console, run: Run) -> Run:
+    """The run once nobody has it: one that another process carries is waited for, with a countdown, until its lease runs out.
+
+    Raises IllegalTransition when that process renews the lease: it is at work.
+    """
+    reads, seen = session.journal.reads, session.journal.reads.leases(run.id)
+    for lease in seen:
+        console.row("waiting", run_id=run.id, owner=lease.owner, seconds=round(max(lease.left, 0.0), 1))
+        console.hint(f"Another process has {run.id} ({plain(carrier(lease.owner))}); waiting whether it is heard of again.")
+    while (now := reads.leases(run.id)) and now[0].until == seen[0].until:
+        console.progress(f"It can be resumed in {max(ceil(now[0].left), 0)} s")
+        time.sleep(_LOOK)
+        session.worker.recover()
+    if now:
+        where = plain(carrier(now[0].owner))
+        raise IllegalTransition(f"{run.id} is at work in {where}. See it with: {command('show', run.id)}", run_id=run.id)
+    return reads.run(run.id)
+
+
+def tell_end(session: Session, console: Console, run_id: str) -> Exit:
+    """How a run stands, which customers are not as asked, and what can be done next."""
     reads = session.journal.reads
-    run = reads.run(run.id)
-    code = exits.of_run(run, reads.every_step(run.id, StepState.SKIPPED) if run.totals.skipped else ())
+    run = reads.run(run_id)
+    code = exits.of_run(run, reads.every_step(run_id, StepState.SKIPPED) if run.totals.skipped else ())
     console.row("run", **summary(run))
     console.say(f"{run.id} is {run.state}: {run.totals.settled:,} of {run.totals.total:,} settled ({states(run.totals)})")
     if run.words:
@@ -95,7 +119,7 @@ class _Follower:
             # The worker stops calling by itself; it must not be left trying to write for ever with nobody watching.
             self._session.worker.stop(_STOP_WITHIN)
             raise error from None
-        going = pace(settled, first_at, now, totals.total - totals.settled)
+        going = progress(settled, first_at, now, totals.total - totals.settled)
         if totals != self._seen_totals:
             self._seen_totals = totals
             counts = {state.value: totals.count(state) for state in StepState}

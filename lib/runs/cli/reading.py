@@ -15,7 +15,9 @@ from lib.runs.cli.follow import LOOKED_AT, tell_step
 from lib.runs.cli.session import Session
 from lib.runs.ending import NEVER_STARTED, where_stopped
 from lib.runs.export import Format, export
+from lib.runs.heartbeat import is_lost
 from lib.runs.model import Run, RunState, Step, StepState
+from lib.runs.owner import carrier
 from lib.runs.receipt import step_facts, summary
 
 _GONE = "its process is gone"
@@ -94,7 +96,7 @@ def export_run(session: Session, options: Namespace, console: Console) -> Exit:
 
 def _without_process(session: Session) -> frozenset[str]:
     """Runs that nobody carries any more, although the next start of a worker has yet to mark them interrupted."""
-    return frozenset(run.id for run in session.journal.reads.expired_runs())
+    return frozenset(lease.run_id for lease in session.journal.reads.leases() if is_lost(lease))
 
 
 def _form_of(options: Namespace) -> Format:
@@ -135,7 +137,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
             "recorded": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC by {run.operator}, {naturaltime(now - run.created_at)}",
             "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "",
             "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
-            "carried by": run.owner if run.live else "",
+            "carried by": carrier(run.owner) if run.state is RunState.RUNNING else "",
             "takes back": run.undo_of,
             "taken back by": "; ".join(
                 f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"

@@ -17,19 +17,19 @@ _ENDS = frozenset({"pause", "canary", "interrupt", "finish", "cancel"})
 
 
 @dataclass(frozen=True)
-class Pace:
+class Progress:
     """Steps a second, and the seconds left at that rate (None while too little has settled to tell)."""
 
     rate: float = 0.0
     seconds_left: float | None = None
 
 
-def pace(settled: int, first_at: datetime | None, now: datetime, to_do: int) -> Pace:
-    """The pace of a run of which `settled` steps settled within WINDOW, the first of them at `first_at`."""
+def progress(settled: int, first_at: datetime | None, now: datetime, to_do: int) -> Progress:
+    """The progress of a run of which `settled` steps settled within WINDOW, the first of them at `first_at`."""
     if settled < 2 or first_at is None:
-        return Pace()
+        return Progress()
     rate = (settled - 1) / max((now - first_at).total_seconds(), 1.0)
-    return Pace(rate, to_do / rate)
+    return Progress(rate, to_do / rate)
 
 
 def time_carried(entries: Iterable[Entry]) -> timedelta:

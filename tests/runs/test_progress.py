@@ -7,7 +7,7 @@ import pytest
 
 from lib.journal.chain import Entry
 from lib.runs.model import RunState, StepState
-from lib.runs.pace import WINDOW, Pace, pace, time_carried
+from lib.runs.progress import WINDOW, Progress, progress, time_carried
 from lib.runs.words import said
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 
@@ -17,16 +17,16 @@ SECOND = timedelta(seconds=1)
 @pytest.mark.parametrize(
     ("settled", "seconds", "to_do", "told"),
     [
-        (0, None, 9, Pace()),
-        (1, 20, 9, Pace()),
-        (21, 10, 8, Pace(2.0, 4.0)),
-        (21, 10, 0, Pace(2.0, 0.0)),
-        (3, 0, 4, Pace(2.0, 2.0)),
+        (0, None, 9, Progress()),
+        (1, 20, 9, Progress()),
+        (21, 10, 8, Progress(2.0, 4.0)),
+        (21, 10, 0, Progress(2.0, 0.0)),
+        (3, 0, 4, Progress(2.0, 2.0)),
     ],
 )
 def test_the_pace_is_that_of_what_settled_last(settled, seconds, to_do, told):
     first_at = None if seconds is None else NOW - seconds * SECOND
-    assert pace(settled, first_at, NOW, to_do) == told
+    assert progress(settled, first_at, NOW, to_do) == told
 
 
 def entry(seconds, event, **payload):
