@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,22 +33,29 @@ def drift(
     *,
     exact: bool = False,
 ) -> tuple[Change, ...]:
-    """What changed in a way that matters; `exact`: any later update does, whatever it changed."""
-    changes = []
-    if exact and now_read.updated_at != planned.updated_at:
-        changes.append(Change("last update", _time(planned.updated_at), _time(now_read.updated_at)))
-    if "active" in matters and now_read.is_active != planned.is_active:
-        changes.append(Change("status", _activity(planned), _activity(now_read)))
-    if "users" in matters and now_read.user_count != planned.user_count:
-        changes.append(Change("users", f"{planned.user_count:,}", f"{now_read.user_count:,}"))
-    if "name" in matters and now_read.name != planned.name:
-        changes.append(Change("name", _quoted(planned.name), _quoted(now_read.name)))
-    keys = planned.metadata.keys() | now_read.metadata.keys() if "metadata" in matters else ()
-    for key in sorted(keys):
-        before, after = planned.metadata.get(key), now_read.metadata.get(key)
-        if before != after:
-            changes.append(Change(f"metadata: {key}", _quoted(before), _quoted(after)))
-    return tuple(changes)
+    """What changed in a way that matters; `exact`: whatever differs does, be it only the time of the last update.
+
+    Two times that are both unknown say nothing, and equal ones excuse no other difference.
+    """
+    fields = [
+        *(_told_apart(planned, now_read) if exact else ()),
+        ("active", "status", _activity(planned), _activity(now_read)),
+        ("users", "users", f"{planned.user_count:,}", f"{now_read.user_count:,}"),
+        ("name", "name", _quoted(planned.name), _quoted(now_read.name)),
+    ]
+    for key in sorted(planned.metadata.keys() | now_read.metadata.keys()):
+        fields.append(("metadata", f"metadata: {key}", _quoted(planned.metadata.get(key)), _quoted(now_read.metadata.get(key))))
+    return tuple(
+        Change(field, before, after) for kind, field, before, after in fields if before != after and (exact or kind in matters)
+    )
+
+
+def _told_apart(planned: Customer, now_read: Customer) -> Iterator[tuple[str, str, str, str]]:
+    """The fields of a record that are no reason to skip a reviewed customer, but that nobody may have changed before an undo."""
+    yield "", "last update", _time(planned.updated_at), _time(now_read.updated_at)
+    yield "", "created", _time(planned.created_at), _time(now_read.created_at)
+    yield "", "created by key", _quoted(_id(planned.created_by_api_key_id)), _quoted(_id(now_read.created_by_api_key_id))
+    yield "", "created by user", _quoted(_id(planned.created_by_user_id)), _quoted(_id(now_read.created_by_user_id))
 
 
 def preflight(
@@ -61,7 +68,7 @@ def preflight(
 ) -> Settled | NotSent | None:
     """What the reading right before the call says about the step; None: nothing stands in the way of the call.
 
-    `exact`: only a record that nobody has updated since the plan was made is called, as an undo must have it.
+    `exact`: only a record that is the same in every field as when the plan was made is called, as an undo must have it.
     """
     planned = step.before
     if isinstance(read, ApiError):
@@ -110,7 +117,11 @@ def _quoted(text: str | None) -> str:
 
 
 def _time(at: datetime | None) -> str:
-    return "unknown" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return "unknown" if at is None else f"{at.isoformat(' ').removesuffix('+00:00')} UTC"
+
+
+def _id(value: object) -> str | None:
+    return None if value is None else str(value).lower()
 
 
 def _activity(record: Customer) -> str:

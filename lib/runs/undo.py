@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lib.avara.models import Customer
+from lib.runs.drift import drift
 from lib.runs.model import Action, Run, Step, StepState
 from lib.runs.plan import PlannedCustomer, Untouched
 
@@ -54,7 +55,7 @@ def undo_plan(run: Run, steps: Iterable[Step], current: Mapping[str, Customer], 
         if why or record is None:
             left_alone.append(LeftAlone(step.customer_id, step.name, why))
         else:
-            evidence = (f"{_past(run.action)} by {run.id}", f"Unchanged since: {step.after and step.after.updated_at}")
+            evidence = (f"{_past(run.action)} by {run.id}", "The same in every field as that run left it")
             customers.append(PlannedCustomer(record=record, evidence=evidence, read_at=read_at))
     return Undo(run.id, run.action.opposite, tuple(customers), tuple(left_alone))
 
@@ -82,9 +83,9 @@ def _why_not(run: Run, step: Step, record: Customer | None) -> str:
         return "It could not be read now."
     if record.is_active != run.action.wants_active:
         return f"It is {'active' if record.is_active else 'inactive'} again already."
-    if record.updated_at != step.after.updated_at:
-        return "Somebody changed it after this run."
-    return ""
+    changes = drift(step.after, record, exact=True)
+    # the names of fields alone: these words get into the log, which holds no values
+    return f"Somebody changed it after this run: {', '.join(change.field for change in changes)}." if changes else ""
 
 
 def _past(action: Action) -> str:
