@@ -37,25 +37,24 @@ def drift(
 
     Two times that are both unknown say nothing, and equal ones excuse no other difference.
     """
-    fields = [
-        *(_told_apart(planned, now_read) if exact else ()),
-        ("active", "status", _activity(planned), _activity(now_read)),
-        ("users", "users", f"{planned.user_count:,}", f"{now_read.user_count:,}"),
-        ("name", "name", _quoted(planned.name), _quoted(now_read.name)),
-    ]
-    for key in sorted(planned.metadata.keys() | now_read.metadata.keys()):
-        fields.append(("metadata", f"metadata: {key}", _quoted(planned.metadata.get(key)), _quoted(now_read.metadata.get(key))))
     return tuple(
-        Change(field, before, after) for kind, field, before, after in fields if before != after and (exact or kind in matters)
+        Change(field, before, after)
+        for kind, field, before, after in _fields(planned, now_read)
+        if before != after and (exact or kind in matters)
     )
 
 
-def _told_apart(planned: Customer, now_read: Customer) -> Iterator[tuple[str, str, str, str]]:
-    """The fields of a record that are no reason to skip a reviewed customer, but that nobody may have changed before an undo."""
+def _fields(planned: Customer, now_read: Customer) -> Iterator[tuple[str, str, str, str]]:
+    """Each field: its kind in the settings (empty where it is none), its name, and both sides in words."""
     yield "", "last update", _time(planned.updated_at), _time(now_read.updated_at)
+    yield "active", "status", _activity(planned), _activity(now_read)
+    yield "users", "users", f"{planned.user_count:,}", f"{now_read.user_count:,}"
+    yield "name", "name", _quoted(planned.name), _quoted(now_read.name)
+    for key in sorted(planned.metadata.keys() | now_read.metadata.keys()):
+        yield "metadata", f"metadata: {key}", _quoted(planned.metadata.get(key)), _quoted(now_read.metadata.get(key))
     yield "", "created", _time(planned.created_at), _time(now_read.created_at)
-    yield "", "created by key", _quoted(_id(planned.created_by_api_key_id)), _quoted(_id(now_read.created_by_api_key_id))
-    yield "", "created by user", _quoted(_id(planned.created_by_user_id)), _quoted(_id(now_read.created_by_user_id))
+    yield "", "created by key", _id(planned.created_by_api_key_id), _id(now_read.created_by_api_key_id)
+    yield "", "created by user", _id(planned.created_by_user_id), _id(now_read.created_by_user_id)
 
 
 def preflight(
@@ -120,8 +119,8 @@ def _time(at: datetime | None) -> str:
     return "unknown" if at is None else f"{at.isoformat(' ').removesuffix('+00:00')} UTC"
 
 
-def _id(value: object) -> str | None:
-    return None if value is None else str(value).lower()
+def _id(value: object) -> str:
+    return "not set" if value is None else str(value).lower()
 
 
 def _activity(record: Customer) -> str:

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from lib.avara.models import Customer, UtcDatetime
 from lib.avara.text import one_line
@@ -102,9 +101,8 @@ class Plan(_Frozen):
             said, body = envelope.pop("hash"), envelope.pop("plan")
             plan = cls.model_validate_json(json.dumps(body), extra="forbid", by_alias=True, by_name=False)
         except ValidationError as exc:
-            raise PlanError(
-                _unreadable(*(_place(error) for error in exc.errors() if error["type"] == "extra_forbidden"))
-            ) from exc
+            unknown = [".".join(map(str, one["loc"])) for one in exc.errors() if one["type"] == "extra_forbidden"]
+            raise PlanError(_unreadable(*unknown)) from exc
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
             raise PlanError(_unreadable()) from exc
         if envelope:
@@ -139,10 +137,6 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _unreadable(*unknown: str) -> str:
     what = "This file is not a plan of Express Ops, or of a version that it does not know."
     return f"{what} No plan has this: {', '.join(one_line(name, 60) for name in unknown[:3])}." if unknown else what
-
-
-def _place(error: ErrorDetails) -> str:
-    return ".".join(map(str, error["loc"]))
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

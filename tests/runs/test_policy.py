@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from lib.config import load_policy
-from lib.errors import CapExceeded, ConfigError
+from lib.errors import CapExceeded, ConfigError, ProtectedCustomer
 from lib.runs.model import Action
 from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers, check_caps
-from tests.runs.fakes import NOW, customer, id_of, plan_of
+from tests.runs.fakes import customer, id_of, plan_of
 
 CAPS = Policy(caps=Caps(max_customers=3, max_percent=10, max_users=20))
 

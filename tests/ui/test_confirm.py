@@ -5,7 +5,6 @@ import pytest
 from lib.ui.confirm import matches, wanted_text
 from tests.runs.fakes import customer, plan_of
 
-
 NOTHING_TO_SEE = ["", " ", "\u3000", "\u200b", "\u00ad\u2060", " \ufeff \u3164", "\u2800", "\x1b"]
 
 
