@@ -7,8 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from lib.avara.models import Customer
-from lib.errors import ApiError
-from lib.runs.judge import trouble_of
+from lib.errors import ApiError, PlanError
+from lib.runs.drift import preflight
+from lib.runs.judge import Settled, trouble_of
+from lib.runs.model import Step, StepState
+from lib.runs.plan import Plan
+from lib.runs.policy import Policy
 
 #: Readings at a time: enough to hide latency, too few to crowd out those who work in the app.
 _AT_ONCE = 4
@@ -46,3 +50,24 @@ def read_records(
     finally:
         pool.shutdown(cancel_futures=True)
     return found
+
+
+def check_fresh(plan: Plan, client: Reader, policy: Policy, on_read: Callable[[int], object] = lambda _: None) -> None:
+    """Read the customers of a saved plan where the settings say not to do so right before each call.
+
+    Raises PlanError, with the first of those whom the run would then have skipped (protected, changed since the review), and
+    ApiError as `read_records` does.
+    """
+    if policy.preflight:
+        return
+    read = read_records(client, plan.ids, on_read)
+    found = []
+    for position, planned in enumerate(plan.customers):
+        before = planned.record
+        step = Step("", position, before.id, before.name, StepState.PLANNED, before)
+        verdict = preflight(plan.action, step, read[before.id], policy, exact=plan.undo_of is not None)
+        if isinstance(verdict, Settled):
+            found.append(f"{before.name} ({before.id}): {verdict.words.text}")
+    if found:
+        more = f" And {len(found) - 1:,} more of this plan." if len(found) > 1 else ""
+        raise PlanError(f"{found[0]}{more} Make a new plan.")

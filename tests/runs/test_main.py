@@ -190,6 +190,42 @@ def test_a_plan_of_less_than_was_asked_for_ends_partly(shell, ids, code):
     assert shell.plan(*listed, code=code).exists()
 
 
+@pytest.mark.parametrize(
+    ("settings", "changed", "words"),
+    [
+        ("", {"name": "Renamed"}, "Changed since the review: name was"),
+        (
+            '[protected]\nmetadata = { tier = "gold" }\n',
+            {"metadata": {"tier": "G\u200bOLD"}},
+            "Protected: its metadata",
+        ),
+    ],
+    ids=["changed", "protected"],
+)
+def test_where_no_call_reads_its_customer_a_plan_file_is_checked_against_fresh_records(shell, settings, changed, words):
+    plan = shell.plan(*shell.active[:2])
+    (shell.home / "settings.toml").write_text(f"preflight = false\n{settings}")
+    shell.client.update_customer(shell.active[1], **changed)
+    shell("apply", plan, "--confirm", 2, code=Exit.REFUSED)
+    assert words in shell.err
+    assert shell.active[1] in shell.err
+    assert not [call for call in shell.server.calls() if call.operation == "deactivate"]
+    assert shell.rows("list") == []
+
+
+@pytest.mark.parametrize("wrong", ["action", "customer"])
+def test_a_plan_file_that_only_says_to_be_an_undo_is_refused(shell, wrong):
+    run_id = shell.run(shell.active[0])
+    ids, action = (shell.active[1:2], "deactivate") if wrong == "action" else (shell.inactive[:1], "reactivate")
+    plan = Plan.from_json(shell.plan(*ids, action=action).read_bytes()).model_copy(update={"undo_of": run_id})
+    forged = shell.home / "forged.json"
+    forged.write_text(Plan.model_validate(plan.model_dump()).to_json())
+    shell("apply", forged, "--confirm", 1, code=Exit.REFUSED)
+    assert run_id in shell.err
+    assert wrong == "action" or ids[0] in shell.err
+    assert shell.rows("show", run_id)[0]["undone_by"] is None
+
+
 def test_without_the_right_count_nothing_is_written_and_nobody_called(shell):
     plan = shell.plan(*shell.active[:3])
     before = len(shell.server.calls())
