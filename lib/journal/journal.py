@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, PlanError, RunNotFound, RunsOverlap
+from lib.journal.audit import Auditor
 from lib.journal.database import Database
-from lib.journal.log import Log, Writing
+from lib.journal.log import Log, Writing, in_log
 from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
 from lib.journal.steps import Steps
@@ -42,7 +43,7 @@ _RUN_EVENTS = {
 
 
 class Journal:
-    """The opened journal, for any number of threads and processes: how runs move; `reads`, `steps` and `log` are its parts.
+    """The opened journal, for any number of threads and processes: how runs move, and its parts.
 
     `where` is a file path or a database URL, `version` this program's, for the log; `patience` is how many seconds to wait for
     a lock. Raises JournalUnavailable when it can't be opened, JournalError when a newer version wrote it.
@@ -53,6 +54,7 @@ class Journal:
         self.reads = Reads(self._database)
         self.log = Log(self._database, version=version)
         self.steps = Steps(self._database, self.log)
+        self.audit = Auditor(self._database)
 
     @property
     def closed(self) -> bool:
@@ -195,7 +197,7 @@ class Journal:
             carried = () if owner is None else (runs.c.owner == owner,)
             self._move_run(writing, run_id, to, *carried, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
-            payload = {"words": words.in_log or None, "hold": hold, "steps": _stand(db, run_id)}
+            payload = {**in_log(words), "hold": hold, "steps": _stand(db, run_id)}
             writing.log(run_id, event, who=who, now=now, payload=payload)
         return self.reads.run(run_id)
 
@@ -206,7 +208,7 @@ class Journal:
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING, runs.c.owner == owner)
             if db.execute(guarded.values(canary=None)).rowcount != 1:
                 raise writing.refuse(run_id, RunState.RUNNING)
-            payload = {"words": words.in_log or None, "steps": _stand(db, run_id)}
+            payload = {**in_log(words), "steps": _stand(db, run_id)}
             writing.log(run_id, "canary", who=who, now=now, payload=payload)
 
     def cancel(self, run_id: str, *, words: Words, now: datetime, who: Person) -> Run:
@@ -215,7 +217,7 @@ class Journal:
         with self.log.writing() as writing:
             db = writing.db
             self._move_run(writing, run_id, RunState.CANCELLED, before=before, values={"words": words.text, "finished_at": now})
-            payload = {"words": words.in_log or None, "steps": _stand(db, run_id)}
+            payload = {**in_log(words), "steps": _stand(db, run_id)}
             writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload=payload)
         return self.reads.run(run_id)
 
@@ -236,7 +238,7 @@ class Journal:
         with self.log.writing() as writing:
             expired = runs.c.lease_until < database_now(), runs.c.owner == run.owner
             self._move_run(writing, run.id, RunState.INTERRUPTED, *expired, before={RunState.RUNNING}, values=values)
-            payload = {"words": words.in_log or None, "owner": run.owner, "steps": _stand(writing.db, run.id)}
+            payload = {**in_log(words), "owner": run.owner, "steps": _stand(writing.db, run.id)}
             writing.log(run.id, _RUN_EVENTS[RunState.INTERRUPTED], who=ITSELF, now=now, payload=payload)
         return self.reads.run(run.id)
 

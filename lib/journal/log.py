@@ -19,9 +19,10 @@ from lib.journal import chain
 from lib.journal.chain import ChainCheck, Entry, digest
 from lib.journal.database import Database
 from lib.journal.rows import to_entry
-from lib.journal.tables import log, log_contexts, log_head, runs
+from lib.journal.tables import log, log_contexts, log_head, plain_text, runs
 from lib.runs.model import Person, RunState, StepState
 from lib.runs.plan import canonical_json
+from lib.runs.words import Words
 
 _HEAD = select(log_head.c.seq, log_head.c.hash).with_for_update()
 _MOVE_HEAD = update(log_head)
@@ -82,6 +83,11 @@ class Writing:
     def committed(self) -> None:
         """The contexts of this transaction are in the database for good."""
         self._log.known_contexts.update(self._contexts)
+
+
+def in_log(words: Words) -> dict[str, str | None]:
+    """Words as an entry's payload has them: their form for the log, and the digest of the whole that stands in the tables."""
+    return {"words": words.in_log or None, "said": digest(plain_text(words.text) or "") if words else ""}
 
 
 class Log:

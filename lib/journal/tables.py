@@ -59,7 +59,12 @@ class PlainText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # its interface
-        return None if value is None else str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return plain_text(value)
+
+
+def plain_text(value: str | None) -> str | None:
+    """Text as every engine can keep it."""
+    return None if value is None else str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 class database_now(FunctionElement[float]):  # noqa: N801  # named as SQL functions are

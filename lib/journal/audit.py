@@ -1,0 +1,270 @@
+"""Whether the journal's tables say what its log says, and what each plan says: of one run, or of all of them.
+
+Steps are read a few at a time in the plan's order, each with its entries, so that a run of any size takes the same memory
+(its plan's text apart). What can't be read is a finding like what is not as it should be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
+
+from lib.avara.text import one_line
+from lib.errors import JournalDamaged, RunNotFound
+from lib.journal import replay
+from lib.journal.database import Database
+from lib.journal.replay import Finding, Told
+from lib.journal.tables import log, plain_text, plans, runs, steps
+
+#: As many findings are kept; of the others it is said how many they are.
+_MOST = 100
+_AT_ONCE = 1000
+_LONGEST_ID = 60
+#: What reading something raises that is not what it should be.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was compared, and what is not as it should be: the first hundred findings, and how many there are in all.
+
+    `partly` is how many rows were written by an older version that did not log all of what they hold: what it did log is so.
+    """
+
+    runs: int
+    steps: int
+    findings: tuple[Finding, ...] = ()
+    found: int = 0
+    partly: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return not self.found
+
+
+class _Kept(msgspec.Struct):
+    """A plan as it is kept: its hash, and its text as it was written."""
+
+    hash: str
+    plan: msgspec.Raw
+
+
+class _Planned(msgspec.Struct):
+    """What a plan says of its run; each customer is left as its text."""
+
+    action: str
+    customers: list[msgspec.Raw]
+    reason: str
+    ticket: str
+    filter_text: str
+    operator: str
+    fingerprint: str
+    connection_label: str
+    base_url: str
+    undo_of: str | None = None
+    goes_on: bool = False
+
+    def row(self) -> dict[str, object]:
+        """The columns of its run that it tells of."""
+        told = {name: value for name, value in msgspec.structs.asdict(self).items() if name != "customers"}
+        return {name: plain_text(value) if isinstance(value, str) else value for name, value in told.items()}
+
+
+class Auditor:
+    """Compares the tables of a journal with its log and its plans."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def check_plan(self, run_id: str) -> None:
+        """Raise JournalDamaged, naming the run and the customer, unless the run and its steps are those of its plan, and the
+        plan is the one that the log's first entry of the run names.
+
+        What has become of the steps is not looked at. Raises RunNotFound for a run that is in neither the tables nor the log.
+        """
+        with self._database.read() as db:
+            found = _OneRun(db, run_id, of_plan_only=True)
+            first = next(found.findings(), None)
+        if not found.known:
+            raise RunNotFound
+        if first is not None:
+            raise JournalDamaged(
+                f"{first} Somebody has altered the journal, so nothing is sent. Cancel this run, keep a copy of the journal, "
+                "and make a new plan.",
+                run_id=run_id,
+            )
+
+    def run(self, run_id: str) -> Audit:
+        """Compare one run."""
+        return self._of([run_id])
+
+    def all(self) -> Audit:
+        """Compare every run that the tables or the log know."""
+        with self._database.read() as db:
+            known = select(runs.c.id).union(select(log.c.run_id).where(log.c.run_id != "")).order_by("id")
+            return self._of([str(run_id) for run_id in db.execute(known).scalars()])
+
+    def _of(self, run_ids: Iterable[str]) -> Audit:
+        kept: list[Finding] = []
+        counts: Counter[str] = Counter()
+        for run_id in run_ids:
+            with self._database.read() as db:
+                one = _OneRun(db, run_id)
+                for finding in one.findings():
+                    counts["found"] += 1
+                    if len(kept) < _MOST:
+                        kept.append(finding)
+            counts.update({"runs": 1, "steps": one.steps, "partly": one.partly})
+        return Audit(counts["runs"], counts["steps"], tuple(kept), counts["found"], counts["partly"])
+
+
+class _OneRun:
+    """One run in the tables, in its plan and in the log; how much of it was compared is known once it has been."""
+
+    def __init__(self, db: Connection, run_id: str, *, of_plan_only: bool = False) -> None:
+        self._db, self._id, self._of_plan_only = db, run_id, of_plan_only
+        self._row = db.execute(_raw(runs).where(runs.c.id == run_id)).one_or_none()
+        self._entries = db.execute(_LOG.where(log.c.run_id == run_id, log.c.customer_id.is_(None)).order_by(log.c.seq)).all()
+        self.known = self._row is not None or bool(self._entries)
+        self.steps = self.partly = 0
+
+    def findings(self) -> Iterator[Finding]:
+        """Whatever is not as it should be."""
+        entries, told = [], {}
+        try:
+            entries = [_told(row) for row in self._entries]
+            told = replay.run_row(entries)
+        except _UNREADABLE:
+            yield self._finding("the log's entries of the run as a whole can't be read.")
+        if not told:
+            yield self._finding("the log does not say that it was planned.")
+        plan = yield from self._plan(told.get("plan_hash"))
+        yield from self._of_run(told, plan)
+        retries = [entry.seq for entry in entries if entry.event == "retry"]
+        yield from self._of_steps(plan.customers if plan else None, retries)
+        if self.steps != told.get("size", self.steps):
+            yield self._finding(f"it has {self.steps:,} steps, by the log {replay.shown(told['size'])}.")
+        if not self._of_plan_only:
+            yield from self._without_step()
+
+    def _plan(self, plan_hash: object) -> Generator[Finding, None, _Planned | None]:
+        """The plan, if it is the one that the log names."""
+        body = self._db.execute(_raw(plans).where(plans.c.run_id == self._id)).one_or_none()
+        if body is None:
+            yield self._finding("its plan is gone.")
+            return None
+        try:
+            kept = msgspec.json.decode(body.body, type=_Kept)
+            plan = msgspec.json.decode(kept.plan, type=_Planned)
+        except _UNREADABLE:
+            yield self._finding("its plan can't be read.")
+            return None
+        if not hashlib.sha256(kept.plan).hexdigest() == kept.hash == plan_hash:
+            yield self._finding("its plan was altered: it is not the one whose hash stands in the log.")
+            return None
+        return plan
+
+    def _of_run(self, told: Mapping[str, Any], plan: _Planned | None) -> Iterator[Finding]:
+        if self._row is None:
+            yield self._finding("it is gone from the journal's tables; the log knows it.")
+            return
+        row = self._row._asdict()
+        if plan is not None:
+            yield from map(self._finding, replay.differences(row, plan.row(), "the plan"))
+        if self._of_plan_only:
+            told = {name: told[name] for name in ("plan_hash", "size") if name in told}
+        self.partly += replay.partly(told)
+        yield from map(self._finding, replay.differences(row, told, "the log"))
+
+    def _of_steps(self, customers: Sequence[msgspec.Raw] | None, retries: Sequence[int]) -> Iterator[Finding]:
+        next_at = 0
+        for row, entries in self._rows():
+            self.steps += 1
+            if customers is not None:
+                at = row["position"] if isinstance(row["position"], int) else len(customers)
+                for missing in range(next_at, min(at, len(customers))):
+                    yield self._finding("has no step, but is in the plan.", _id_of(customers[missing]))
+                next_at = max(next_at, at + 1)
+                found = list(_unlike_plan(row, customers[at] if 0 <= at < len(customers) else None))
+                yield from (self._finding(words, row["customer_id"]) for words in found)
+                if found:
+                    continue  # whose entries tell of this row is not known
+            if not self._of_plan_only:
+                yield from self._unlike_log(row, entries, retries)
+        for missing in range(next_at, len(customers or ())):
+            yield self._finding("has no step, but is in the plan.", _id_of((customers or ())[missing]))
+
+    def _unlike_log(self, row: Mapping[str, Any], entries: Sequence[Row[Any]], retries: Sequence[int]) -> Iterator[Finding]:
+        try:
+            told = replay.step_row(map(_told, entries), retries)
+        except _UNREADABLE:
+            yield self._finding("the log's entries of it can't be read.", row["customer_id"])
+            return
+        self.partly += replay.partly(told)
+        for words in replay.differences(row, told, "the log"):
+            yield self._finding(words, row["customer_id"])
+
+    def _rows(self) -> Iterator[tuple[Mapping[str, Any], Sequence[Row[Any]]]]:
+        """Each step in the plan's order with its entries, in theirs."""
+        own = _raw(steps).where(steps.c.run_id == self._id).order_by(steps.c.position)
+        if not self._of_plan_only:
+            of_run = _LOG.add_columns(log.c.customer_id).where(log.c.run_id == self._id, log.c.customer_id.is_not(None))
+            entries = of_run.cte("told").prefix_with("MATERIALIZED")  # else SQLite goes through all of them for each step
+            own = own.add_columns(*(column for column in entries.c if column.name != "customer_id"))
+            own = own.outerjoin(entries, entries.c.customer_id == steps.c.customer_id).order_by(entries.c.seq)
+        rows = self._db.execute(own, execution_options={"yield_per": _AT_ONCE})
+        for _, of_step in groupby(rows, key=lambda row: row.position):
+            told = list(of_step)
+            yield told[0]._asdict(), [] if self._of_plan_only or told[0].seq is None else told
+
+    def _without_step(self) -> Iterator[Finding]:
+        has_step = select(steps.c.customer_id).where(steps.c.run_id == self._id)
+        others = select(log.c.customer_id).where(log.c.run_id == self._id, log.c.customer_id.not_in(has_step)).distinct()
+        for customer_id in self._db.execute(others.limit(_MOST)).scalars():
+            yield self._finding("the log tells of it, but it has no step.", customer_id)
+
+    def _finding(self, words: str, customer_id: object = "") -> Finding:
+        return Finding(self._id, one_line(str(customer_id), _LONGEST_ID), words)
+
+
+def _raw(table: Table) -> Select[*tuple[Any, ...]]:
+    """The rows as the database gives them: no value is read as what it should be."""
+    return select(*(type_coerce(column, Text).label(column.name) for column in table.c))
+
+
+_LOG = select(log.c.seq, type_coerce(log.c.at, Text).label("at"), log.c.event, log.c.payload)
+
+
+def _told(row: Row[Any]) -> Told:
+    payload = json.loads(row.payload)
+    if not isinstance(payload, dict):
+        raise TypeError("a payload is an object")
+    return Told(row.seq, row.at, row.event, payload)
+
+
+def _id_of(customer: msgspec.Raw) -> object:
+    return msgspec.json.decode(customer)["record"]["expressCustomerId"]
+
+
+def _unlike_plan(row: Mapping[str, Any], customer: msgspec.Raw | None) -> Iterator[str]:
+    """How a step is not the one of its place in the plan, in words."""
+    if customer is None:
+        yield "has a step, but is not in the plan."
+        return
+    record = msgspec.json.decode(customer)["record"]
+    told = {"customer_id": record["expressCustomerId"], "name": plain_text(record["expressCustomerName"])}
+    yield from replay.differences(row, told, "the plan")
+    try:
+        same = msgspec.json.decode(row["before"]) == record
+    except _UNREADABLE:
+        same = False
+    if not same:
+        yield "before is not the record of the plan."
