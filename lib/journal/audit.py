@@ -15,14 +15,16 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
+from sqlalchemy import Connection, Row, Text, select, type_coerce
 
 from lib.avara.text import one_line
-from lib.errors import JournalDamaged, RunNotFound
+from lib.errors import JournalDamaged, OtherConnection, PlanError, RunNotFound
 from lib.journal import replay
 from lib.journal.database import Database
 from lib.journal.replay import Finding, Told
-from lib.journal.tables import log, plain_text, plans, runs, steps
+from lib.journal.tables import as_stored, log, plain_text, plans, runs, steps
+from lib.runs.model import StepState
+from lib.runs.plan import Plan
 
 #: As many findings are kept; of the others it is said how many they are.
 _MOST = 100
@@ -48,6 +50,21 @@ class Audit:
     @property
     def ok(self) -> bool:
         return not self.found
+
+    @property
+    def words(self) -> str:
+        """The result in a sentence or two; the findings have their own."""
+        compared = f"{_count(self.runs, 'run')} with {_count(self.steps, 'customer')}"
+        told = f"Compared with the log and the plans: {compared}, all as they say."
+        if self.found:
+            most = f", of which {len(self.findings)} are named" if self.found > len(self.findings) else ""
+            told = f"The journal was altered: of {compared}, {self.found:,} things are not as the log and the plans say{most}."
+        older = f" Of {_count(self.partly, 'row')} an older version did not log everything, so not all of it is proved."
+        return told + (older if self.partly else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 class _Kept(msgspec.Struct):
@@ -97,10 +114,19 @@ class Auditor:
             raise RunNotFound
         if first is not None:
             raise JournalDamaged(
-                f"{first} Somebody has altered the journal, so nothing is sent. Cancel this run, keep a copy of the journal, "
-                "and make a new plan.",
+                f"{first} The journal was altered, so nothing is sent for this run and there is no receipt of it. "
+                "Cancel this run if it has not ended, keep a copy of the journal, and make a new plan.",
                 run_id=run_id,
             )
+
+    def check_undo(self, plan: Plan) -> None:
+        """Raise what is wrong with the plan's word that it takes a run back, if it says so.
+
+        RunNotFound or OtherConnection for a run that is not here or of another account, PlanError where the plan's action is
+        not the opposite of that run's, or where it holds a customer, whom it names, that the run has not verified.
+        """
+        with self._database.read() as db:
+            check_undo(db, plan)
 
     def run(self, run_id: str) -> Audit:
         """Compare one run."""
@@ -131,7 +157,7 @@ class _OneRun:
 
     def __init__(self, db: Connection, run_id: str, *, of_plan_only: bool = False) -> None:
         self._db, self._id, self._of_plan_only = db, run_id, of_plan_only
-        self._row = db.execute(_raw(runs).where(runs.c.id == run_id)).one_or_none()
+        self._row = db.execute(as_stored(runs).where(runs.c.id == run_id)).one_or_none()
         self._entries = db.execute(_LOG.where(log.c.run_id == run_id, log.c.customer_id.is_(None)).order_by(log.c.seq)).all()
         self.known = self._row is not None or bool(self._entries)
         self.steps = self.partly = 0
@@ -157,7 +183,7 @@ class _OneRun:
 
     def _plan(self, plan_hash: object) -> Generator[Finding, None, _Planned | None]:
         """The plan, if it is the one that the log names."""
-        body = self._db.execute(_raw(plans).where(plans.c.run_id == self._id)).one_or_none()
+        body = self._db.execute(as_stored(plans).where(plans.c.run_id == self._id)).one_or_none()
         if body is None:
             yield self._finding("its plan is gone.")
             return None
@@ -214,7 +240,7 @@ class _OneRun:
 
     def _rows(self) -> Iterator[tuple[Mapping[str, Any], Sequence[Row[Any]]]]:
         """Each step in the plan's order with its entries, in theirs."""
-        own = _raw(steps).where(steps.c.run_id == self._id).order_by(steps.c.position)
+        own = as_stored(steps).where(steps.c.run_id == self._id).order_by(steps.c.position)
         if not self._of_plan_only:
             of_run = _LOG.add_columns(log.c.customer_id).where(log.c.run_id == self._id, log.c.customer_id.is_not(None))
             entries = of_run.cte("told").prefix_with("MATERIALIZED")  # else SQLite goes through all of them for each step
@@ -233,11 +259,6 @@ class _OneRun:
 
     def _finding(self, words: str, customer_id: object = "") -> Finding:
         return Finding(self._id, one_line(str(customer_id), _LONGEST_ID), words)
-
-
-def _raw(table: Table) -> Select[*tuple[Any, ...]]:
-    """The rows as the database gives them: no value is read as what it should be."""
-    return select(*(type_coerce(column, Text).label(column.name) for column in table.c))
 
 
 _LOG = select(log.c.seq, type_coerce(log.c.at, Text).label("at"), log.c.event, log.c.payload)
@@ -268,3 +289,26 @@ def _unlike_plan(row: Mapping[str, Any], customer: msgspec.Raw | None) -> Iterat
         same = False
     if not same:
         yield "before is not the record of the plan."
+
+
+def check_undo(db: Connection, plan: Plan) -> None:
+    if plan.undo_of is None:
+        return
+    found = db.execute(select(runs.c.fingerprint, runs.c.action).where(runs.c.id == plan.undo_of)).one_or_none()
+    if found is None:
+        raise RunNotFound("The run that this plan would undo is not in this journal.")
+    if found.fingerprint != plan.fingerprint:
+        raise OtherConnection
+    if found.action != plan.action.opposite:
+        raise PlanError(
+            f"This plan would {plan.action} as an undo of {plan.undo_of}, but that run did so itself. Make a new plan."
+        )
+    changed = select(steps.c.customer_id).where(steps.c.run_id == plan.undo_of, steps.c.state == StepState.VERIFIED)
+    verified = {id_.lower() for id_ in db.execute(changed).scalars()}
+    for planned in plan.customers:
+        record = planned.record
+        if record.id.lower() not in verified:
+            raise PlanError(
+                f"This plan would take back {plan.undo_of}, but that run did not change {record.name} ({record.id}) for "
+                "certain. Make a new plan."
+            )

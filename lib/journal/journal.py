@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, PlanError, RunNotFound, RunsOverlap
-from lib.journal.audit import Auditor
+from lib.errors import AlreadyStarted, JournalUnavailable, RunsOverlap
+from lib.journal.audit import Auditor, check_undo
 from lib.journal.database import Database
 from lib.journal.log import Log, Writing, in_log
 from lib.journal.reads import Reads
@@ -70,13 +70,13 @@ class Journal:
         `who` records it: a plan file may be applied by somebody else than the operator whom it names.
 
         Raises AlreadyStarted (with `run_id`) for a plan that has a run, RunsOverlap (with `run_id`) when a live run of the
-        same connection holds one of its customers, and as `check_undo`.
+        same connection holds one of its customers, and as `Auditor.check_undo`.
         """
         run_id = f"run_{plan.hash[:16]}"
         try:
             with self.log.writing() as writing:
                 db = writing.db
-                _check_undo(db, plan)
+                check_undo(db, plan)
                 db.execute(insert(runs).values(**run_row(run_id, plan, now)))
                 db.execute(insert(plans).values(run_id=run_id, body=plan.to_json()))
                 for rows in _batches(step_rows(run_id, plan)):
@@ -89,15 +89,6 @@ class Journal:
         except IntegrityError as exc:
             raise self._standing_in_the_way(plan.hash, plan.fingerprint, plan.ids) from exc
         return self.reads.run(run_id)
-
-    def check_undo(self, plan: Plan) -> None:
-        """Raise what is wrong with the plan's word that it takes a run back, if it says so.
-
-        RunNotFound or OtherConnection for a run that is not here or of another account, PlanError where the plan's action is
-        not the opposite of that run's, or where it holds a customer, whom it names, that the run has not verified.
-        """
-        with self._database.read() as db:
-            _check_undo(db, plan)
 
     def start(
         self,
@@ -290,29 +281,6 @@ def _stand(db: Connection, run_id: str) -> dict[str, int]:
     """How many steps of the run are in each state, for the log: words about a run may name customers, numbers never do."""
     counted = select(steps.c.state, func.count().label("number")).where(steps.c.run_id == run_id).group_by(steps.c.state)
     return {row.state: row.number for row in db.execute(counted)}
-
-
-def _check_undo(db: Connection, plan: Plan) -> None:
-    if plan.undo_of is None:
-        return
-    found = db.execute(select(runs.c.fingerprint, runs.c.action).where(runs.c.id == plan.undo_of)).one_or_none()
-    if found is None:
-        raise RunNotFound("The run that this plan would undo is not in this journal.")
-    if found.fingerprint != plan.fingerprint:
-        raise OtherConnection
-    if found.action != plan.action.opposite:
-        raise PlanError(
-            f"This plan would {plan.action} as an undo of {plan.undo_of}, but that run did so itself. Make a new plan."
-        )
-    changed = select(steps.c.customer_id).where(steps.c.run_id == plan.undo_of, steps.c.state == StepState.VERIFIED)
-    verified = {id_.lower() for id_ in db.execute(changed).scalars()}
-    for planned in plan.customers:
-        record = planned.record
-        if record.id.lower() not in verified:
-            raise PlanError(
-                f"This plan would take back {plan.undo_of}, but that run did not change {record.name} ({record.id}) for "
-                "certain. Make a new plan."
-            )
 
 
 def _told_of(plan: Plan) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Text, func, insert, select, type_coerce, update
 
 from lib.errors import IllegalTransition, RunNotFound
 from lib.journal import chain
@@ -30,7 +30,8 @@ _ADD_ENTRY = insert(log)
 _CONTEXT = ("action", "base_url", "connection_label", "fingerprint", "plan_hash", "reason", "ticket")
 _FACTS = select(*(runs.c[name] for name in _CONTEXT))
 _ENTRIES = select(
-    *(column for column in log.c if column.name != "context_id"), func.coalesce(log_contexts.c.body, "").label("context")
+    *(type_coerce(column, Text).label(column.name) for column in log.c if column.name != "context_id"),
+    func.coalesce(log_contexts.c.body, "").label("context"),
 ).outerjoin(log_contexts, log_contexts.c.id == log.c.context_id)
 
 
@@ -140,6 +141,12 @@ class Log:
         with self._database.read() as db:
             return tuple(to_entry(row) for row in db.execute(query).all())
 
+    def carriers(self, run_id: str) -> tuple[str, ...]:
+        """Who carried the run out: whoever started it, and whoever took it up again, each once, in their order."""
+        begun = log.c.run_id == run_id, log.c.event.in_(("approved", "resume", "retry"))
+        with self._database.read() as db:
+            return tuple(dict.fromkeys(db.execute(select(log.c.who).where(*begun).order_by(log.c.seq)).scalars()))
+
     def step_entries(self, run_id: str, *, limit: int, offset: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """How many entries tell of the run's steps, and some of them, newest first."""
         of_steps = log.c.run_id == run_id, log.c.customer_id.is_not(None)
@@ -154,6 +161,6 @@ class Log:
         `shown`: the hash of an entry that a receipt shows; the log must still hold it.
         """
         with self._database.read() as db:
-            head = db.execute(select(log_head)).one()
-            rows = db.execution_options(yield_per=1000).execute(_ENTRIES.order_by(log.c.seq))
-            return chain.verify((to_entry(row) for row in rows), head.seq, head.hash, shown=shown)
+            head = db.execute(select(log_head.c.seq, log_head.c.hash)).one_or_none() or (0, "")  # no note: none is the last
+            rows = db.execute(_ENTRIES.order_by(log.c.seq), execution_options={"yield_per": 1000})
+            return chain.verify((to_entry(row) for row in rows), *head, shown=shown)

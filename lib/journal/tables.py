@@ -20,12 +20,15 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    Select,
     String,
     Table,
     Text,
     UniqueConstraint,
     event,
     false,
+    select,
+    type_coerce,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import DDL
@@ -195,6 +198,11 @@ log_head = Table(
     Column("seq", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
 )
+
+
+def as_stored(table: Table) -> Select[*tuple[Any, ...]]:
+    """All columns of a table as the database gives them: no value is read as what it should be, so none can't be read."""
+    return select(*(type_coerce(column, Text).label(column.name) for column in table.c))
 
 
 def _ddl(statement: str, dialect: str) -> Any:  # noqa: ANN401  # SQLAlchemy left it untyped

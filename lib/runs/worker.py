@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from lib.avara.models import Customer
-from lib.errors import IllegalTransition, JournalError, NotCounted, OtherConnection
+from lib.errors import IllegalTransition, JournalDamaged, JournalError, NotCounted, OtherConnection
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.runs.crew import Crew, Notice
 from lib.runs.engine import READ_BACK_WAITS, Client, Tools, utc_now
@@ -85,7 +85,8 @@ class Worker:
     def submit(self, run_id: str, *, who: Person) -> Run:
         """Start a planned run.
 
-        Raises OtherConnection, CapExceeded, NotCounted, RunNotFound, and IllegalTransition if it was started already.
+        Raises OtherConnection, CapExceeded, NotCounted, RunNotFound, JournalDamaged if the run is not what its plan says, and
+        IllegalTransition if it was started already.
         """
         return self._take_up(run_id, {RunState.PLANNED}, who)
 
@@ -99,6 +100,7 @@ class Worker:
         client = self._client(run)
         if run.state is RunState.FINISHED and not run.can_retry:
             raise IllegalTransition("Nothing in this run failed, was not applied or is unknown.", run_id=run_id)
+        self._journal.audit.check_plan(run_id)
         self._check_caps(run)
         run = self._journal.retry(run_id, owner=self.owner, now=self._tools.now(), who=who, lease=self._heart.seconds)
         self._launch(run, client, who, again=True, probe=True)
@@ -113,7 +115,7 @@ class Worker:
         run, now = self._journal.reads.run(run_id), self._tools.now()
         if run.state is RunState.RUNNING:
             self._journal.request(run_id, "cancel", now=now, who=who)
-        elif run.totals.in_flight + run.totals.unknown:
+        elif run.totals.in_flight + run.totals.unknown and self._as_planned(run_id):
             client = self._client(run)
             run = self._journal.start(run_id, owner=self.owner, now=now, who=who, cancelling=True, lease=self._heart.seconds)
             self._launch(run, client, who)
@@ -121,6 +123,14 @@ class Worker:
             so_far = f"Cancelled after {run.totals.settled:,} of {run.totals.total:,} customers"
             words = said(f"{so_far}; the other {run.totals.planned:,} were not started.")
             self._journal.cancel(run_id, words=words, now=now, who=who)
+
+    def _as_planned(self, run_id: str) -> bool:
+        """Whether the run is what its plan says; if not, nobody reads back whoever was put into it."""
+        try:
+            self._journal.audit.check_plan(run_id)
+        except JournalDamaged:
+            return False
+        return True
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Finish the calls in flight, settle them, mark their runs interrupted. False if some call outlived `timeout` seconds.
@@ -156,6 +166,7 @@ class Worker:
         if run.state not in states:
             raise IllegalTransition(f"This run is {run.state} and can't be taken up.", run_id=run_id)
         client = self._client(run)
+        self._journal.audit.check_plan(run_id)
         self._check_caps(run)
         canary = self._tools.policy.canary.of(run.totals.total)
         run = self._journal.start(

@@ -109,7 +109,7 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
     try:
         plan.check_connection(resources.connection.fingerprint, resources.connection.label)
         _check_new(resources, plan)
-        resources.journal.check_undo(plan)
+        resources.journal.audit.check_undo(plan)
         obstacle = resources.loads.plan_obstacle()
         if obstacle is not None:  # the share of the active customers could not be told
             raise obstacle

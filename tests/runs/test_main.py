@@ -147,7 +147,7 @@ def test_the_whole_way_is_the_same_on_either_database(shell, place):
     receipt = shell.home / "receipt.jsonl"
     shell("export", run["id"], "-o", receipt)
     lines = [json.loads(line) for line in receipt.read_text().splitlines()]
-    assert [line["kind"] for line in lines[:4]] == ["run", "plan", "step", "step"]
+    assert [line["kind"] for line in lines[:5]] == ["run", "plan", "check", "step", "step"]
     checked = shell.rows("verify", "--head", lines[-1]["hash"])[0]
     assert (checked["ok"], checked["entries"], checked["head"]) == (True, lines[-1]["seq"], lines[-1]["hash"])
     shell("undo", run["id"], "--confirm", 1)

@@ -100,7 +100,7 @@ def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, cons
     """Nothing is written before the account, the count and the way to the API are known to be right."""
     plan.check_connection(session.connection.fingerprint, session.connection.label)
     _check_new(session, plan)
-    session.journal.check_undo(plan)
+    session.journal.audit.check_undo(plan)
     planning.tell_plan(plan, session, console)
     check_caps(plan, session.policy, None)  # what can be said without counting the account's customers
     wanted = len(plan.customers)

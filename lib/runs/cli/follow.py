@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lib.errors import JournalUnavailable
+from lib.receipts.rows import entry_facts, summary
 from lib.runs.cli import exits
 from lib.runs.cli.console import AT_MOST, Console, command, count, plain, progress_line, states
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.session import Session
 from lib.runs.model import Run, RunState, Step, StepState, Totals
 from lib.runs.pace import WINDOW, pace
-from lib.runs.receipt import entry_facts, summary
 
 #: Seconds between two looks at the journal.
 _LOOK = 0.25
