@@ -98,9 +98,9 @@ class Worker:
         """Try the failed, not applied and unknown steps of a finished run again; unknown ones are read back first."""
         run = self._journal.reads.run(run_id)
         client = self._client(run)
+        self._journal.audit.check_plan(run_id)
         if run.state is RunState.FINISHED and not run.can_retry:
             raise IllegalTransition("Nothing in this run failed, was not applied or is unknown.", run_id=run_id)
-        self._journal.audit.check_plan(run_id)
         self._check_caps(run)
         run = self._journal.retry(run_id, owner=self.owner, now=self._tools.now(), who=who, lease=self._heart.seconds)
         self._launch(run, client, who, again=True, probe=True)

@@ -128,7 +128,7 @@ def _stands(run: Run, session: Session) -> str:
 def _where_it_stopped(run: Run, session: Session) -> str:
     if run.state is RunState.RUNNING or not run.totals.settled or not run.totals.planned:
         return ""
-    (first,) = session.journal.reads.steps(run.id, StepState.PLANNED, limit=1)
+    (first,) = session.journal.reads.steps_to_show(run.id, StepState.PLANNED, limit=1)
     return where_stopped(first, run.totals.planned)
 
 
