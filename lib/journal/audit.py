@@ -1,7 +1,7 @@
 """Whether the journal's tables say what its log says, and what each plan says: of one run, or of all of them.
 
-Steps are read a few at a time in the plan's order, each with its entries, so that a run of any size takes the same memory
-(its plan's text apart). What can't be read is a finding like what is not as it should be.
+Steps and entries are read side by side in the order of the customers' ids, a thousand at a time, so that a run of any size
+takes the same memory (its plan's text apart). What can't be read is a finding like what is not as it should be.
 """
 
 from __future__ import annotations
@@ -10,61 +10,25 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Text, select, type_coerce
+from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
 
 from lib.avara.text import one_line
 from lib.errors import JournalDamaged, OtherConnection, PlanError, RunNotFound
 from lib.journal import replay
 from lib.journal.database import Database
-from lib.journal.replay import Finding, Told
+from lib.journal.replay import MOST, Audit, Finding, Told
 from lib.journal.tables import as_stored, log, plain_text, plans, runs, steps
 from lib.runs.model import StepState
 from lib.runs.plan import Plan
 
-#: As many findings are kept; of the others it is said how many they are.
-_MOST = 100
 _AT_ONCE = 1000
 _LONGEST_ID = 60
 #: What reading something raises that is not what it should be.
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What was compared, and what is not as it should be: the first hundred findings, and how many there are in all.
-
-    `partly` is how many rows were written by an older version that did not log all of what they hold: what it did log is so.
-    """
-
-    runs: int
-    steps: int
-    findings: tuple[Finding, ...] = ()
-    found: int = 0
-    partly: int = 0
-
-    @property
-    def ok(self) -> bool:
-        return not self.found
-
-    @property
-    def words(self) -> str:
-        """The result in a sentence or two; the findings have their own."""
-        compared = f"{_count(self.runs, 'run')} with {_count(self.steps, 'customer')}"
-        told = f"Compared with the log and the plans: {compared}, all as they say."
-        if self.found:
-            most = f", of which {len(self.findings)} are named" if self.found > len(self.findings) else ""
-            told = f"The journal was altered: of {compared}, {self.found:,} things are not as the log and the plans say{most}."
-        older = f" Of {_count(self.partly, 'row')} an older version did not log everything, so not all of it is proved."
-        return told + (older if self.partly else "")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 class _Kept(msgspec.Struct):
@@ -146,7 +110,7 @@ class Auditor:
                 one = _OneRun(db, run_id)
                 for finding in one.findings():
                     counts["found"] += 1
-                    if len(kept) < _MOST:
+                    if len(kept) < MOST:
                         kept.append(finding)
             counts.update({"runs": 1, "steps": one.steps, "partly": one.partly})
         return Audit(counts["runs"], counts["steps"], tuple(kept), counts["found"], counts["partly"])
@@ -178,8 +142,6 @@ class _OneRun:
         yield from self._of_steps(plan.customers if plan else None, retries)
         if self.steps != told.get("size", self.steps):
             yield self._finding(f"it has {self.steps:,} steps, by the log {replay.shown(told['size'])}.")
-        if not self._of_plan_only:
-            yield from self._without_step()
 
     def _plan(self, plan_hash: object) -> Generator[Finding, None, _Planned | None]:
         """The plan, if it is the one that the log names."""
@@ -211,22 +173,24 @@ class _OneRun:
         yield from map(self._finding, replay.differences(row, told, "the log"))
 
     def _of_steps(self, customers: Sequence[msgspec.Raw] | None, retries: Sequence[int]) -> Iterator[Finding]:
-        next_at = 0
-        for row, entries in self._rows():
+        missing = bytearray(b"\1" * len(customers or ()))  # one for each place in the plan that no step was found for
+        for customer_id, row, entries in self._rows():
+            if row is None:
+                yield self._finding("the log tells of it, but it has no step.", customer_id)
+                continue
             self.steps += 1
+            at, unlike = row["position"], False
             if customers is not None:
-                at = row["position"] if isinstance(row["position"], int) else len(customers)
-                for missing in range(next_at, min(at, len(customers))):
-                    yield self._finding("has no step, but is in the plan.", _id_of(customers[missing]))
-                next_at = max(next_at, at + 1)
-                found = list(_unlike_plan(row, customers[at] if 0 <= at < len(customers) else None))
-                yield from (self._finding(words, row["customer_id"]) for words in found)
-                if found:
-                    continue  # whose entries tell of this row is not known
-            if not self._of_plan_only:
+                planned = None
+                if isinstance(at, int) and 0 <= at < len(customers):
+                    planned, missing[at] = customers[at], 0
+                for words in _unlike_plan(row, planned):
+                    unlike = True
+                    yield self._finding(words, customer_id)
+            if not (self._of_plan_only or unlike):  # of another one the log tells something else anyway
                 yield from self._unlike_log(row, entries, retries)
-        for missing in range(next_at, len(customers or ())):
-            yield self._finding("has no step, but is in the plan.", _id_of((customers or ())[missing]))
+        for at in (at for at, no_step in enumerate(missing) if no_step):
+            yield self._finding("has no step, but is in the plan.", _id_of((customers or ())[at]))
 
     def _unlike_log(self, row: Mapping[str, Any], entries: Sequence[Row[Any]], retries: Sequence[int]) -> Iterator[Finding]:
         try:
@@ -238,30 +202,40 @@ class _OneRun:
         for words in replay.differences(row, told, "the log"):
             yield self._finding(words, row["customer_id"])
 
-    def _rows(self) -> Iterator[tuple[Mapping[str, Any], Sequence[Row[Any]]]]:
-        """Each step in the plan's order with its entries, in theirs."""
-        own = as_stored(steps).where(steps.c.run_id == self._id).order_by(steps.c.position)
-        if not self._of_plan_only:
-            of_run = _LOG.add_columns(log.c.customer_id).where(log.c.run_id == self._id, log.c.customer_id.is_not(None))
-            entries = of_run.cte("told").prefix_with("MATERIALIZED")  # else SQLite goes through all of them for each step
-            own = own.add_columns(*(column for column in entries.c if column.name != "customer_id"))
-            own = own.outerjoin(entries, entries.c.customer_id == steps.c.customer_id).order_by(entries.c.seq)
-        rows = self._db.execute(own, execution_options={"yield_per": _AT_ONCE})
-        for _, of_step in groupby(rows, key=lambda row: row.position):
-            told = list(of_step)
-            yield told[0]._asdict(), [] if self._of_plan_only or told[0].seq is None else told
+    def _rows(self) -> Iterator[tuple[object, Mapping[str, Any] | None, Sequence[Row[Any]]]]:
+        """Each customer of the tables or the log, with its step, if it has one, and its entries in their order."""
+        entries = groupby(self._in_order(_LOG.add_columns(log.c.customer_id), log), key=lambda entry: entry.customer_id)
+        waiting = None if self._of_plan_only else next(entries, None)
+        for step in self._in_order(as_stored(steps), steps):
+            while waiting is not None and _sorted(waiting[0]) < _sorted(step.customer_id):
+                yield waiting[0], None, []
+                waiting = next(entries, None)
+            if waiting is not None and waiting[0] == step.customer_id:
+                yield step.customer_id, step._asdict(), list(waiting[1])
+                waiting = next(entries, None)
+            else:
+                yield step.customer_id, step._asdict(), []
+        while waiting is not None:
+            yield waiting[0], None, []
+            waiting = next(entries, None)
 
-    def _without_step(self) -> Iterator[Finding]:
-        has_step = select(steps.c.customer_id).where(steps.c.run_id == self._id)
-        others = select(log.c.customer_id).where(log.c.run_id == self._id, log.c.customer_id.not_in(has_step)).distinct()
-        for customer_id in self._db.execute(others.limit(_MOST)).scalars():
-            yield self._finding("the log tells of it, but it has no step.", customer_id)
+    def _in_order(self, query: Select[*tuple[Any, ...]], table: Table) -> Iterator[Row[Any]]:
+        """What the query finds of the run's customers, in the order of their ids, and of their entries."""
+        by_id = table.c.customer_id if self._db.dialect.name == "sqlite" else table.c.customer_id.collate("C")
+        order = (by_id, log.c.seq) if table is log else (by_id,)
+        found = query.where(table.c.run_id == self._id, table.c.customer_id.is_not(None)).order_by(*order)
+        return iter(self._db.execute(found, execution_options={"yield_per": _AT_ONCE}))
 
     def _finding(self, words: str, customer_id: object = "") -> Finding:
         return Finding(self._id, one_line(str(customer_id), _LONGEST_ID), words)
 
 
 _LOG = select(log.c.seq, type_coerce(log.c.at, Text).label("at"), log.c.event, log.c.payload)
+
+
+def _sorted(customer_id: object) -> tuple[bool, object]:
+    """In the order of the databases: what is no text comes last."""
+    return not isinstance(customer_id, str), customer_id
 
 
 def _told(row: Row[Any]) -> Told:

@@ -30,6 +30,8 @@ _STOPS: Mapping[str, RunState] = {
 }
 _AGAIN = (StepState.FAILED, StepState.NOT_APPLIED)
 _SHOWN = 80
+#: As many findings are kept; of the others it is said how many they are.
+MOST = 100
 
 
 class Told(NamedTuple):
@@ -51,6 +53,35 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.run_id}{f', {self.customer_id}' if self.customer_id else ''}: {self.words}"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was compared, and what is not as it should be: the first hundred findings, and how many there are in all.
+
+    `partly` is how many rows were written by an older version that did not log all of what they hold: what it did log is so.
+    """
+
+    runs: int
+    steps: int
+    findings: tuple[Finding, ...] = ()
+    found: int = 0
+    partly: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return not self.found
+
+    @property
+    def words(self) -> str:
+        """The result in a sentence or two; the findings have their own."""
+        compared = f"{_count(self.runs, 'run')} with {_count(self.steps, 'customer')}"
+        told = f"Compared with the log and the plans: {compared}, all as they say."
+        if self.found:
+            most = f", of which {len(self.findings)} are named" if self.found > len(self.findings) else ""
+            told = f"The journal was altered: of {compared}, {self.found:,} things are not as the log and the plans say{most}."
+        older = f" Of {_count(self.partly, 'row')} an older version did not log everything, so not all of it is proved."
+        return told + (older if self.partly else "")
 
 
 @dataclass(frozen=True)
@@ -209,3 +240,7 @@ def shown(value: object) -> str:
         return "nothing" if value is None else str(value)
     text = value if isinstance(value, str) else str(value)
     return f"“{one_line(text, _SHOWN)}”"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
