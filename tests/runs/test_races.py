@@ -74,6 +74,7 @@ def test_of_two_processes_that_take_up_one_run_exactly_one_carries_it(site, app_
     assert set(changes(sandbox).values()) == {1}
     assert [entry.event for entry in server.journal.log.entries(run.id)].count("approved") == 1
     assert server.journal.log.verify_chain().ok
+    assert server.journal.audit.all().findings == ()
 
 
 def test_of_processes_that_record_overlapping_plans_exactly_one_wins(place):
@@ -113,6 +114,7 @@ def test_a_living_app_server_notices_a_killed_one_and_finishes_its_run_when_aske
     assert set(changes(sandbox).values()) == {1}
     assert run.owner == server.worker.owner
     assert server.journal.log.verify_chain().ok
+    assert server.journal.audit.all().findings == ()
 
 
 def put_to_sleep(child, place):

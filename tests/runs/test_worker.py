@@ -91,6 +91,7 @@ def test_a_run_is_carried_to_its_end(journal):
     assert {record.id for record in bench.told} == {record.id for record in bench.customers}
     assert not any(record.is_active for record in bench.told)
     assert journal.log.verify_chain().ok
+    assert journal.audit.all().findings == ()
 
 
 def test_a_run_starts_once(journal):
@@ -457,4 +458,5 @@ def test_whatever_goes_wrong_the_totals_add_up_and_the_journal_tells_the_truth(t
         elif step.state is StepState.NOT_APPLIED:
             assert bench.api.records[step.customer_id].is_active
     assert journal.log.verify_chain().ok
+    assert journal.audit.all().findings == ()
     journal.close()
