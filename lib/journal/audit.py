@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
 
+from lib.avara.models import id_key
 from lib.avara.text import one_line
 from lib.errors import JournalDamaged, OtherConnection, PlanError, RunNotFound
 from lib.journal import replay
@@ -278,10 +279,10 @@ def check_undo(db: Connection, plan: Plan) -> None:
             f"This plan would {plan.action} as an undo of {plan.undo_of}, but that run did so itself. Make a new plan."
         )
     changed = select(steps.c.customer_id).where(steps.c.run_id == plan.undo_of, steps.c.state == StepState.VERIFIED)
-    verified = {id_.lower() for id_ in db.execute(changed).scalars()}
+    verified = {id_key(id_) for id_ in db.execute(changed).scalars()}
     for planned in plan.customers:
         record = planned.record
-        if record.id.lower() not in verified:
+        if id_key(record.id) not in verified:
             raise PlanError(
                 f"This plan would take back {plan.undo_of}, but that run did not change {record.name} ({record.id}) for "
                 "certain. Make a new plan."

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from lib.avara.models import Customer
+from lib.avara.models import Customer, id_key
 from lib.errors import ApiError, BadAnswer, NotFound, Withdrawn
 from lib.runs.judge import NotSent, Settled, suspicion_of, trouble_of
 from lib.runs.model import Action, Step, StepState
@@ -72,7 +72,7 @@ def preflight(
     planned = step.before
     if isinstance(read, ApiError):
         return _unread(read)
-    if read.id.lower() != planned.id.lower():
+    if id_key(read.id) != id_key(planned.id):
         return _unread(BadAnswer("The API sent the record of another customer."))
     if read.is_active == action.wants_active:
         return _as_asked(step, read)

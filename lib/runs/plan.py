@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lib.avara.models import Customer, UtcDatetime
+from lib.avara.models import Customer, UtcDatetime, id_key
 from lib.avara.text import one_line
 from lib.errors import EmptyPlan, OtherConnection, PlanError, ReasonMissing
 from lib.runs.model import Action
@@ -66,9 +66,8 @@ class Plan(_Frozen):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        # The API's ids are hexadecimal: case tells no two customers apart.
-        counts = Counter(customer_id.lower() for customer_id in self.ids)
-        repeated = next((one.record for one in self.customers if counts[one.record.id.lower()] > 1), None)
+        counts = Counter(map(id_key, self.ids))
+        repeated = next((one.record for one in self.customers if counts[id_key(one.record.id)] > 1), None)
         if repeated is not None:
             more = f"{len(self.ids) - len(counts):,} too many in all"
             raise PlanError(f"{repeated.name} ({repeated.id}) is in this plan more than once ({more}). Remove the repeats.")

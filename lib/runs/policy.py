@@ -42,7 +42,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from lib.avara.models import CUSTOMER_ID_PATTERN, Customer
+from lib.avara.models import CUSTOMER_ID_PATTERN, Customer, id_key
 from lib.errors import CapExceeded, ProtectedCustomer
 from lib.runs.model import Action
 from lib.runs.plan import Plan
@@ -62,7 +62,7 @@ def _pairs(value: object) -> object:
 
 
 _Patterns = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)]
-_Id = Annotated[str, Field(pattern=f"^{CUSTOMER_ID_PATTERN}$"), AfterValidator(str.lower)]
+_Id = Annotated[str, Field(pattern=f"^{CUSTOMER_ID_PATTERN}$"), AfterValidator(id_key)]
 
 
 class _Frozen(BaseModel):
@@ -91,7 +91,7 @@ class ProtectedCustomers(_Frozen):
 
     def why(self, record: Customer) -> Words:
         """Why this customer is protected, in words; empty if it is not."""
-        if record.id.lower() in self.ids:
+        if id_key(record.id) in self.ids:
             return said("its id is in the settings")
         for wanted_key, pattern in self._folded:
             for key, value in record.metadata.items():

@@ -94,6 +94,15 @@ def test_whatever_differs_from_what_the_run_left_is_left_alone_and_named(fields,
     )
 
 
+def test_an_id_in_capitals_is_the_same_customers():
+    left = customer(0xAB, is_active=False, updated_at=NOW)
+    done = replace(step(), customer_id=left.id, after=left)
+    now = left.model_copy(update={"id": f"cus_{0xAB:032X}"})
+    undo = undo_plan(run_that(Action.DEACTIVATE), [done], {now.id: now}, LATER)
+    assert [planned.record for planned in undo.customers] == [now]
+    assert undo.without([left.id], "Asked so.").customers == ()
+
+
 def test_who_is_taken_out_of_an_undo_is_left_alone_with_the_others():
     records = [customer(number, is_active=False, updated_at=NOW) for number in (1, 2)]
     steps = [Step("run_1", n, one.id, one.name, StepState.VERIFIED, customer(n), one) for n, one in enumerate(records)]
