@@ -34,6 +34,7 @@ ExpressOpsError
     ├── JournalUnavailable
     ├── AlreadyStarted
     ├── RunsOverlap
+    ├── JournalDamaged           its tables are not what its log or the run's plan says
     ├── RunNotFound
     └── IllegalTransition
 
@@ -236,6 +237,10 @@ class AlreadyStarted(JournalError):
 
 class RunsOverlap(JournalError):
     """Another run that has not ended holds some of these customers. Wait for it, or cancel it first."""
+
+
+class JournalDamaged(JournalError):
+    """The journal was altered or is damaged. Keep it as it is and tell whoever answers for it."""
 
 
 class RunNotFound(JournalError):

@@ -22,8 +22,9 @@ ALLOWED = {
     # A journal keeps runs and steps; what carries them out, and what proves them, writes to it and reads from it.
     "lib.journal": ("lib.errors", "lib.avara", "lib.runs.model", "lib.runs.plan", "lib.runs.words"),
     "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal"),
+    "lib.receipts": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal", "lib.runs.model", "lib.runs.plan"),
     # The command line wires settings, client, journal and worker; nothing else of lib.runs may know the settings or it.
-    "lib.runs.cli": ("lib.errors", "lib.files", "lib.avara", "lib.runs", "lib.journal", "lib.config"),
+    "lib.runs.cli": ("lib.errors", "lib.files", "lib.avara", "lib.runs", "lib.journal", "lib.receipts", "lib.config"),
     "lib.runs.__main__": ("lib.runs.cli",),
     "lib.ui": ("lib",),
     "pages": ("lib",),
@@ -40,6 +41,7 @@ CONFINED = {
     "httpcore": (),
     "sqlalchemy": ("lib.journal",),
     "alembic": ("lib.journal.migrations",),
+    "jinja2": ("lib.receipts",),
     "sqlite3": ("lib.sandbox",),
     "altair": ("lib.ui",),
     "uvicorn": ("lib.sandbox",),

@@ -20,7 +20,8 @@ from lib.avara.retry import RetryPolicy
 from lib.config import load_settings
 from lib.customers import export
 from lib.errors import ApiError
-from lib.runs import receipt
+from lib.receipts.export import Format
+from lib.receipts.export import export as take
 from lib.runs.model import Action
 from lib.runs.plan import PlannedCustomer, make_plan
 from tests.pages.world import KEY, World
@@ -105,12 +106,10 @@ def test_a_whole_session_leaves_the_key_nowhere(world: World, log: Kept) -> None
     pages.append(session.press("test_connection").everything)
     sandbox.sandbox.faults.revoked = True
     pages.append(session.press("test_connection").everything)
-    run, steps = resources.journal.reads.run(run_id), list(resources.journal.reads.every_step(run_id))
     everything = np.arange(len(frame))
     files = [
         plan.to_json().encode(),
-        receipt.to_csv(run, plan, steps),
-        receipt.to_jsonl(run, plan, steps, resources.journal.log.entries(run_id)),
+        *(take(resources.journal, run_id, form, who=ROBIN, now=now).body for form in Format),
         *(make(frame, everything) for make in (export.to_csv, export.to_xlsx, export.to_jsonl, export.to_parquet)),
     ]
     assert not [number for number, page in enumerate(pages) if holds_key(page)]

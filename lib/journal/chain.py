@@ -48,9 +48,9 @@ class Entry:
 
 
 @lru_cache(maxsize=256)
-def digest(context: str) -> str:
-    """What stands for a context in an entry's hash; a few contexts serve a hundred thousand entries."""
-    return hashlib.sha256(context.encode()).hexdigest()
+def digest(text: str) -> str:
+    """The SHA-256 of a text, which stands for it in the log; a few contexts serve a hundred thousand entries."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

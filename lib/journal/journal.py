@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, RunNotFound, RunsOverlap
+from lib.errors import AlreadyStarted, JournalUnavailable, RunsOverlap
+from lib.journal.audit import Auditor, check_undo
 from lib.journal.database import Database
-from lib.journal.log import Log, Writing
+from lib.journal.log import Log, Writing, in_log
 from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
 from lib.journal.steps import Steps
@@ -45,7 +46,7 @@ _RUN_EVENTS = {
 
 
 class Journal:
-    """The opened journal, for any number of threads and processes: how runs move; `reads`, `steps` and `log` are its parts.
+    """The opened journal, for any number of threads and processes: how runs move, and its parts.
 
     `where` is a file path or a database URL, `version` this program's, for the log; `patience` is how many seconds to wait for
     a lock. Raises JournalUnavailable when it can't be opened, JournalError when a newer version wrote it.
@@ -56,6 +57,7 @@ class Journal:
         self.reads = Reads(self._database)
         self.log = Log(self._database, version=version)
         self.steps = Steps(self._database, self.log)
+        self.audit = Auditor(self._database)
 
     @property
     def closed(self) -> bool:
@@ -71,13 +73,13 @@ class Journal:
         `who` records it: a plan file may be applied by somebody else than the operator whom it names.
 
         Raises AlreadyStarted (with `run_id`) for a plan that has a run, RunsOverlap (with `run_id`) when a live run of the
-        same connection holds one of its customers, RunNotFound or OtherConnection for an undo of a run that is not here.
+        same connection holds one of its customers, and as `Auditor.check_undo`.
         """
         run_id = f"run_{plan.hash[:16]}"
         try:
             with self.log.writing() as writing:
                 db = writing.db
-                _check_undo(db, plan)
+                check_undo(db, plan)
                 db.execute(insert(runs).values(**run_row(run_id, plan, now)))
                 db.execute(insert(plans).values(run_id=run_id, body=plan.to_json()))
                 for rows in _batches(step_rows(run_id, plan)):
@@ -195,7 +197,7 @@ class Journal:
             guards += [runs.c.lease_until < database_now()] if expired else []
             self._move_run(writing, run_id, to, *guards, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
-            payload = {"words": words.in_log or None, "hold": hold, "steps": _stand(db, run_id)}
+            payload = {**in_log(words), "hold": hold, "steps": _stand(db, run_id)}
             writing.log(run_id, event, who=who, now=now, payload=payload)
         return self.reads.run(run_id)
 
@@ -206,7 +208,7 @@ class Journal:
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING, runs.c.owner == owner)
             if db.execute(guarded.values(canary=None)).rowcount != 1:
                 raise writing.refuse(run_id, RunState.RUNNING)
-            payload = {"words": words.in_log or None, "steps": _stand(db, run_id)}
+            payload = {**in_log(words), "steps": _stand(db, run_id)}
             writing.log(run_id, "canary", who=who, now=now, payload=payload)
 
     def cancel(self, run_id: str, *, words: Words, now: datetime, who: Person) -> Run:
@@ -216,7 +218,7 @@ class Journal:
             db = writing.db
             values = {"words": words.text, "finished_at": now, "requested": None}
             self._move_run(writing, run_id, RunState.CANCELLED, before=before, values=values)
-            payload = {"words": words.in_log or None, "steps": _stand(db, run_id)}
+            payload = {**in_log(words), "steps": _stand(db, run_id)}
             writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload=payload)
         return self.reads.run(run_id)
 
@@ -280,16 +282,6 @@ def _stand(db: Connection, run_id: str) -> dict[str, int]:
     """How many steps of the run are in each state, for the log: words about a run may name customers, numbers never do."""
     counted = select(steps.c.state, func.count().label("number")).where(steps.c.run_id == run_id).group_by(steps.c.state)
     return {row.state: row.number for row in db.execute(counted)}
-
-
-def _check_undo(db: Connection, plan: Plan) -> None:
-    if plan.undo_of is None:
-        return
-    fingerprint = db.execute(select(runs.c.fingerprint).where(runs.c.id == plan.undo_of)).scalar()
-    if fingerprint is None:
-        raise RunNotFound("The run that this plan would undo is not in this journal.")
-    if fingerprint != plan.fingerprint:
-        raise OtherConnection
 
 
 def _told_of(plan: Plan) -> dict[str, Any]:

@@ -12,16 +12,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Text, func, insert, select, type_coerce, update
 
 from lib.errors import IllegalTransition, RunNotFound
 from lib.journal import chain
 from lib.journal.chain import ChainCheck, Entry, digest
 from lib.journal.database import Database
 from lib.journal.rows import to_entry
-from lib.journal.tables import log, log_contexts, log_head, runs
+from lib.journal.tables import log, log_contexts, log_head, plain_text, runs
 from lib.runs.model import Person, RunState, StepState
 from lib.runs.plan import canonical_json
+from lib.runs.words import Words
 
 _HEAD = select(log_head.c.seq, log_head.c.hash).with_for_update()
 _MOVE_HEAD = update(log_head)
@@ -29,7 +30,8 @@ _ADD_ENTRY = insert(log)
 _CONTEXT = ("action", "base_url", "connection_label", "fingerprint", "plan_hash", "reason", "ticket")
 _FACTS = select(*(runs.c[name] for name in _CONTEXT))
 _ENTRIES = select(
-    *(column for column in log.c if column.name != "context_id"), func.coalesce(log_contexts.c.body, "").label("context")
+    *(type_coerce(column, Text).label(column.name) for column in log.c if column.name != "context_id"),
+    func.coalesce(log_contexts.c.body, "").label("context"),
 ).outerjoin(log_contexts, log_contexts.c.id == log.c.context_id)
 
 
@@ -83,6 +85,11 @@ class Writing:
         self._log.known_contexts.update(self._contexts)
 
 
+def in_log(words: Words) -> dict[str, str | None]:
+    """Words as an entry's payload has them: their form for the log, and the digest of the whole that stands in the tables."""
+    return {"words": words.in_log or None, "said": digest(plain_text(words.text) or "") if words else ""}
+
+
 class Log:
     """The append-only log of one journal. `version` of this program goes into its entries."""
 
@@ -133,6 +140,12 @@ class Log:
         with self._database.read() as db:
             return tuple(to_entry(row) for row in db.execute(query).all())
 
+    def carriers(self, run_id: str) -> tuple[str, ...]:
+        """Who carried the run out: whoever started it, and whoever took it up again, each once, in their order."""
+        begun = log.c.run_id == run_id, log.c.event.in_(("approved", "resume", "retry"))
+        with self._database.read() as db:
+            return tuple(dict.fromkeys(db.execute(select(log.c.who).where(*begun).order_by(log.c.seq)).scalars()))
+
     def step_entries(self, run_id: str, *, limit: int, offset: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """How many entries tell of the run's steps, and some of them, newest first."""
         of_steps = log.c.run_id == run_id, log.c.customer_id.is_not(None)
@@ -147,6 +160,6 @@ class Log:
         `shown`: the hash of an entry that a receipt shows; the log must still hold it.
         """
         with self._database.read() as db:
-            head = db.execute(select(log_head)).one()
-            rows = db.execution_options(yield_per=1000).execute(_ENTRIES.order_by(log.c.seq))
-            return chain.verify((to_entry(row) for row in rows), head.seq, head.hash, shown=shown)
+            head = db.execute(select(log_head.c.seq, log_head.c.hash)).one_or_none() or (0, "")  # no note: none is the last
+            rows = db.execute(_ENTRIES.order_by(log.c.seq), execution_options={"yield_per": 1000})
+            return chain.verify((to_entry(row) for row in rows), *head, shown=shown)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 
-from lib.errors import JournalError, RunNotFound
+from lib.errors import JournalDamaged, RunNotFound
 from lib.journal.database import Database
 from lib.journal.rows import to_run, to_step
-from lib.journal.tables import database_now, plans, runs, steps
-from lib.runs.model import Run, RunState, Step, StepState, Totals
+from lib.journal.tables import as_stored, database_now, plans, runs, steps
+from lib.runs.model import DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import Plan
 
 _ORDERS = select(runs.c.state, runs.c.owner, runs.c.requested).where(runs.c.id == bindparam("of_run"))
@@ -37,6 +37,9 @@ class Lease:
     left: float
 
 
+_BATCH = 1000
+
+
 @dataclass(frozen=True)
 class Orders:
     """What a worker must know before it takes the next step: the run's state, who carries it, what was asked for."""
@@ -54,22 +57,22 @@ class Reads:
 
     def runs(self, limit: int = 100, *, offset: int = 0, state: RunState | None = None) -> tuple[Run, ...]:
         """The newest runs first, of all or of one state."""
-        query = select(runs) if state is None else select(runs).where(runs.c.state == state)
+        query = as_stored(runs) if state is None else as_stored(runs).where(runs.c.state == state)
         return self._runs(query.order_by(runs.c.created_at.desc(), runs.c.id).limit(limit).offset(offset))
 
     def run_counts(self) -> dict[RunState, int]:
         """How many runs are in each state that has some."""
         with self._database.read() as db:
             rows = db.execute(select(runs.c.state, func.count()).group_by(runs.c.state)).all()
-        return {RunState(state): number for state, number in rows}
+        return {RunState(state): number for state, number in rows if state in set(RunState)}
 
     def live_runs(self, *states: RunState) -> tuple[Run, ...]:
         """The runs in one of these states, oldest first."""
-        return self._runs(select(runs).where(runs.c.state.in_(states)).order_by(runs.c.created_at, runs.c.id))
+        return self._runs(as_stored(runs).where(runs.c.state.in_(states)).order_by(runs.c.created_at, runs.c.id))
 
     def undos(self, run_id: str) -> tuple[Run, ...]:
         """The runs that were to take this run back, oldest first, whatever came of them."""
-        return self._runs(select(runs).where(runs.c.undo_of == run_id).order_by(runs.c.created_at, runs.c.id))
+        return self._runs(as_stored(runs).where(runs.c.undo_of == run_id).order_by(runs.c.created_at, runs.c.id))
 
     def leases(self, run_id: str | None = None) -> tuple[Lease, ...]:
         """Who carries the running runs (or this one), oldest run first, and for how long unless the lease is renewed."""
@@ -80,11 +83,11 @@ class Reads:
     def left_to_cancel(self) -> tuple[Run, ...]:
         """Interrupted runs whose cancel nobody has carried out yet, oldest first."""
         left = runs.c.state == RunState.INTERRUPTED, runs.c.requested == "cancel"
-        return self._runs(select(runs).where(*left).order_by(runs.c.created_at, runs.c.id))
+        return self._runs(as_stored(runs).where(*left).order_by(runs.c.created_at, runs.c.id))
 
     def run(self, run_id: str) -> Run:
         """The run with its totals. Raises RunNotFound."""
-        found = self._runs(select(runs).where(runs.c.id == run_id))
+        found = self._runs(as_stored(runs).where(runs.c.id == run_id))
         if not found:
             raise RunNotFound
         return found[0]
@@ -120,8 +123,23 @@ class Reads:
         offset: int = 0,
         after: int = -1,
     ) -> tuple[Step, ...]:
-        """Up to `limit` steps in the plan's order, of one state or several; `after` is the last position already seen."""
-        query = select(steps).where(steps.c.run_id == run_id, steps.c.position > after)
+        """Up to `limit` steps in the plan's order, of one state or several; `after` is the last position already seen.
+
+        Raises JournalDamaged, as whatever gives steps but `steps_to_show`, where one can't be read.
+        """
+        return tuple(map(_sound, self.steps_to_show(run_id, state, limit=limit, offset=offset, after=after)))
+
+    def steps_to_show(
+        self,
+        run_id: str,
+        state: StepState | Iterable[StepState] | None = None,
+        *,
+        limit: int = 1000,
+        offset: int = 0,
+        after: int = -1,
+    ) -> tuple[Step | DamagedStep, ...]:
+        """The same, with those that can't be read as such: they must not hide the others from people."""
+        query = as_stored(steps).where(steps.c.run_id == run_id, steps.c.position > after)
         if state is not None:
             states = (state,) if isinstance(state, StepState) else tuple(state)
             query = query.where(steps.c.state.in_(states))
@@ -131,18 +149,25 @@ class Reads:
 
     def every_step(self, run_id: str, state: StepState | Iterable[StepState] | None = None) -> Iterator[Step]:
         """All steps in the plan's order, a thousand in memory at a time."""
-        after = -1
-        while batch := self.steps(run_id, state, after=after):
+        return map(_sound, self.every_step_to_show(run_id, state))
+
+    def every_step_to_show(
+        self, run_id: str, state: StepState | Iterable[StepState] | None = None
+    ) -> Iterator[Step | DamagedStep]:
+        """The same, as `steps_to_show`."""
+        after, batch = -1, tuple[Step | DamagedStep, ...]()
+        while after < 0 or len(batch) == _BATCH:
+            batch = self.steps_to_show(run_id, state, after=after, limit=_BATCH)
             yield from batch
-            after = batch[-1].position
+            after = batch[-1].position if batch else 0
 
     def step(self, run_id: str, customer_id: str) -> Step:
         """The step of one customer. Raises RunNotFound when this run has none for it."""
         with self._database.read() as db:
-            row = db.execute(select(steps).where(steps.c.run_id == run_id, steps.c.customer_id == customer_id)).one_or_none()
+            row = db.execute(as_stored(steps).where(steps.c.run_id == run_id, steps.c.customer_id == customer_id)).one_or_none()
         if row is None:
             raise RunNotFound("This run has no step for that customer.")
-        return to_step(row)
+        return _sound(to_step(row))
 
     def totals(self, run_id: str) -> Totals:
         """How many steps are in each state. Raises RunNotFound."""
@@ -157,23 +182,23 @@ class Reads:
 
     def history(self, customer_id: str) -> tuple[tuple[Run, Step], ...]:
         """What happened to one customer in every run that planned it, newest first."""
-        query = select(steps).join(runs, runs.c.id == steps.c.run_id).where(steps.c.customer_id == customer_id)
+        query = as_stored(steps).join(runs, runs.c.id == steps.c.run_id).where(steps.c.customer_id == customer_id)
         with self._database.read() as db:
-            found = [to_step(row) for row in db.execute(query.order_by(runs.c.created_at.desc())).all()]
-        by_id = {run.id: run for run in self._runs(select(runs).where(runs.c.id.in_([step.run_id for step in found])))}
+            found = [_sound(to_step(row)) for row in db.execute(query.order_by(runs.c.created_at.desc())).all()]
+        by_id = {run.id: run for run in self._runs(as_stored(runs).where(runs.c.id.in_([step.run_id for step in found])))}
         return tuple((by_id[step.run_id], step) for step in found)
 
     def _runs(self, query: Select[Any]) -> tuple[Run, ...]:
         with self._database.read() as db:
             rows = db.execute(query).all()
-            counts: dict[str, dict[StepState, int]] = {row.id: {} for row in rows}
+            counts: dict[str, dict[str, int]] = {row.id: {} for row in rows}
             counted = select(steps.c.run_id, steps.c.state, func.count()).where(steps.c.run_id.in_(counts))
             for run_id, state, number in db.execute(counted.group_by(steps.c.run_id, steps.c.state)):
-                counts[run_id][StepState(state)] = number
-        return tuple(to_run(row, self._checked(row, Totals.of(counts[row.id]))) for row in rows)
+                counts[run_id][state] = number
+        return tuple(to_run(row, Totals.of(counts[row.id])) for row in rows)
 
-    @staticmethod
-    def _checked(row: Row[Any], totals: Totals) -> Totals:
-        if totals.total != row.size:
-            raise JournalError(f"The journal is damaged: {row.id} has {totals.total} steps, its plan {row.size}.")
-        return totals
+
+def _sound(step: Step | DamagedStep) -> Step:
+    if isinstance(step, DamagedStep):
+        raise JournalDamaged(f"{step.run_id}, {step.customer_id}: {step.words}", run_id=step.run_id)
+    return step

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row
 
 from lib.avara.models import Customer
 from lib.journal.chain import Entry
-from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
+from lib.runs.model import Action, DamagedStep, Hold, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import Plan
+
+Reader = Callable[[Any], object]
 
 
 def run_row(run_id: str, plan: Plan, now: datetime) -> dict[str, Any]:
@@ -39,24 +41,98 @@ def step_rows(run_id: str, plan: Plan) -> Iterator[dict[str, Any]]:
         }
 
 
-def to_step(row: Row[Any]) -> Step:
-    told = dict(row._mapping)
-    told["state"] = StepState(told["state"])
-    told["before"] = Customer.model_validate_json(told["before"])
-    told["after"] = None if told["after"] is None else Customer.model_validate_json(told["after"])
+def to_step(row: Row[*tuple[Any, ...]]) -> Step | DamagedStep:
+    """The step of a row that was read as it is stored."""
+    told, damaged = _read(row, _STEP)
+    if damaged:
+        words = f"The journal is damaged: what it has as {', '.join(damaged)} of this step can't be read."
+        return DamagedStep(str(told["run_id"]), told["position"], str(told["customer_id"]), str(told["name"]), words)
     return Step(**told)
 
 
-def to_run(row: Row[Any], totals: Totals) -> Run:
-    told = dict(row._mapping)
-    del told["size"], told["lease_until"]
-    told["state"], told["action"] = RunState(told["state"]), Action(told["action"])
-    told["hold"] = Hold(told["hold"]) if told["hold"] else None
-    return Run(**told, totals=totals)
+def to_run(row: Row[*tuple[Any, ...]], totals: Totals) -> Run:
+    """The run of a row that was read as it is stored. It is `damaged` where it can't be read, or its steps don't add up."""
+    told, damaged = _read(row, _RUN)
+    size = told.pop("size")
+    del told["lease_until"]
+    words = [f"what it has as {', '.join(damaged)} of this run can't be read"] if damaged else []
+    words += [f"it has {totals.total:,} steps, its plan {size:,}"] if totals.total != size else []
+    return Run(**told, totals=totals, damage=f"The journal is damaged: {'; '.join(words)}." if words else "")
+
+
+def _read(row: Row[*tuple[Any, ...]], how: Mapping[str, tuple[Reader, object]]) -> tuple[dict[str, Any], list[str]]:
+    """Each value read as what its column holds, and which could not be; those are what `how` has in their place."""
+    told, damaged = dict(row._mapping), []
+    for name, value in told.items():
+        read, instead = how.get(name, (_text, ""))
+        try:
+            told[name] = read(value)
+        except (ValueError, TypeError, OverflowError):
+            told[name] = instead
+            damaged.append(name)
+    return told, damaged
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("not a number")
+    return value
+
+
+def _time(value: object) -> datetime:
+    at = datetime.fromisoformat(_text(value))
+    if at.tzinfo is None:
+        raise ValueError("not in UTC")
+    return at
+
+
+def _or_none(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
+_RUN: Mapping[str, tuple[Reader, object]] = {
+    "state": (RunState, RunState.FINISHED),
+    "action": (Action, Action.DEACTIVATE),
+    "size": (_number, 0),
+    "created_at": (_time, _NO_TIME),
+    "lease_until": (float, 0.0),
+    "hold": (_or_none(Hold), None),
+    "canary": (_or_none(_number), None),
+    "goes_on": (bool, False),
+    **{name: (_or_none(_time), None) for name in ("started_at", "finished_at")},
+    **{name: (_or_none(_text), None) for name in ("undo_of", "undone_by", "owner", "requested")},
+}
+_STEP: Mapping[str, tuple[Reader, object]] = {
+    "position": (_number, 0),
+    "state": (StepState, StepState.PLANNED),
+    "before": (Customer.model_validate_json, None),
+    "after": (_or_none(Customer.model_validate_json), None),
+    "attempts": (_number, 0),
+    "status": (_or_none(_number), None),
+    "seconds": (_or_none(float), None),
+    "request_id": (_or_none(_text), None),
+    **{name: (_or_none(_time), None) for name in ("started_at", "settled_at")},
+}
 
 
 def to_entry(row: Row[*tuple[Any, ...]]) -> Entry:
-    return Entry(**row._mapping)
+    """The entry of a row that was read as it is stored; what can't be read of it is left empty, so that its hash tells."""
+    told, _ = _read(row, _ENTRY)
+    return Entry(**told)
+
+
+_ENTRY: Mapping[str, tuple[Reader, object]] = {
+    "seq": (_number, 0),
+    "at": (_time, _NO_TIME),
+    "customer_id": (_or_none(_text), None),
+}
 
 
 def record_json(record: Customer) -> str:

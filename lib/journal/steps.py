@@ -12,9 +12,10 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from lib.avara.models import Customer
 from lib.errors import JournalUnavailable
+from lib.journal.chain import digest
 from lib.journal.database import Database
 from lib.journal.group import GroupCommit
-from lib.journal.log import Log, Writing
+from lib.journal.log import Log, Writing, in_log
 from lib.journal.rows import record_json
 from lib.journal.tables import database_now, runs, steps
 from lib.runs.model import Person, RunState, Step, StepState, check
@@ -96,7 +97,7 @@ class Steps:
     ) -> Step:
         """Write what became of a step. Facts of the call that are None keep what was written before.
 
-        The step keeps `words` whole; the log gets of them their form for it.
+        The step keeps `words` and `after` whole; the log gets their form for it, and digests that prove the whole.
         `read_back`: the record was read after the call had left it open, which the log tells apart. `sent`: how many requests
         left for the intent that this settles; each is an attempt, and the log tells the number unless it is one. Once another
         worker has taken up the run, `owner` is refused: what happened is then found out by reading back.
@@ -116,7 +117,7 @@ class Steps:
         values = _guard(step) | {name: getattr(settled, name) for name in _KEPT}
         values["after"] = record_json(settled.after) if settled.after else None
         outcome: dict[str, Any] = {"attempt": step.attempts, "status": status, "request_id": request_id, "seconds": seconds}
-        verdict: dict[str, Any] = {"state": to, "words": words.in_log or None, "observed": _seen_of(after) if after else None}
+        verdict: dict[str, Any] = {"state": to, **in_log(words), "observed": _observed(after) if after else None}
         called = seconds is not None or status is not None
         (outcome if called else verdict).update({} if sent in (None, 1) else {"sent": sent})
         if called and read_back:
@@ -174,6 +175,11 @@ def _seen_of(record: Customer) -> dict[str, Any]:
     """What the log says of a record: never its name or metadata, which may hold anything."""
     updated = record.updated_at.isoformat() if record.updated_at else None
     return {"active": record.is_active, "users": record.user_count, "updated": updated}
+
+
+def _observed(record: Customer) -> dict[str, Any]:
+    """The same, and the digest of the record as the step keeps it."""
+    return _seen_of(record) | {"record": digest(record_json(record))}
 
 
 def _event(step: Step, to: StepState, usual: str) -> str:

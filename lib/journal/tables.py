@@ -20,12 +20,15 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    Select,
     String,
     Table,
     Text,
     UniqueConstraint,
     event,
     false,
+    select,
+    type_coerce,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import DDL
@@ -59,7 +62,12 @@ class PlainText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # its interface
-        return None if value is None else str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return plain_text(value)
+
+
+def plain_text(value: str | None) -> str | None:
+    """Text as every engine can keep it."""
+    return None if value is None else str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 class database_now(FunctionElement[float]):  # noqa: N801  # named as SQL functions are
@@ -190,6 +198,11 @@ log_head = Table(
     Column("seq", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
 )
+
+
+def as_stored(table: Table) -> Select[*tuple[Any, ...]]:
+    """All columns of a table as the database gives them: no value is read as what it should be, so none can't be read."""
+    return select(*(type_coerce(column, Text).label(column.name) for column in table.c))
 
 
 def _ddl(statement: str, dialect: str) -> Any:  # noqa: ANN401  # SQLAlchemy left it untyped

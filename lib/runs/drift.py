@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from lib.avara.models import Customer
+from lib.avara.models import Customer, id_key
 from lib.errors import ApiError, BadAnswer, NotFound, Withdrawn
 from lib.runs.judge import NotSent, Settled, suspicion_of, trouble_of
 from lib.runs.model import Action, Step, StepState
@@ -33,22 +33,28 @@ def drift(
     *,
     exact: bool = False,
 ) -> tuple[Change, ...]:
-    """What changed in a way that matters; `exact`: any later update does, whatever it changed."""
-    changes = []
-    if exact and now_read.updated_at != planned.updated_at:
-        changes.append(Change("last update", _time(planned.updated_at), _time(now_read.updated_at)))
-    if "active" in matters and now_read.is_active != planned.is_active:
-        changes.append(Change("status", _activity(planned), _activity(now_read)))
-    if "users" in matters and now_read.user_count != planned.user_count:
-        changes.append(Change("users", f"{planned.user_count:,}", f"{now_read.user_count:,}"))
-    if "name" in matters and now_read.name != planned.name:
-        changes.append(Change("name", _quoted(planned.name), _quoted(now_read.name)))
-    keys = planned.metadata.keys() | now_read.metadata.keys() if "metadata" in matters else ()
-    for key in sorted(keys):
-        before, after = planned.metadata.get(key), now_read.metadata.get(key)
-        if before != after:
-            changes.append(Change(f"metadata: {key}", _quoted(before), _quoted(after)))
-    return tuple(changes)
+    """What changed in a way that matters; `exact`: whatever differs does, be it only the time of the last update.
+
+    Two times that are both unknown say nothing, and equal ones excuse no other difference.
+    """
+    return tuple(
+        Change(field, before, after)
+        for kind, field, before, after in _fields(planned, now_read)
+        if before != after and (exact or kind in matters)
+    )
+
+
+def _fields(planned: Customer, now_read: Customer) -> Iterator[tuple[str, str, str, str]]:
+    """Each field: its kind in the settings (empty where it is none), its name, and both sides in words."""
+    yield "", "last update", _time(planned.updated_at), _time(now_read.updated_at)
+    yield "active", "status", _activity(planned), _activity(now_read)
+    yield "users", "users", f"{planned.user_count:,}", f"{now_read.user_count:,}"
+    yield "name", "name", _quoted(planned.name), _quoted(now_read.name)
+    for key in sorted(planned.metadata.keys() | now_read.metadata.keys()):
+        yield "metadata", f"metadata: {key}", _quoted(planned.metadata.get(key)), _quoted(now_read.metadata.get(key))
+    yield "", "created", _time(planned.created_at), _time(now_read.created_at)
+    yield "", "created by key", _id(planned.created_by_api_key_id), _id(now_read.created_by_api_key_id)
+    yield "", "created by user", _id(planned.created_by_user_id), _id(now_read.created_by_user_id)
 
 
 def preflight(
@@ -61,12 +67,12 @@ def preflight(
 ) -> Settled | NotSent | None:
     """What the reading right before the call says about the step; None: nothing stands in the way of the call.
 
-    `exact`: only a record that nobody has updated since the plan was made is called, as an undo must have it.
+    `exact`: only a record that is the same in every field as when the plan was made is called, as an undo must have it.
     """
     planned = step.before
     if isinstance(read, ApiError):
         return _unread(read)
-    if read.id.lower() != planned.id.lower():
+    if id_key(read.id) != id_key(planned.id):
         return _unread(BadAnswer("The API sent the record of another customer."))
     if read.is_active == action.wants_active:
         return _as_asked(step, read)
@@ -110,7 +116,11 @@ def _quoted(text: str | None) -> str:
 
 
 def _time(at: datetime | None) -> str:
-    return "unknown" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return "unknown" if at is None else f"{at.isoformat(' ').removesuffix('+00:00')} UTC"
+
+
+def _id(value: object) -> str:
+    return "not set" if value is None else str(value).lower()
 
 
 def _activity(record: Customer) -> str:

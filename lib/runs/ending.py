@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.runs.model import Hold, Run, RunState, Step, StepState
+from lib.runs.model import DamagedStep, Hold, Run, RunState, Step, StepState
 from lib.runs.words import NOTHING, Words, joined, said
 
 #: What to say of a run that is `never_started`.
@@ -67,7 +67,7 @@ def ending(run: Run, halt: Halt | None, *, stopping: bool = False) -> Ending:
     return Ending(RunState.PAUSED, said(f"Paused by a person {so_far}."), Hold.PERSON)
 
 
-def where_stopped(first: Step, left: int) -> str:
+def where_stopped(first: Step | DamagedStep, left: int) -> str:
     """Of the `left` customers that were not started, the `first`, in words: the run stopped before it."""
     others = "" if left == 1 else f" and {left - 1:,} after it"
     return f"Stopped before {first.name} ({first.customer_id}): it{others} {'was' if left == 1 else 'were'} not started."

@@ -138,8 +138,9 @@ class Totals:
     unknown: int = 0
 
     @classmethod
-    def of(cls, counts: Mapping[StepState, int]) -> Totals:
-        return cls(**{state.value: count for state, count in counts.items()})
+    def of(cls, counts: Mapping[str, int]) -> Totals:
+        """A count by state; what is no state is left out, so that the total is then not that of the plan."""
+        return cls(**{state.value: counts[state] for state in StepState if state in counts})
 
     def count(self, state: StepState) -> int:
         number: int = getattr(self, state.value)
@@ -185,6 +186,17 @@ class Step:
 
 
 @dataclass(frozen=True)
+class DamagedStep:
+    """A step that can't be read, with what is known of it, and why in words."""
+
+    run_id: str
+    position: int
+    customer_id: str
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Run:
     """A plan being carried out. Times are UTC."""
 
@@ -211,6 +223,7 @@ class Run:
     canary: int | None = None  # it holds, or will hold, once this many first steps are done ...
     goes_on: bool = False  # ... or goes on by itself if they are all verified: the plan chose so
     words: str = ""  # why it paused, was interrupted or where it stopped
+    damage: str = ""  # what of it can't be read or does not add up: then it can only be cancelled
 
     @property
     def live(self) -> bool:
@@ -222,7 +235,8 @@ class Run:
 
     def needs_person(self, now: datetime) -> bool:
         """It holds its customers and goes on only if a person says so."""
-        return self.state in (RunState.PAUSED, RunState.INTERRUPTED) or self.never_started(now)
+        waits = self.state in (RunState.PAUSED, RunState.INTERRUPTED) or (self.live and bool(self.damage))
+        return waits or self.never_started(now)
 
     def never_started(self, now: datetime) -> bool:
         """It was recorded, and whoever recorded it did not get to start it."""
@@ -239,7 +253,7 @@ class Run:
 
     @property
     def can_resume(self) -> bool:
-        return self.state in (RunState.PAUSED, RunState.INTERRUPTED) and self.requested != "cancel"
+        return self.state in (RunState.PAUSED, RunState.INTERRUPTED) and self.requested != "cancel" and not self.damage
 
     @property
     def can_cancel(self) -> bool:
@@ -248,8 +262,8 @@ class Run:
 
     @property
     def can_retry(self) -> bool:
-        return self.state is RunState.FINISHED and self.totals.retryable > 0
+        return self.state is RunState.FINISHED and self.totals.retryable > 0 and not self.damage
 
     @property
     def can_undo(self) -> bool:
-        return not self.live and self.totals.verified > 0
+        return not self.live and self.totals.verified > 0 and not self.damage

@@ -16,9 +16,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lib.avara.models import Customer, UtcDatetime
+from lib.avara.models import Customer, UtcDatetime, id_key
+from lib.avara.text import one_line
 from lib.errors import EmptyPlan, OtherConnection, PlanError, ReasonMissing
 from lib.runs.model import Action
+from lib.runs.spelling import visible
 
 
 class _Frozen(BaseModel):
@@ -43,16 +45,17 @@ class Untouched(_Frozen):
 class Plan(_Frozen):
     """What one run will do, to whom, and why. Made by `make_plan`; never changed afterwards.
 
-    However it is made or read, a customer that is there twice raises PlanError, with its name.
+    However it is made or read, a customer that is there twice raises PlanError, with its name, and a reason that shows nothing
+    raises ReasonMissing.
     """
 
     version: Literal[1] = 1
     action: Action
     customers: tuple[PlannedCustomer, ...] = Field(min_length=1)
-    reason: str = Field(min_length=1)
+    reason: str
     ticket: str = ""
     filter_text: str = ""
-    operator: str
+    operator: str  # who planned it; who carries it out is known by the process that does
     fingerprint: str
     connection_label: str
     base_url: str = ""
@@ -63,12 +66,13 @@ class Plan(_Frozen):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        # The API's ids are hexadecimal: case tells no two customers apart.
-        counts = Counter(customer_id.lower() for customer_id in self.ids)
-        repeated = next((one.record for one in self.customers if counts[one.record.id.lower()] > 1), None)
+        counts = Counter(map(id_key, self.ids))
+        repeated = next((one.record for one in self.customers if counts[id_key(one.record.id)] > 1), None)
         if repeated is not None:
             more = f"{len(self.ids) - len(counts):,} too many in all"
             raise PlanError(f"{repeated.name} ({repeated.id}) is in this plan more than once ({more}). Remove the repeats.")
+        if not visible(self.reason):
+            raise ReasonMissing
         return self
 
     @cached_property
@@ -88,13 +92,20 @@ class Plan(_Frozen):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
-        """The plan of a file that `to_json` wrote. Raises PlanError: unreadable, altered, or with a repeat."""
+        """The plan of a file that `to_json` wrote. Raises PlanError: unreadable, altered, with a repeat, or with something that
+        no plan has, whose name it says.
+        """
         try:
-            envelope = json.loads(text)
-            said, body = envelope["hash"], envelope["plan"]
-            plan = cls.model_validate_json(json.dumps(body))
-        except (ValueError, TypeError, KeyError, RecursionError, ValidationError) as exc:
-            raise PlanError("This file is not a plan of Express Ops, or of a version that it does not know.") from exc
+            envelope = json.loads(text, object_pairs_hook=_each_name_once)
+            said, body = envelope.pop("hash"), envelope.pop("plan")
+            plan = cls.model_validate_json(json.dumps(body), extra="forbid", by_alias=True, by_name=False)
+        except ValidationError as exc:
+            unknown = [".".join(map(str, one["loc"])) for one in exc.errors() if one["type"] == "extra_forbidden"]
+            raise PlanError(_unreadable(*unknown)) from exc
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+            raise PlanError(_unreadable()) from exc
+        if envelope:
+            raise PlanError(_unreadable(*envelope))
         if said != plan.hash:
             raise PlanError("This plan was altered after it was saved: its contents do not match its hash. Make a new plan.")
         return plan
@@ -114,6 +125,17 @@ class Plan(_Frozen):
     @property
     def users_affected(self) -> int:
         return sum(planned.record.user_count for planned in self.customers)
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(named := dict(pairs)) != len(pairs):
+        raise ValueError("a name is there twice")
+    return named
+
+
+def _unreadable(*unknown: str) -> str:
+    what = "This file is not a plan of Express Ops, or of a version that it does not know."
+    return f"{what} No plan has this: {', '.join(one_line(name, 60) for name in unknown[:3])}." if unknown else what
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -146,8 +168,6 @@ def make_plan(
     """
     if not customers:
         raise EmptyPlan
-    if not reason.strip():
-        raise ReasonMissing
     return Plan(
         action=action,
         customers=tuple(customers),

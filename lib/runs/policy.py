@@ -14,7 +14,7 @@
 
     [protected]
     ids = ["cus_..."]
-    metadata = { tier = "gold*" }     # `*`, `?` and `[...]` as in file names; capitals and small letters are the same
+    metadata = { tier = "gold*" }     # `*`, `?` and `[...]` as in file names; other spellings of one text are the same
 
     [canary]
     steps = 5                         # the first steps, after which a run holds; 0: never
@@ -35,20 +35,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from lib.avara.models import CUSTOMER_ID_PATTERN, Customer
-from lib.errors import CapExceeded, PlanError, ProtectedCustomer
+from lib.avara.models import CUSTOMER_ID_PATTERN, Customer, id_key
+from lib.errors import CapExceeded, ProtectedCustomer
 from lib.runs.model import Action
 from lib.runs.plan import Plan
+from lib.runs.spelling import folded
 from lib.runs.words import NOTHING, Words, said
-
-#: How old the records of a plan may be that nobody reads again before their calls.
-UNCHECKED_FOR = timedelta(hours=1)
 
 #: More than any account has, and more days than any record is old: every number has an end, so that it can be reckoned with.
 _MANY, _DAYS = 1_000_000_000, 36_500
@@ -63,7 +62,7 @@ def _pairs(value: object) -> object:
 
 
 _Patterns = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)]
-_Id = Annotated[str, Field(pattern=f"^{CUSTOMER_ID_PATTERN}$"), AfterValidator(str.lower)]
+_Id = Annotated[str, Field(pattern=f"^{CUSTOMER_ID_PATTERN}$"), AfterValidator(id_key)]
 
 
 class _Frozen(BaseModel):
@@ -81,18 +80,22 @@ class Caps(_Frozen):
 
 
 class ProtectedCustomers(_Frozen):
-    """Who is never touched: by id, or by a metadata value that matches the pattern of its key."""
+    """Who is never touched: by id, or by a metadata value that matches the pattern of its key, however it is spelled."""
 
     ids: Annotated[frozenset[_Id], _FROM_A_LIST] = frozenset()
     metadata: _Patterns = ()
 
+    @cached_property
+    def _folded(self) -> tuple[tuple[str, str], ...]:
+        return tuple((folded(key), folded(pattern)) for key, pattern in self.metadata)
+
     def why(self, record: Customer) -> Words:
         """Why this customer is protected, in words; empty if it is not."""
-        if record.id.lower() in self.ids:
+        if id_key(record.id) in self.ids:
             return said("its id is in the settings")
-        for wanted_key, pattern in self.metadata:
+        for wanted_key, pattern in self._folded:
             for key, value in record.metadata.items():
-                if fnmatchcase(key.lower(), wanted_key.lower()) and fnmatchcase(value.lower(), pattern.lower()):
+                if fnmatchcase(folded(key), wanted_key) and fnmatchcase(folded(value), pattern):
                     told = f"its metadata has a value of {key} that the settings protect"
                     return Words(f"its metadata says {key} = “{value}”", told)
         return NOTHING
@@ -143,16 +146,6 @@ class Policy(_Frozen):
     def snapshot_feeds_plans_for(self) -> timedelta:
         """How old a kept list may be to plan from. Never where records are not read again before their calls."""
         return timedelta(minutes=self.snapshot.max_age_minutes if self.preflight else 0)
-
-
-def check_age(plan: Plan, policy: Policy, now: datetime) -> None:
-    """Raise PlanError for a saved plan with old records where the settings say not to read them again before their calls."""
-    oldest = min(planned.read_at for planned in plan.customers)
-    if not policy.preflight and now - oldest > UNCHECKED_FOR:
-        raise PlanError(
-            f"The records of this plan were read on {oldest:%Y-%m-%d at %H:%M} UTC, and the settings say not to read them "
-            "again (preflight = false). Make a new plan."
-        )
 
 
 def check_caps(plan: Plan, policy: Policy, active_total: int | None) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lib.avara.models import Customer
+from lib.avara.models import Customer, id_key
+from lib.runs.drift import drift
 from lib.runs.model import Action, Run, Step, StepState
 from lib.runs.plan import PlannedCustomer, Untouched
 
@@ -36,8 +37,9 @@ class Undo:
 
     def without(self, ids: Collection[str], why: str) -> Undo:
         """The same undo, but for these customers, whom it leaves alone for this reason."""
-        out = tuple(LeftAlone(one.record.id, one.record.name, why) for one in self.customers if one.record.id in ids)
-        rest = tuple(one for one in self.customers if one.record.id not in ids)
+        keys = set(map(id_key, ids))
+        out = tuple(LeftAlone(one.record.id, one.record.name, why) for one in self.customers if id_key(one.record.id) in keys)
+        rest = tuple(one for one in self.customers if id_key(one.record.id) not in keys)
         return replace(self, customers=rest, left_alone=self.left_alone + out)
 
 
@@ -48,20 +50,22 @@ def undo_plan(run: Run, steps: Iterable[Step], current: Mapping[str, Customer], 
     so they are left alone as well, each with its reason.
     """
     customers, left_alone = [], []
+    found = {id_key(customer_id): record for customer_id, record in current.items()}
     for step in steps:
-        record = current.get(step.customer_id)
+        record = found.get(id_key(step.customer_id))
         why = _why_not(run, step, record)
         if why or record is None:
             left_alone.append(LeftAlone(step.customer_id, step.name, why))
         else:
-            evidence = (f"{_past(run.action)} by {run.id}", f"Unchanged since: {step.after and step.after.updated_at}")
+            evidence = (f"{_past(run.action)} by {run.id}", "The same in every field as that run left it")
             customers.append(PlannedCustomer(record=record, evidence=evidence, read_at=read_at))
     return Undo(run.id, run.action.opposite, tuple(customers), tuple(left_alone))
 
 
 def is_behind(steps: Iterable[Step], current: Mapping[str, Customer]) -> bool:
     """Whether `current` was read before the run had changed all of them: such records tell nothing about an undo."""
-    return any(step.after is not None and _older(current.get(step.customer_id), step.after) for step in steps)
+    found = {id_key(customer_id): record for customer_id, record in current.items()}
+    return any(step.after is not None and _older(found.get(id_key(step.customer_id)), step.after) for step in steps)
 
 
 def _older(record: Customer | None, left: Customer) -> bool:
@@ -82,9 +86,9 @@ def _why_not(run: Run, step: Step, record: Customer | None) -> str:
         return "It could not be read now."
     if record.is_active != run.action.wants_active:
         return f"It is {'active' if record.is_active else 'inactive'} again already."
-    if record.updated_at != step.after.updated_at:
-        return "Somebody changed it after this run."
-    return ""
+    changes = drift(step.after, record, exact=True)
+    # the names of fields alone: these words get into the log, which holds no values
+    return f"Somebody changed it after this run: {', '.join(change.field for change in changes)}." if changes else ""
 
 
 def _past(action: Action) -> str:

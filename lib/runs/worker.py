@@ -12,7 +12,7 @@ from functools import partial
 from math import ceil
 
 from lib.avara.models import Customer
-from lib.errors import IllegalTransition, NotCounted, OtherConnection
+from lib.errors import IllegalTransition, JournalDamaged, NotCounted, OtherConnection
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Lease
 from lib.runs.ending import ABANDONED, cancelled, ending
@@ -88,7 +88,8 @@ class Worker:
     def submit(self, run_id: str, *, who: Person) -> Run:
         """Start a planned run.
 
-        Raises OtherConnection, CapExceeded, NotCounted, RunNotFound, and IllegalTransition if it was started already.
+        Raises OtherConnection, CapExceeded, NotCounted, RunNotFound, JournalDamaged if the run is not what its plan says, and
+        IllegalTransition if it was started already.
         """
         return self._take_up(run_id, {RunState.PLANNED}, who)
 
@@ -103,6 +104,7 @@ class Worker:
         """Try the failed, not applied and unknown steps of a finished run again; unknown ones are read back first."""
         run = self._journal.reads.run(run_id)
         client = self._client(run)
+        self._journal.audit.check_plan(run_id)
         if run.state is RunState.FINISHED and not run.can_retry:
             raise IllegalTransition("Nothing in this run failed, was not applied or is unknown.", run_id=run_id)
         self._check_caps(run)
@@ -117,10 +119,18 @@ class Worker:
         run = self._as_it_is(run_id)
         if run.state is RunState.RUNNING:
             self._request(run_id, "cancel", who)
-        elif run.totals.in_flight + run.totals.unknown:
+        elif run.totals.in_flight + run.totals.unknown and self._as_planned(run_id):
             self._launch(run, self._client(run), who, partial(self._journal.start, cancelling=True))
         else:
             self._journal.cancel(run_id, words=cancelled(run), now=self._tools.now(), who=who)
+
+    def _as_planned(self, run_id: str) -> bool:
+        """Whether the run is what its plan says; if not, nobody reads back whoever was put into it."""
+        try:
+            self._journal.audit.check_plan(run_id)
+        except JournalDamaged:
+            return False
+        return True
 
     def stop(self, timeout: float = 10.0) -> bool:
         """Finish the calls in flight, settle them, mark their runs interrupted. False if some call outlived `timeout` seconds.
@@ -153,6 +163,7 @@ class Worker:
         if run.state not in states or run.requested is not None:
             raise IllegalTransition(self._why_not(run), run_id=run_id)
         client = self._client(run)
+        self._journal.audit.check_plan(run_id)
         self._check_caps(run)
         take_up = partial(self._journal.start, canary=self._tools.policy.canary.of(run.totals.total))
         return self._launch(run, client, who, take_up, probe=RunState.PLANNED not in states)

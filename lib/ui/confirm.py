@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -10,6 +9,7 @@ import streamlit as st
 from lib.errors import AlreadyStarted, ExpressOpsError
 from lib.runs.model import Action
 from lib.runs.plan import Plan
+from lib.runs.spelling import visible
 from lib.ui import dialogs, draft, nav, notices, picks
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
@@ -47,17 +47,19 @@ def show(resources: Resources) -> None:
 
 
 def wanted_text(plan: Plan) -> str:
-    """What has to be typed: the customer's name for one, the count for many."""
-    return plan.customers[0].record.name if len(plan.customers) == 1 else str(len(plan.customers))
+    """What has to be typed: the customer's name for one (its id where the name shows nothing), the count for many."""
+    if len(plan.customers) > 1:
+        return str(len(plan.customers))
+    record = plan.customers[0].record
+    return record.name if visible(record.name) else record.id
 
 
 def matches(typed: str, wanted: str) -> bool:
-    """Exact, but for outer and repeated spaces and for the Unicode form, which keyboards differ in."""
+    """Exact, but for what nobody sees: outer and repeated spaces, invisible characters, the Unicode form.
 
-    def plain(text: str) -> str:
-        return " ".join(unicodedata.normalize("NFC", text).split())
-
-    return plain(typed) == plain(wanted)
+    Nothing typed is never right.
+    """
+    return visible(typed) == visible(wanted) != ""
 
 
 def _body(resources: Resources, plan: Plan, act: str) -> None:
@@ -70,7 +72,8 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
     wanted = wanted_text(plan)
     if len(plan.customers) == 1:
         st.code(wanted, language=None, wrap_lines=True)
-        label = "Type the customer's name to confirm"
+        what = "name" if wanted == plan.customers[0].record.name else "id"
+        label = f"Type the customer's {what} to confirm"
     else:
         label = f"Type {number(len(plan.customers)).replace(',', '')} to confirm"
     # A key for each plan: a field that was closed with text in it must not lend it to the next dialog.

@@ -8,7 +8,8 @@ import streamlit as st
 
 from lib.errors import AlreadyStarted, ExpressOpsError, PlanError, RunNotFound
 from lib.runs.plan import Plan
-from lib.runs.policy import check_age, check_caps
+from lib.runs.policy import check_caps
+from lib.runs.records import check_fresh
 from lib.runs.review import review
 from lib.runs.terms import terms
 from lib.ui import confirm, dialogs, nav, notices
@@ -77,7 +78,7 @@ def show(resources: Resources, plan: Plan) -> None:
         key="to_confirm",
         icon=":material/arrow_forward:",
         disabled=not _may_run(resources, plan),
-    ):
+    ) and _still_as_reviewed(resources, plan):
         confirm.ask(plan)
     if dialogs.opened("confirm"):
         confirm.show(resources)
@@ -108,7 +109,7 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
     try:
         plan.check_connection(resources.connection.fingerprint, resources.connection.label)
         _check_new(resources, plan)
-        check_age(plan, resources.policy, datetime.now(UTC))
+        resources.journal.audit.check_undo(plan)
         obstacle = resources.loads.plan_obstacle()
         if obstacle is not None:  # the share of the active customers could not be told
             raise obstacle
@@ -121,6 +122,17 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
     else:
         return True
     return False
+
+
+def _still_as_reviewed(resources: Resources, plan: Plan) -> bool:
+    """Where no call of the run reads its customer: whether all, read now, are as the plan has them; if not, says who is not."""
+    try:
+        with st.spinner("Reading each customer again…"):
+            check_fresh(plan, resources.client, resources.policy)
+    except ExpressOpsError as error:
+        st.error(md(error.message, limit=400), icon=":material/block:")
+        return False
+    return True
 
 
 def _check_new(resources: Resources, plan: Plan) -> None:

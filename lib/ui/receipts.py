@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from lib.runs.export import Format, export
+from lib.receipts.export import Format, export
 from lib.runs.model import Person, Run
 from lib.ui.resources import Resources, operator
 

@@ -102,7 +102,8 @@ def _announce(run: Run, now: datetime) -> None:
     label, icon, _ = badge(run, now)
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
     next_ = "resume or cancel" if run.can_resume else "start or cancel" if run.state is RunState.PLANNED else "cancel"
-    why = "" if run.on_canary or run.never_started(now) else f"{md(run.words)} "  # else the label says it all
+    next_ = "see it or cancel" if run.damage else next_
+    why = "" if run.on_canary or run.never_started(now) else f"{md(run.damage or run.words)} "  # else the label says it all
     st.page_link(
         nav.page("runs"),
         label=f"{label}: {what}. {why}Open it to {next_}.",
@@ -112,7 +113,7 @@ def _announce(run: Run, now: datetime) -> None:
 
 
 def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
-    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, By, Reason ..."""
+    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, Planned by, Reason ..."""
     return pd.DataFrame(
         {
             "Open": ["Open"] * len(runs),
@@ -127,7 +128,7 @@ def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
             "Unknown": [run.totals.unknown for run in runs],
             "To do": [run.totals.planned + run.totals.in_flight for run in runs],
             "Started": [ago(run.created_at, now) for run in runs],
-            "By": [run.operator for run in runs],
+            "Planned by": [run.operator for run in runs],
             "Reason": [run.reason for run in runs],
             "Ticket": [run.ticket for run in runs],
             "Connection": [run.connection_label for run in runs],

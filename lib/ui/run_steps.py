@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
 
 from lib.journal.journal import Journal
-from lib.runs.model import Run, Step, StepState
+from lib.runs.model import DamagedStep, Run, Step, StepState
 from lib.runs.plan import PlannedCustomer
 from lib.ui import record_view
 from lib.ui.grids import ROW_HEIGHT, grid_height
@@ -28,12 +29,14 @@ STEP_WORDS = {
     StepState.FAILED: "✕ failed",
     StepState.UNKNOWN: "? unknown",
 }
+_DAMAGED = "✕ damaged"
+_COLUMNS = ("Customer", "State", "Before", "After", "What happened", "Took", "Id")
 
 
 def show(resources: Resources, run: Run) -> None:
     """The steps in the plan's order, by state and page; where there is one customer, its record at once."""
-    if run.totals.total == 1:
-        show_step(resources, resources.journal.reads.steps(run.id, limit=1)[0])
+    if run.totals.total == 1 and (only := resources.journal.reads.steps_to_show(run.id, limit=1)):
+        show_step(resources, only[0])
     else:
         _many(resources, run)
 
@@ -51,7 +54,7 @@ def _many(resources: Resources, run: Run) -> None:
     pages = max(1, -(-total // _STEPS_ON_A_PAGE))
     page = min(int(st.session_state.get(f"steps-page-{run.id}") or 1), pages)
     offset = (page - 1) * _STEPS_ON_A_PAGE
-    steps = list(resources.journal.reads.steps(run.id, state=chosen_state, limit=_STEPS_ON_A_PAGE, offset=offset))
+    steps = resources.journal.reads.steps_to_show(run.id, chosen_state, limit=_STEPS_ON_A_PAGE, offset=offset)
     ids = tuple(step.customer_id for step in steps)
     chosen = st.dataframe(
         steps_table(steps),
@@ -82,28 +85,26 @@ def _many(resources: Resources, run: Run) -> None:
         st.caption("Tick a row to see the customer's record before and after, and its metadata.")
 
 
-def steps_table(steps: list[Step]) -> pd.DataFrame:
+def steps_table(steps: Sequence[Step | DamagedStep]) -> pd.DataFrame:
     """One row a step: Customer, State, Before, After, What happened, Took, Id (all text)."""
-    return pd.DataFrame(
-        {
-            "Customer": [step.name for step in steps],
-            "State": [STEP_WORDS[step.state] for step in steps],
-            "Before": [_activity(step.before.is_active) for step in steps],
-            "After": ["" if step.after is None else _activity(step.after.is_active) for step in steps],
-            "What happened": [step.words for step in steps],
-            "Took": ["" if step.seconds is None else f"{step.seconds:.2f} s" for step in steps],
-            "Id": [step.customer_id for step in steps],
-        },
-        dtype="str",
-    )
+    return pd.DataFrame(list(map(_row, steps)), columns=list(_COLUMNS), dtype="str")
 
 
-def show_step(resources: Resources, step: Step) -> None:
+def _row(step: Step | DamagedStep) -> tuple[str, ...]:
+    if isinstance(step, DamagedStep):
+        return step.name, _DAMAGED, "", "", step.words, "", step.customer_id
+    after = "" if step.after is None else _activity(step.after.is_active)
+    took = "" if step.seconds is None else f"{step.seconds:.2f} s"
+    return step.name, STEP_WORDS[step.state], _activity(step.before.is_active), after, step.words, took, step.customer_id
+
+
+def show_step(resources: Resources, step: Step | DamagedStep) -> None:
     """One customer's evidence, its record before and after, with its metadata."""
-    mark = STEP_WORDS[step.state]
+    mark = _DAMAGED if isinstance(step, DamagedStep) else STEP_WORDS[step.state]
     st.markdown(f"**{md(mark)}**" + (f": {md(step.words, limit=400)}" if step.words else ""))
-    record_view.show_evidence(_planned(resources.journal, step.run_id)[step.position])
-    record_view.show_change(step.before, step.after, datetime.now(UTC))
+    if isinstance(step, Step):
+        record_view.show_evidence(_planned(resources.journal, step.run_id)[step.position])
+        record_view.show_change(step.before, step.after, datetime.now(UTC))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

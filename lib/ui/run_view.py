@@ -19,7 +19,7 @@ from lib.ui.text import ago, count, duration, exact, md, number
 #: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
 _POLL_SECONDS, _WAITING_SECONDS = 0.6, 3.0
 
-BadgeColour = Literal["gray", "blue", "orange", "green"]
+BadgeColour = Literal["gray", "blue", "orange", "green", "red"]
 RUN_BADGES: Mapping[RunState, tuple[str, str, BadgeColour]] = {
     RunState.PLANNED: ("Waiting to start", ":material/schedule:", "gray"),
     RunState.RUNNING: ("Running", ":material/play_arrow:", "blue"),
@@ -55,7 +55,7 @@ def show(resources: Resources, run_id: str) -> None:
 
 def _drawn(run: Run, now: datetime) -> tuple[object, ...]:
     """What the header shows of a run that may change while somebody looks."""
-    return run.state, run.requested, run.hold, run.words, run.never_started(now)
+    return run.state, run.requested, run.hold, run.words, run.damage, run.never_started(now)
 
 
 def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime) -> None:
@@ -63,7 +63,9 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime)
     st.title(f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
-        parts = [md(run.connection_label), md(run.ticket), f"by {md(run.operator)}", ago(run.created_at, now)]
+        carried = ", ".join(resources.journal.log.carriers(run.id))
+        who = [f"planned by {md(run.operator)}", f"carried out by {md(carried)}" if carried else ""]
+        parts = [md(run.connection_label), md(run.ticket), *who, ago(run.created_at, now)]
         st.markdown(" · ".join(part for part in parts if part), width="stretch", help=exact(run.created_at))
         _actions(resources, run, undos)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
@@ -76,14 +78,14 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime)
 def _where_it_stopped(resources: Resources, run: Run) -> None:
     """By name, for a run that was begun and that nobody carries. A canary stops where it was to stop."""
     if run.state is not RunState.RUNNING and not run.on_canary and run.totals.settled and run.totals.planned:
-        (first,) = resources.journal.reads.steps(run.id, StepState.PLANNED, limit=1)
+        (first,) = resources.journal.reads.steps_to_show(run.id, StepState.PLANNED, limit=1)
         st.caption(md(where_stopped(first, run.totals.planned), limit=400))
 
 
 def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
     """Only what is allowed now. Each button records a wish; the worker carries it out."""
     worker, who = resources.worker, {"who": operator()}
-    if run.state is RunState.PLANNED:
+    if run.state is RunState.PLANNED and not run.damage:
         start = (resources, worker.submit, run.id)
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, kwargs=who, key="run_start"
@@ -110,7 +112,7 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
         )
     if run_undo.offered(resources, run, undos) and st.button("Undo…", icon=":material/undo:", key="run_undo"):
         nav.go_to("deactivate", undo=run.id)
-    if not run.live:
+    if not run.live and not run.damage:
         receipts.show(resources, run)
 
 
@@ -122,6 +124,8 @@ def _wish(resources: Resources, act: Callable[..., object], run_id: str, *, who:
 
 def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
     """Words, icon and colour of the run's state; a hold after the first steps is no trouble and says so."""
+    if run.damage:
+        return "Damaged", ":material/error:", "red"
     if run.never_started(now):
         return "Never started", ":material/schedule:", "orange"
     if run.requested:
@@ -133,6 +137,9 @@ def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
 
 def stands(run: Run, now: datetime) -> str:
     """Why the run stands as it does, in words; empty where there is nothing to say."""
+    if run.damage:
+        do = "Cancel it, and keep" if run.can_cancel else "Keep"
+        return f"{run.damage} Nothing is sent for this run. {do} a copy of the journal."
     if run.state is RunState.RUNNING and run.requested:
         return "The calls in flight are finished and verified first; nothing more is taken up."
     return NEVER_STARTED if run.never_started(now) else run.words
@@ -160,7 +167,7 @@ def _progress(resources: Resources, run: Run) -> None:
             text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
     elif run.started_at is not None and not run.live:
         text += f" · took {duration(time_carried(resources.journal.log.run_entries(run.id)).total_seconds())}"
-    st.progress(totals.settled / totals.total, text=text)
+    st.progress(totals.settled / max(totals.total, 1), text=text)
 
 
 def _metrics(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""What the log says of a run, and whether the log is whole."""
+"""What the log says of a run, whether the log is whole, and whether the journal's tables say the same."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 import streamlit as st
 
+from lib.avara.text import one_line
 from lib.journal.chain import Entry
 from lib.runs.model import Run
 from lib.ui.grids import ROW_HEIGHT, grid_height
@@ -15,6 +16,8 @@ from lib.ui.resources import Resources
 from lib.ui.text import count, exact, md, number
 
 _ON_A_PAGE = 500
+_UNREAD_SHOWN = 60
+_KEEP = "Keep this journal as it is and tell whoever answers for it."
 
 
 def show(resources: Resources, run: Run) -> None:
@@ -26,7 +29,7 @@ def show(resources: Resources, run: Run) -> None:
         entries = resources.journal.log.run_entries(run.id)
         _grid(entries_table(entries).drop(columns="Customer"), "The log's entries of the run as a whole, oldest first", 10)
         _steps(resources, run)
-        if st.button("Check the whole log", icon=":material/verified:", key=f"check-{run.id}"):
+        if st.button("Check the whole journal", icon=":material/verified:", key=f"check-{run.id}"):
             _check(resources)
 
 
@@ -72,7 +75,10 @@ def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
 
 def _told(payload: str) -> str:
     """The facts of an entry as "name: value", nested names joined by a dot, lists counted, without what is empty."""
-    return ", ".join(f"{name}: {value}" for name, value in _facts("", json.loads(payload)))
+    try:
+        return ", ".join(f"{name}: {value}" for name, value in _facts("", json.loads(payload)))
+    except ValueError:
+        return f"can't be read: {one_line(payload, _UNREAD_SHOWN)}"
 
 
 def _facts(name: str, value: object) -> Iterator[tuple[str, object]]:
@@ -86,9 +92,19 @@ def _facts(name: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 def _check(resources: Resources) -> None:
-    checked = resources.journal.log.verify_chain()
+    checked, audit = resources.journal.log.verify_chain(), resources.journal.audit.all()
     if checked.ok:
         st.success(f"All {number(checked.entries)} entries are as they were written.", icon=":material/verified:")
         st.code(checked.head, language=None)
     else:
-        st.error(f"{md(checked.words)} Keep this journal as it is and tell whoever answers for it.", icon=":material/error:")
+        st.error(f"{md(checked.words)} {_KEEP}", icon=":material/error:")
+    if audit.ok:
+        st.success(md(audit.words, limit=400), icon=":material/verified:")
+    else:
+        st.error(f"{md(audit.words, limit=400)} {_KEEP}", icon=":material/error:")
+        table = {
+            "Run": [found.run_id for found in audit.findings],
+            "Customer": [found.customer_id for found in audit.findings],
+            "What": [found.words for found in audit.findings],
+        }
+        _grid(pd.DataFrame(table), "What is not as the log and the plans say", 10)

@@ -27,8 +27,10 @@ def test_a_locked_journal_stops_calls_but_not_the_pages_and_nothing_is_half_writ
             journal.renew(OWNER, 15)
         assert journal.reads.run(run.id).totals.planned == 1
         assert journal.log.verify_chain().ok
+        assert journal.audit.all().findings == ()
     journal.steps.begin(step, owner=OWNER, now=NOW, who=ROBIN)
     assert journal.log.verify_chain().ok
+    assert journal.audit.all().findings == ()
 
 
 def test_whoever_falls_asleep_within_a_transaction_does_not_hold_up_the_others(postgresql):
@@ -63,11 +65,13 @@ def test_a_full_disk_stops_calls_but_not_the_pages_and_nothing_is_half_written(t
     assert journal.reads.run(run.id).totals.in_flight == begun
     assert journal.reads.step(run.id, id_of(1)).name == "Clinic 1"
     assert journal.log.verify_chain().ok
+    assert journal.audit.all().findings == ()
     event.remove(journal._database._engine, "begin", _no_more_pages)
     with journal._database._engine.connect() as db:
         db.exec_driver_sql("PRAGMA max_page_count = 1000000")
     journal.steps.begin(journal.reads.steps(run.id)[begun], owner=OWNER, now=NOW, who=ROBIN)
     assert journal.log.verify_chain().ok
+    assert journal.audit.all().findings == ()
     journal.close()
 
 
@@ -91,6 +95,7 @@ def test_a_run_whose_journal_gets_locked_is_interrupted_and_goes_on_when_asked(p
         seen = journal.reads.run(run.id)  # pages go on
         assert (seen.totals.total, seen.totals.in_flight) == (30, asked - seen.totals.verified)
         assert journal.log.verify_chain().ok
+        assert journal.audit.all().findings == ()
     run = bench.carried(run)
     assert run.state is RunState.INTERRUPTED
     assert "can't be written" in run.words
@@ -100,3 +105,4 @@ def test_a_run_whose_journal_gets_locked_is_interrupted_and_goes_on_when_asked(p
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 30)
     assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
     assert journal.log.verify_chain().ok
+    assert journal.audit.all().findings == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -76,6 +76,8 @@ def test_an_opened_plan_tells_what_it_will_do(world: World, sandbox: SandboxServ
     assert "after the first 2 the run goes on if all are verified" in session.plain
     assert "Picked by: *no* users" in session.plain
     assert "Takes back: run_5" in session.plain
+    assert "The run that this plan would undo is not in this journal" in session.at.error[0].value
+    assert not session.offers("to_confirm")
     assert "See the run that it takes back" in session.words
 
 
@@ -93,9 +95,8 @@ def test_what_the_dialog_saves_is_the_plan_that_it_confirms(world: World, sandbo
         ({"fingerprint": "0" * 16, "connection_label": "elsewhere"}, "", "made for another connection"),
         ({}, "[caps]\nmax_customers = 2\n", "one run may have at most 2"),
         ({}, '[protected]\nmetadata = { region = "*" }\n', "is protected"),
-        ({"old": True}, "preflight = false\n", "Make a new plan"),
     ],
-    ids=["another connection", "over a cap", "protected", "old and never read again"],
+    ids=["another connection", "over a cap", "protected"],
 )
 def test_a_plan_that_may_not_run_here_says_why(
     world: World, sandbox: SandboxServer, changed: dict[str, object], settings: str, words: str
@@ -103,16 +104,36 @@ def test_a_plan_that_may_not_run_here_says_why(
     world.home.mkdir()
     (world.home / "settings.toml").write_text(settings)
     world.open()
-    plan = a_plan(world, ids_of(sandbox, active=True, count=3), **{k: v for k, v in changed.items() if k != "old"})
-    if "old" in changed:
-        then = datetime.now(UTC) - timedelta(hours=2)
-        plan = plan.model_copy(update={"customers": tuple(c.model_copy(update={"read_at": then}) for c in plan.customers)})
-        plan = Plan.model_validate(plan.model_dump())  # with a hash of its own
+    plan = a_plan(world, ids_of(sandbox, active=True, count=3), **changed)
     session = open_file(world, plan.to_json())
     assert words in session.at.error[0].value.replace("\\", "")
     assert not session.offers("to_confirm")
     session.press("plan_close")
     assert "Nothing is picked yet" in session.words
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("", "metadata: tier was"),
+        ('[protected]\nmetadata = { tier = "gold" }\n', "Protected"),
+    ],
+    ids=["changed since", "protected by now"],
+)
+def test_where_no_call_reads_its_customer_an_opened_plan_is_checked_against_fresh_records(
+    world: World, sandbox: SandboxServer, settings: str, words: str
+) -> None:
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text(f"preflight = false\n{settings}")
+    world.open()
+    plan = a_plan(world, ids_of(sandbox, active=True, count=2))
+    store = sandbox.sandbox.store
+    store.change(store.position(plan.ids[1]), metadata={"tier": "Gold"})
+    session = open_file(world, plan.to_json()).press("to_confirm")
+    said = session.at.error[0].value.replace("\\", "")
+    assert words in said
+    assert plan.ids[1] in said
+    assert not session.offers("confirm_go")
 
 
 def test_no_opened_plan_runs_before_the_active_customers_are_counted(world: World) -> None:

@@ -13,7 +13,7 @@ from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.words import said
 from lib.ui import run_list, timeline
 from tests.pages.world import Session, World
-from tests.runs.fakes import ROBIN
+from tests.runs.fakes import KIM, ROBIN
 
 
 @pytest.fixture
@@ -176,6 +176,58 @@ def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -
     assert "Pausing…" in session.words
     assert not session.offers("run_pause")
     assert "Runs · 1 running" in session.words
+
+
+def alter(world: World, *statements: str) -> None:
+    """Past the journal, as whoever may write to its file."""
+    file = sqlite3.connect(world.home / "journal.sqlite")
+    with file:
+        for statement in statements:
+            file.execute(statement)
+    file.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("DELETE FROM steps WHERE run_id = '{run}' AND position = 1", "it has 1 steps, its plan 2"),
+        ("UPDATE runs SET created_at = 'garbage' WHERE id = '{run}'", "what it has as created_at of this run can't be read"),
+    ],
+)
+def test_a_damaged_run_is_told_as_that_and_hides_no_other(open_world: World, statement: str, words: str) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    damaged, other = (journal.record(a_plan(open_world, first, 2), now, who=ROBIN).id for first in (0, 2))
+    alter(open_world, statement.format(run=damaged))
+    session = open_world.open("runs")
+    states = dict(zip(session.at.dataframe[0].value["Id"], session.at.dataframe[0].value["State"], strict=True))
+    assert states == {damaged: "Damaged", other: "Waiting to start"}
+    session.go("runs", run=damaged)
+    assert words in session.at.warning[0].value.replace("\\", "")
+    assert (session.offers("run_start"), session.offers("run_cancel")) == (False, True)
+    session.press("run_cancel")
+    assert journal.reads.run(damaged).state is RunState.CANCELLED
+    assert not session.at.exception
+    assert open_world.open("runs", run=other).offers("run_start")
+
+
+def test_a_customer_whose_record_can_not_be_read_hides_no_other(open_world: World) -> None:
+    run_id = open_world.resources.journal.record(a_plan(open_world, 0, 3), datetime.now(UTC), who=ROBIN).id
+    alter(open_world, f"UPDATE steps SET before = '[' WHERE run_id = '{run_id}' AND position = 1")
+    session = open_world.open("runs", run=run_id)
+    table = session.at.dataframe[0].value
+    assert table["State"].tolist() == ["· to do", "✕ damaged", "· to do"]
+    session.tick([1], grid=session.at.dataframe[0])
+    assert "what it has as before of this step can't be read" in session.plain
+    assert not session.at.exception
+
+
+def test_who_planned_and_who_carried_out_are_both_told(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    run = journal.record(a_plan(open_world, 0, 2), now, who=ROBIN)
+    journal.start(run.id, owner="host:1:a", now=now, who=KIM)
+    session = open_world.open("runs", run=run.id)
+    assert "planned by Robin · carried out by Kim" in session.words
+    assert session.go("runs").at.dataframe[0].value["Planned by"].tolist() == ["Robin"]
 
 
 def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_done(open_world: World) -> None:

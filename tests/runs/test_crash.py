@@ -171,3 +171,4 @@ def test_whenever_a_process_is_killed_nothing_is_lost_or_done_twice_or_unexplain
     assert set(sent) <= planned
     for server, _ in servers:
         assert server.journal.log.verify_chain().ok
+        assert server.journal.audit.all().findings == ()

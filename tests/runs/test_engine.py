@@ -65,6 +65,7 @@ def test_where_a_step_ends(tools, orders, state, words, changes):
     assert len(api.changes()) == changes
     assert tools.journal.reads.step(step.run_id, step.customer_id) == step
     assert tools.journal.log.verify_chain().ok
+    assert tools.journal.audit.all().findings == ()
 
 
 def test_a_verified_step_keeps_both_records_and_the_facts_of_the_call(tools):

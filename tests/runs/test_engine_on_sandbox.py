@@ -70,6 +70,7 @@ class Bench:
                 assert (step.customer_id in applied) == (step.state is StepState.VERIFIED)
         assert run.totals.total == len(steps)
         assert self.journal.log.verify_chain().ok
+        assert self.journal.audit.all().findings == ()
 
 
 @pytest.fixture

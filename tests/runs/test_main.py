@@ -150,7 +150,7 @@ def test_the_whole_way_is_the_same_on_either_database(shell, place):
     receipt = shell.home / "receipt.jsonl"
     shell("export", run["id"], "-o", receipt)
     lines = [json.loads(line) for line in receipt.read_text().splitlines()]
-    assert [line["kind"] for line in lines[:4]] == ["run", "plan", "step", "step"]
+    assert [line["kind"] for line in lines[:5]] == ["run", "plan", "check", "step", "step"]
     checked = shell.rows("verify", "--head", lines[-1]["hash"])[0]
     assert (checked["ok"], checked["entries"], checked["head"]) == (True, lines[-1]["seq"], lines[-1]["hash"])
     shell("undo", run["id"], "--confirm", 1)
@@ -191,6 +191,75 @@ def test_a_plan_of_less_than_was_asked_for_ends_partly(shell, ids, code):
     known = shell.active[0]
     listed = {"two active": shell.active[:2], "one repeated": [known, known], "one unknown": [known, UNKNOWN]}[ids]
     assert shell.plan(*listed, code=code).exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "changed", "words"),
+    [
+        ("", {"name": "Renamed"}, "Changed since the review: name was"),
+        (
+            '[protected]\nmetadata = { tier = "gold" }\n',
+            {"metadata": {"tier": "G\u200bOLD"}},
+            "Protected: its metadata",
+        ),
+    ],
+    ids=["changed", "protected"],
+)
+def test_where_no_call_reads_its_customer_a_plan_file_is_checked_against_fresh_records(shell, settings, changed, words):
+    plan = shell.plan(*shell.active[:2])
+    (shell.home / "settings.toml").write_text(f"preflight = false\n{settings}")
+    shell.client.update_customer(shell.active[1], **changed)
+    shell("apply", plan, "--confirm", 2, code=Exit.REFUSED)
+    assert words in shell.err
+    assert shell.active[1] in shell.err
+    assert not [call for call in shell.server.calls() if call.operation == "deactivate"]
+    assert shell.rows("list") == []
+
+
+def test_verify_names_what_was_altered_in_the_tables_and_list_shows_the_others(shell):
+    altered, other = shell.run(*shell.active[:2]), shell.run(shell.active[2])
+    with sqlite3.connect(shell.home / "journal.sqlite") as file:
+        file.execute("UPDATE steps SET state = 'skipped' WHERE run_id = ? AND position = 0", (altered,))
+        file.execute("UPDATE runs SET created_at = 'garbage' WHERE id = ?", (altered,))
+    rows = shell.rows("verify", code=Exit.BROKEN_LOG)
+    assert [row["kind"] for row in rows] == ["check", "audit", "finding", "finding"]
+    assert (rows[0]["ok"], rows[1]["ok"], rows[1]["found"], rows[1]["runs"]) == (True, False, 2, 2)
+    (customer_id,) = {row["customer_id"] for row in rows[2:]} - {""}
+    out = shell("verify", code=Exit.BROKEN_LOG)
+    assert f"{altered}, {customer_id}: state says “skipped”, the log “verified”." in out
+    assert f"{altered}: created_at says “garbage”, the log" in out
+    listed = {row["id"]: row["damage"] for row in shell.rows("list")}
+    assert listed[other] == ""
+    assert "created_at" in listed[altered]
+    assert "The journal is damaged" in shell("list")
+    assert shell("show", other)
+    assert f"{shell.active[0]}" in shell("show", altered, "--steps")
+
+
+def test_an_altered_run_has_no_receipt_and_is_taken_up_by_no_command(shell):
+    journal, plan = shell.journal(), Plan.from_json(shell.plan(shell.active[0]).read_bytes())
+    run_id = journal.record(plan, plan.created_at, who=ROBIN).id
+    journal.close()
+    with sqlite3.connect(shell.home / "journal.sqlite") as file:
+        file.execute("UPDATE steps SET customer_id = ?", (shell.active[1],))
+    for command in ("resume", "export"):
+        shell(command, run_id, code=Exit.BROKEN_LOG)
+        assert f"{run_id}, {shell.active[1]}: customer_id says “{shell.active[1]}”, the plan “{shell.active[0]}”" in shell.err
+    shell("cancel", run_id)
+    assert not [call for call in shell.server.calls() if call.operation == "deactivate"]
+
+
+@pytest.mark.parametrize("wrong", ["action", "customer"])
+def test_a_plan_file_that_only_says_to_be_an_undo_is_refused(shell, wrong):
+    run_id = shell.run(shell.active[0])
+    ids, action = (shell.active[1:2], "deactivate") if wrong == "action" else (shell.inactive[:1], "reactivate")
+    plan = Plan.from_json(shell.plan(*ids, action=action).read_bytes()).model_copy(update={"undo_of": run_id})
+    forged = shell.home / "forged.json"
+    forged.write_text(Plan.model_validate(plan.model_dump()).to_json())
+    shell("apply", forged, "--confirm", 1, code=Exit.REFUSED)
+    assert run_id in shell.err
+    assert wrong == "action" or ids[0] in shell.err
+    assert shell.rows("show", run_id)[0]["undone_by"] is None
 
 
 def test_without_the_right_count_nothing_is_written_and_nobody_called(shell):
@@ -357,7 +426,8 @@ def test_a_log_cut_short_shows_by_the_head_that_a_receipt_has(shell):
         db.execute("DELETE FROM log WHERE seq >= ?", (seq,))
         db.execute("UPDATE log_head SET (seq, hash) = (SELECT seq, hash FROM log ORDER BY seq DESC LIMIT 1)")
     db.close()
-    shell("verify")
+    assert "The log is sound" in (told := shell("verify", code=Exit.BROKEN_LOG))
+    assert "the log does not say that it was planned." in told  # the run whose entries were cut off
     assert "No entry has the hash" in shell("verify", "--head", head, code=Exit.BROKEN_LOG)
     assert shell.rows("verify", "--head", head, code=Exit.BROKEN_LOG)[0]["broken_at"] == seq
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from lib.errors import EmptyPlan, PlanError, ReasonMissing
 from lib.runs.model import Action
-from lib.runs.plan import Plan, canonical_json
+from lib.runs.plan import Plan, Untouched, canonical_json
 from tests.runs.fakes import NOW, customer, id_of, plan_of
 
 HOSTILE = customer(2, name='=1+1 "مستشفى" 🏥 <b>', metadata={"é": "\u2028", "a": '{"x":1}'}, updated_at=None)
@@ -57,7 +57,7 @@ def test_the_hash_covers_the_records_and_their_order():
     assert len(hashes) == 4
 
 
-@pytest.mark.parametrize("reason", ["", "  \n\t"])
+@pytest.mark.parametrize("reason", ["", "  \n\t", "\u200b\u00ad", " \u2800\u3164\ufe0f\x1b "])
 def test_a_reason_is_required(reason):
     with pytest.raises(ReasonMissing):
         plan_of([customer()], reason=reason)
@@ -79,6 +79,41 @@ def test_a_plan_file_with_a_customer_twice_is_refused_with_its_name():
     told["plan"]["customers"] += told["plan"]["customers"][:1]
     told["hash"] = hashlib.sha256(canonical_json(told["plan"]).encode()).hexdigest()
     with pytest.raises(PlanError, match=rf"Clinic 1 \({id_of(1)}\) is in this plan more than once"):
+        Plan.from_json(json.dumps(told))
+
+
+NOT_IN_A_PLAN = {
+    "envelope": lambda told: told,
+    "plan": lambda told: told["plan"],
+    "customer": lambda told: told["plan"]["customers"][0],
+    "record": lambda told: told["plan"]["customers"][0]["record"],
+    "left alone": lambda told: told["plan"]["left_alone"][0],
+}
+
+
+@pytest.mark.parametrize("depth", NOT_IN_A_PLAN)
+def test_what_no_plan_has_is_refused_by_name_at_any_depth(depth):
+    left = [Untouched(customer_id=id_of(2), why="Asked so.")]
+    told = json.loads(plan_of([customer(1)], left_alone=left).to_json())
+    NOT_IN_A_PLAN[depth](told)["approved_by"] = "Kim"
+    with pytest.raises(PlanError, match=r"No plan has this: .*approved_by"):
+        Plan.from_json(json.dumps(told))
+
+
+def test_a_name_that_is_there_twice_and_a_field_under_another_name_are_refused():
+    text = plan_of([customer(1)]).to_json()
+    for other in (
+        text.replace('"reason":', '"reason":"Another","reason":'),
+        text.replace('"expressCustomerName":', '"name":"Other","expressCustomerName":'),
+    ):
+        with pytest.raises(PlanError, match="not a plan"):
+            Plan.from_json(other)
+
+
+def test_a_plan_file_without_a_reason_to_see_is_refused():
+    told = json.loads(plan_of([customer(1)]).to_json())
+    told["plan"]["reason"] = "\u200b"
+    with pytest.raises(ReasonMissing):
         Plan.from_json(json.dumps(told))
 
 

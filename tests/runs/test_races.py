@@ -74,6 +74,7 @@ def test_of_two_processes_that_take_up_one_run_exactly_one_carries_it(site, app_
     assert set(changes(sandbox).values()) == {1}
     assert [entry.event for entry in server.journal.log.entries(run.id)].count("approved") == 1
     assert server.journal.log.verify_chain().ok
+    assert server.journal.audit.all().findings == ()
 
 
 def test_of_processes_that_record_overlapping_plans_exactly_one_wins(place):
@@ -112,6 +113,7 @@ def test_a_living_app_server_finishes_the_run_of_a_killed_one_as_soon_as_it_is_a
     assert set(changes(sandbox).values()) == {1}
     assert run.owner == server.worker.owner
     assert server.journal.log.verify_chain().ok
+    assert server.journal.audit.all().findings == ()
 
 
 def test_a_killed_process_is_noticed_and_the_cancel_that_it_was_given_carried_out(place, site, app_server):

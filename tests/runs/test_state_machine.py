@@ -289,6 +289,7 @@ class Engine(RuleBasedStateMachine):
         if hasattr(self, "journal"):
             self.worker.stop(PATIENCE)
             assert self.journal.log.verify_chain().ok
+            assert self.journal.audit.all().findings == ()
             self.journal.close()
             shutil.rmtree(self.folder)
 

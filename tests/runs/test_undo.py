@@ -1,11 +1,15 @@
 """An undo touches only what the run changed and what is still as the run left it, and names the rest."""
 
+from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
+from lib.runs.drift import preflight
 from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import Untouched
+from lib.runs.policy import Policy
 from lib.runs.undo import is_behind, undo_plan
 from tests.runs.fakes import FINGERPRINT, NOW, customer, id_of
 
@@ -39,9 +43,8 @@ def step(state=StepState.VERIFIED, **after):
     ("step", "current", "why"),
     [
         (step(), customer(is_active=False, updated_at=NOW), None),
-        (step(), customer(is_active=False, updated_at=NOW, user_count=2), None),
-        (step(), customer(is_active=False, updated_at=LATER), "Somebody changed it after this run."),
-        (step(), customer(is_active=False, updated_at=None), "Somebody changed it after this run."),
+        (step(), customer(is_active=False, updated_at=LATER), "Somebody changed it after this run: last update."),
+        (step(), customer(is_active=False, updated_at=None), "Somebody changed it after this run: last update."),
         (step(), customer(is_active=True, updated_at=NOW), "It is active again already."),
         (step(), None, "It could not be read now."),
         (step(StepState.SKIPPED), customer(is_active=False, updated_at=NOW), "did not change it for certain"),
@@ -60,6 +63,44 @@ def test_who_is_put_back_and_who_is_left_alone(step, current, why):
         assert undo.customers == ()
         assert why in undo.left_alone[0].why
         assert (undo.left_alone[0].customer_id, undo.left_alone[0].name) == (id_of(1), "Clinic 1")
+
+
+@pytest.mark.parametrize("updated_at", [NOW, None], ids=["same time", "time unknown"])
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"user_count": 2}, "users"),
+        ({"name": "New"}, "name"),
+        ({"metadata": {"region": "south", "tier": "1"}}, "metadata: region, metadata: tier"),
+        ({"metadata": {}}, "metadata: region"),
+        ({"created_at": NOW}, "created"),
+        ({"created_by_user_id": f"usr_{7:032x}"}, "created by user"),
+        ({"created_by_api_key_id": UUID(int=7)}, "created by key"),
+        ({"name": "New", "user_count": 2}, "users, name"),
+        ({}, ""),
+    ],
+)
+def test_whatever_differs_from_what_the_run_left_is_left_alone_and_named(fields, named, updated_at):
+    left = customer(is_active=False, updated_at=updated_at)
+    done = replace(step(), after=left)
+    now = left.model_copy(update=fields)
+    undo = undo_plan(run_that(Action.DEACTIVATE), [done], {now.id: now}, LATER)
+    assert [one.why for one in undo.left_alone] == ([f"Somebody changed it after this run: {named}."] if named else [])
+    # and so does the reading right before an undo's call
+    again = replace(step(StepState.PLANNED), before=left, after=None)
+    verdict = preflight(Action.REACTIVATE, again, now, Policy(drift=frozenset()), exact=True)
+    assert (verdict.words.in_log if verdict else "") == (
+        f"Changed since the review: {named}. No call was made." if named else ""
+    )
+
+
+def test_an_id_in_capitals_is_the_same_customers():
+    left = customer(0xAB, is_active=False, updated_at=NOW)
+    done = replace(step(), customer_id=left.id, after=left)
+    now = left.model_copy(update={"id": f"cus_{0xAB:032X}"})
+    undo = undo_plan(run_that(Action.DEACTIVATE), [done], {now.id: now}, LATER)
+    assert [planned.record for planned in undo.customers] == [now]
+    assert undo.without([left.id], "Asked so.").customers == ()
 
 
 def test_who_is_taken_out_of_an_undo_is_left_alone_with_the_others():

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.avara.limiter import always
-from lib.errors import IllegalTransition, JournalError, JournalUnavailable, OtherConnection
+from lib.errors import IllegalTransition, JournalDamaged, JournalError, JournalUnavailable, OtherConnection
 from lib.journal.journal import Journal
 from lib.runs.model import RunState, StepState
 from lib.runs.words import said
@@ -92,6 +92,7 @@ def test_a_run_is_carried_to_its_end(journal):
     assert {record.id for record in bench.told} == {record.id for record in bench.customers}
     assert not any(record.is_active for record in bench.told)
     assert journal.log.verify_chain().ok
+    assert journal.audit.all().findings == ()
 
 
 def test_a_run_starts_once(journal):
@@ -102,6 +103,52 @@ def test_a_run_starts_once(journal):
         bench.worker.submit(run.id, who=ROBIN)
     bench.carried(run)
     assert len(bench.api.changes()) == 5
+
+
+SWAP = (
+    "UPDATE steps SET customer_id = '{new}', name = 'Clinic 9', before = replace(before, '{old}', '{new}')"
+    " WHERE customer_id = '{old}'"
+)
+GONE = "DELETE FROM steps WHERE customer_id = '{old}'"
+FORGED = "UPDATE plans SET body = replace(body, '{old}', '{new}')"
+
+
+@pytest.mark.parametrize("alter", [SWAP, GONE, FORGED], ids=["swapped", "gone", "plan altered"])
+@pytest.mark.parametrize("act", ["submit", "resume", "retry"])
+def test_a_run_that_is_not_what_its_plan_says_is_left_as_it_is_and_can_be_cancelled(journal, place, act, alter):
+    bench = Bench(journal, count=3, orders=lambda what, *_: "409" if what != "get" and act == "retry" else "ok")
+    bench.api.records[id_of(9)] = customer(9)
+    run = bench.record()
+    if act == "retry":
+        assert bench.carried(bench.worker.submit(run.id, who=ROBIN)).can_retry
+    elif act == "resume":
+        journal.start(run.id, owner=bench.worker.owner, now=NOW, who=ROBIN)
+        journal.end(run.id, RunState.PAUSED, words=said("Paused."), now=NOW, who=ROBIN)
+    place.run(alter.format(old=id_of(3), new=id_of(9)))
+    before, sent = journal.reads.run(run.id), bench.api.changes()
+    with pytest.raises(JournalDamaged, match=run.id) as caught:
+        getattr(bench.worker, act)(run.id, who=ROBIN)
+    assert alter is FORGED or id_of(3) in caught.value.message
+    assert journal.reads.run(run.id) == before
+    if before.live:
+        bench.worker.cancel(run.id, who=ROBIN)
+        assert journal.reads.run(run.id).state is RunState.CANCELLED
+    assert bench.api.changes() == sent
+
+
+def test_of_a_cancelled_run_that_is_not_what_its_plan_says_nobody_is_read_back(journal, place):
+    bench = Bench(journal, count=3)
+    run = bench.record()
+    journal.start(run.id, owner="host:1:dead", now=NOW, who=ROBIN)
+    for step in journal.reads.steps(run.id, limit=2):
+        begun = journal.steps.begin(step, owner="host:1:dead", now=NOW, who=ROBIN)
+        journal.steps.settle(begun, StepState.UNKNOWN, now=NOW, who=ROBIN, words=said("Not read."))
+    journal.end(run.id, RunState.INTERRUPTED, words=said("Gone."), now=NOW, who=ROBIN)
+    place.run(SWAP.format(old=id_of(1), new=id_of(9)))
+    bench.worker.cancel(run.id, who=ROBIN)
+    assert journal.reads.run(run.id).state is RunState.CANCELLED
+    assert journal.reads.run(run.id).totals.unknown == 2
+    assert not bench.api.calls
 
 
 @pytest.mark.parametrize("act", ["submit", "resume", "retry"])
@@ -529,4 +576,5 @@ def test_whatever_goes_wrong_the_totals_add_up_and_the_journal_tells_the_truth(t
         elif step.state is StepState.NOT_APPLIED:
             assert bench.api.records[step.customer_id].is_active
     assert journal.log.verify_chain().ok
+    assert journal.audit.all().findings == ()
     journal.close()

@@ -5,6 +5,8 @@ import pytest
 from lib.ui.confirm import matches, wanted_text
 from tests.runs.fakes import customer, plan_of
 
+NOTHING_TO_SEE = ["", " ", "\u3000", "\u200b", "\u00ad\u2060", " \ufeff \u3164", "\u2800", "\x1b"]
+
 
 @pytest.mark.parametrize(
     ("typed", "wanted", "same"),
@@ -29,6 +31,8 @@ from tests.runs.fakes import customer, plan_of
         ("１２", "12", False),
         ("", "12", False),
         ("مركز الأشعة", "مركز الأشعة", True),
+        ("City Clinic", "City\u200b Clinic\u00ad", True),
+        *((typed, wanted, False) for typed in NOTHING_TO_SEE for wanted in (*NOTHING_TO_SEE, "City Clinic", "12")),
     ],
 )
 def test_the_typed_text_must_be_the_same_but_for_spaces_and_unicode_form(typed: str, wanted: str, *, same: bool) -> None:
@@ -38,3 +42,8 @@ def test_the_typed_text_must_be_the_same_but_for_spaces_and_unicode_form(typed: 
 def test_for_one_customer_its_name_is_typed_for_many_their_count() -> None:
     assert wanted_text(plan_of([customer(1, name="City Clinic")])) == "City Clinic"
     assert wanted_text(plan_of([customer(number) for number in range(1, 13)])) == "12"
+
+
+@pytest.mark.parametrize("name", [name for name in NOTHING_TO_SEE if name])
+def test_where_a_name_shows_nothing_the_id_is_typed(name: str) -> None:
+    assert wanted_text(plan_of([customer(1, name=name)])) == customer(1).id

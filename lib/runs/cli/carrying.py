@@ -15,7 +15,8 @@ from lib.runs.cli.session import Session
 from lib.runs.model import Action, Run, RunState
 from lib.runs.owner import carrier
 from lib.runs.plan import Plan
-from lib.runs.policy import check_age, check_caps
+from lib.runs.policy import check_caps
+from lib.runs.records import check_fresh
 from lib.runs.undo import undo_plan
 
 
@@ -102,8 +103,8 @@ def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, cons
     """Nothing is written before the account, the count and the way to the API are known to be right."""
     plan.check_connection(session.connection.fingerprint, session.connection.label)
     _check_new(session, plan)
+    session.journal.audit.check_undo(plan)
     planning.tell_plan(plan, session, console)
-    check_age(plan, session.policy, session.now())
     check_caps(plan, session.policy, None)  # what can be said without counting the account's customers
     wanted = len(plan.customers)
     if confirmed is None:
@@ -111,6 +112,7 @@ def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, cons
     if confirmed != wanted:
         raise PlanError(f"Nothing was done: the plan has {count(wanted, 'customer')}, --confirm said {confirmed:,}.")
     _reach(session, plan)
+    check_fresh(plan, session.client, session.policy)
     check_caps(plan, session.policy, session.active_total if plan.action is Action.DEACTIVATE else None)
 
     def begin() -> Run:

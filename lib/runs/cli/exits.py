@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-from lib.errors import ApiError, ExpressOpsError, JournalUnavailable, RateLimited, Rejected
+from lib.errors import ApiError, ExpressOpsError, JournalDamaged, JournalUnavailable, RateLimited, Rejected
 from lib.runs.model import Run, RunState, Step
 
 
@@ -26,13 +26,15 @@ MEANINGS = {
     Exit.PARTLY: "partly: some customers are not verified, or were left out of the plan; or the run has stopped before its end"
     "; or not all output could be written",
     Exit.UNREACHABLE: "unreachable: the API or the journal; what is in the journal stays as it is",
-    Exit.BROKEN_LOG: "verify found that the log was altered, or lacks the entry that --head names",
+    Exit.BROKEN_LOG: "altered: the log, or what it proves; or the log lacks the entry that verify's --head names",
     Exit.STOPPED: "stopped by Ctrl-C before anything was begun",
 }
 
 
 def of_error(error: ExpressOpsError) -> Exit:
     """The code of a command that an error ended."""
+    if isinstance(error, JournalDamaged):
+        return Exit.BROKEN_LOG
     unreachable = isinstance(error, ApiError) and (isinstance(error, RateLimited) or not isinstance(error, Rejected))
     return Exit.UNREACHABLE if unreachable or isinstance(error, JournalUnavailable) else Exit.REFUSED
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from math import ceil
 
 from lib.errors import IllegalTransition, JournalUnavailable
+from lib.receipts.rows import entry_facts, summary
 from lib.runs.cli import exits
 from lib.runs.cli.console import AT_MOST, Console, command, count, plain, progress_line, states
 from lib.runs.cli.exits import Exit
@@ -17,7 +18,6 @@ from lib.runs.cli.session import Session
 from lib.runs.model import Run, RunState, Step, StepState, Totals
 from lib.runs.owner import carrier
 from lib.runs.progress import WINDOW, progress
-from lib.runs.receipt import entry_facts, summary
 
 #: Seconds between two looks at the journal.
 _LOOK = 0.25

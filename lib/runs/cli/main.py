@@ -16,11 +16,11 @@ from typing import TypeVar
 from lib.config import VERSION, load_settings
 from lib.errors import ExpressOpsError
 from lib.files import path_of
+from lib.receipts.export import Format
 from lib.runs.cli import carrying, exits, planning, reading
 from lib.runs.cli.console import Console, Outlet, printable
 from lib.runs.cli.exits import MEANINGS, Exit
 from lib.runs.cli.session import Session
-from lib.runs.export import Format
 from lib.runs.model import Action, StepState
 
 _T = TypeVar("_T")

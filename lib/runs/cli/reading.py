@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from humanize import naturaltime
 
 from lib.errors import ExportRefused
+from lib.receipts.export import Format, export
+from lib.receipts.rows import step_facts, summary
 from lib.runs.cli.console import AT_MOST, Console, count, plain, states
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import write_new
 from lib.runs.cli.follow import LOOKED_AT, tell_step
 from lib.runs.cli.session import Session
 from lib.runs.ending import NEVER_STARTED, where_stopped
-from lib.runs.export import Format, export
 from lib.runs.heartbeat import is_lost
-from lib.runs.model import Run, RunState, Step, StepState
+from lib.runs.model import DamagedStep, Run, RunState, Step, StepState
 from lib.runs.owner import carrier
-from lib.runs.receipt import step_facts, summary
 
 _GONE = "its process is gone"
 
@@ -30,6 +30,7 @@ def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
         console.row("run", **summary(run))
         who = f"{plain(run.operator, 30)}, {naturaltime(now - run.created_at)}"
         needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person(now) else ""
+        needs = f"  {plain(run.damage)}" if run.damage else needs
         console.say(
             f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
             f"{plain(run.connection_label, 40)}  {who}{needs}"
@@ -49,24 +50,30 @@ def show(session: Session, options: Namespace, console: Console) -> Exit:
         if options.steps is None and not console.as_json and shown == AT_MOST:
             console.say(f"  and {number - AT_MOST:,} more (--steps shows all)")
             break
-        console.row("step", **step_facts(step))
-        tell_step(console, step)
+        if isinstance(step, DamagedStep):
+            console.row("damaged_step", **vars(step))
+            console.say(f"  {plain(step.customer_id, 60)}  damaged  {plain(step.name, 50)}: {plain(step.words)}")
+        else:
+            console.row("step", **step_facts(step))
+            tell_step(console, step)
     return Exit.FINISHED
 
 
-def _steps(run: Run, session: Session, options: Namespace, console: Console) -> tuple[int, Iterable[Step]]:
+def _steps(run: Run, session: Session, options: Namespace, console: Console) -> tuple[int, Iterable[Step | DamagedStep]]:
     """How many steps to show, and those: as asked, else what a person may want to see. While it holds, that is its canary."""
     every = options.steps == "all" or (console.as_json and options.steps is None)
     if run.on_canary and run.canary and options.steps is None and not every:
         console.facts({"look at": f"the first {count(run.canary, 'customer')}, then resume or cancel"})
-        return run.canary, session.journal.reads.steps(run.id, limit=run.canary)
+        return run.canary, session.journal.reads.steps_to_show(run.id, limit=run.canary)
     wanted = None if every else {StepState(options.steps)} if options.steps else LOOKED_AT
     number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
-    return number, session.journal.reads.every_step(run.id, wanted)
+    return number, session.journal.reads.every_step_to_show(run.id, wanted)
 
 
 def verify(session: Session, options: Namespace, console: Console) -> Exit:
-    """Check every entry of the log against the one before it; with --head, that it still holds the entry a receipt shows."""
+    """Check every entry of the log against the one before it, and every run and step against the log and its plan; with
+    --head, that the log still holds the entry a receipt shows.
+    """
     check = session.journal.log.verify_chain(options.head or "")
     console.row("check", ok=check.ok, entries=check.entries, head=check.head, broken_at=check.broken_at, words=check.words)
     if check.ok:
@@ -74,7 +81,13 @@ def verify(session: Session, options: Namespace, console: Console) -> Exit:
     else:
         console.say(f"The log was altered. {plain(check.words, 200)} The {check.entries:,} before it are in order.")
     console.say(f"Hash of entry {check.entries:,}: {check.head}")
-    return Exit.FINISHED if check.ok else Exit.BROKEN_LOG
+    audit = session.journal.audit.all()
+    console.row("audit", ok=audit.ok, runs=audit.runs, steps=audit.steps, found=audit.found, partly=audit.partly)
+    for finding in audit.findings:
+        console.row("finding", **vars(finding))
+        console.say(plain(str(finding), 400))
+    console.say(audit.words)
+    return Exit.FINISHED if check.ok and audit.ok else Exit.BROKEN_LOG
 
 
 def export_run(session: Session, options: Namespace, console: Console) -> Exit:
@@ -117,7 +130,7 @@ def _stands(run: Run, session: Session) -> str:
 def _where_it_stopped(run: Run, session: Session) -> str:
     if run.state is RunState.RUNNING or not run.totals.settled or not run.totals.planned:
         return ""
-    (first,) = session.journal.reads.steps(run.id, StepState.PLANNED, limit=1)
+    (first,) = session.journal.reads.steps_to_show(run.id, StepState.PLANNED, limit=1)
     return where_stopped(first, run.totals.planned)
 
 
@@ -134,10 +147,13 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
             "reason": run.reason,
             "ticket": run.ticket,
             "picked by": run.filter_text,
-            "recorded": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC by {run.operator}, {naturaltime(now - run.created_at)}",
+            "damage": run.damage,
+            "planned by": run.operator,
+            "carried by": ", ".join(session.journal.log.carriers(run.id)),
+            "recorded": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {naturaltime(now - run.created_at)}",
             "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "",
             "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
-            "carried by": carrier(run.owner) if run.state is RunState.RUNNING else "",
+            "process": carrier(run.owner) if run.state is RunState.RUNNING else "",
             "takes back": run.undo_of,
             "taken back by": "; ".join(
                 f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"

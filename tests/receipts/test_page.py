@@ -1,14 +1,16 @@
 """The receipt to print: complete, and no name can become markup, a formula or a script."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from lib.journal.chain import ChainCheck
+from lib.receipts.export import prove
+from lib.receipts.page import to_html
 from lib.runs.model import Action, Person, RunState, StepState
 from lib.runs.plan import PlannedCustomer, Untouched
-from lib.runs.receipt_page import to_html
 from lib.runs.words import said
 from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 
@@ -63,9 +65,10 @@ def page_of(journal, names, check=None):
             seconds=1,
         )
     run = journal.end(run.id, RunState.FINISHED, words=said(names[0]), now=NOW, who=Person(names[0], "login"))
-    check = check or journal.log.verify_chain()
+    proof = prove(journal, run.id)
+    proof = replace(proof, chain=check or proof.chain)
     entries = journal.log.entries(run.id)
-    return run, to_html(run, journal.reads.plan(run.id), journal.reads.every_step(run.id), entries, check, made_at=NOW)
+    return run, to_html(run, journal.reads.plan(run.id), journal.reads.every_step(run.id), entries, proof, made_at=NOW)
 
 
 def test_hostile_names_stay_text(journal):
@@ -120,7 +123,7 @@ def test_the_receipt_of_an_undo_names_whom_it_left_alone_and_why(journal):
         journal.reads.plan(undo.id),
         journal.reads.every_step(undo.id),
         journal.log.entries(undo.id),
-        journal.log.verify_chain(),
+        prove(journal, undo.id),
     )
     seen = Reader(to_html(*facts, made_at=NOW)).text
     assert all(f"{id_of(number)}Somebody changed {number}." in seen for number in (2, 3))

@@ -7,9 +7,10 @@ import json
 from dataclasses import replace
 
 from lib.journal.chain import Entry
+from lib.receipts.export import prove
+from lib.receipts.rows import CSV_HEADER, entry_facts, step_facts, summary, to_csv, to_jsonl
 from lib.runs.model import RunState, StepState
 from lib.runs.plan import PlannedCustomer
-from lib.runs.receipt import CSV_HEADER, entry_facts, step_facts, summary, to_csv, to_jsonl
 from lib.runs.words import said
 from lib.spreadsheet import unguard
 from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
@@ -29,11 +30,12 @@ def finished(journal):
 
 
 def csv_of(journal, run):
-    return to_csv(run, journal.reads.plan(run.id), journal.reads.steps(run.id)).decode("utf-8-sig")
+    return to_csv(run, journal.reads.plan(run.id), journal.reads.steps(run.id), prove(journal, run.id)).decode("utf-8-sig")
 
 
 def lines_of(journal, run):
-    made = to_jsonl(run, journal.reads.plan(run.id), journal.reads.steps(run.id), journal.log.entries(run.id))
+    steps, entries = journal.reads.steps(run.id), journal.log.entries(run.id)
+    made = to_jsonl(run, journal.reads.plan(run.id), steps, entries, prove(journal, run.id))
     return [json.loads(line) for line in made.splitlines()]
 
 
@@ -54,15 +56,15 @@ def test_the_csv_has_a_row_a_customer_and_no_formula(journal):
 def test_the_json_lines_are_exact(journal):
     run = finished(journal)
     lines = lines_of(journal, run)
-    assert [line["kind"] for line in lines] == ["run", "plan", "step", "step"] + ["entry"] * 6
+    assert [line["kind"] for line in lines] == ["run", "plan", "check", "step", "step"] + ["entry"] * 6
     assert lines[0]["totals"]["verified"] == lines[0]["totals"]["failed"] == 1
     assert lines[0]["totals"]["total"] == 2
-    assert lines[2]["before"]["expressCustomerName"] == HOSTILE
-    assert lines[2]["after"]["isActive"] is False
-    assert lines[2]["before"]["metadata"] == {"@k": "=1"}
-    assert (lines[2]["evidence"], lines[2]["read_at"]) == (["no users"], NOW.isoformat())
-    assert lines[3]["after"] is None
-    assert [line["hash"] for line in lines[4:]] == [entry.hash for entry in journal.log.entries(run.id)]
+    assert lines[3]["before"]["expressCustomerName"] == HOSTILE
+    assert lines[3]["after"]["isActive"] is False
+    assert lines[3]["before"]["metadata"] == {"@k": "=1"}
+    assert (lines[3]["evidence"], lines[3]["read_at"]) == (["no users"], NOW.isoformat())
+    assert lines[4]["after"] is None
+    assert [line["hash"] for line in lines[5:]] == [entry.hash for entry in journal.log.entries(run.id)]
 
 
 def test_the_plans_hash_can_be_computed_from_the_json_lines_alone(journal):

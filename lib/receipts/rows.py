@@ -1,18 +1,19 @@
 """The receipt of a run: proof of what was asked, of whom, why, on what evidence, and what each record said
 before and after. Pure.
 
-CSV is for people and safe in spreadsheets; JSON lines are exact, for machines; `receipt_page` has the one to print.
+CSV is for people and safe in spreadsheets; JSON lines are exact, for machines; `page` has the one to print.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from lib.avara.models import Customer
-from lib.journal.chain import Entry
+from lib.journal.chain import ChainCheck, Entry
+from lib.journal.replay import Audit
 from lib.runs.model import Run, Step, StepState
 from lib.runs.plan import Plan, PlannedCustomer, canonical_json
 from lib.spreadsheet import Cell, csv_bytes
@@ -42,7 +43,8 @@ CSV_HEADER = (
     "read (UTC)",
     "run",
     "action",
-    "operator",
+    "planned by",
+    "carried out by",
     "reason",
     "ticket",
     "connection",
@@ -50,7 +52,23 @@ CSV_HEADER = (
     "filter",
     "plan hash",
     "undo of",
+    "checked",
 )
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a receipt was checked by when it was made: the whole log's chain, and the run against the log and its plan."""
+
+    chain: ChainCheck
+    audit: Audit
+    carried_by: tuple[str, ...]  # as the log knows them; who planned is the run's `operator`
+
+    def of(self, customer_id: str) -> str:
+        """What is wrong with the run or this customer's step, in words, or that nothing is."""
+        wrong = [] if self.chain.ok else [self.chain.words]
+        wrong += [str(found) for found in self.audit.findings if found.customer_id in ("", customer_id)]
+        return " ".join(wrong) or self.audit.words
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -70,26 +88,30 @@ def entry_facts(entry: Entry) -> dict[str, Any]:
     return {**asdict(entry), "at": entry.at.isoformat(timespec="microseconds")}
 
 
-def to_csv(run: Run, plan: Plan, steps: Iterable[Step]) -> bytes:
+def to_csv(run: Run, plan: Plan, steps: Iterable[Step], proof: Proof) -> bytes:
     """One row a customer, in the plan's order, with the run's facts on each row so that a row stands on its own."""
     why = (
-        *(run.id, run.action.value, run.operator, run.reason, run.ticket, run.connection_label),
+        *(run.id, run.action.value, run.operator, ", ".join(proof.carried_by), run.reason, run.ticket, run.connection_label),
         *(run.base_url, run.filter_text, run.plan_hash, run.undo_of),
     )
-    return csv_bytes(CSV_HEADER, ((*_row(step, plan.customers[step.position]), *why) for step in steps))
+    return csv_bytes(
+        CSV_HEADER, ((*_row(step, plan.customers[step.position]), *why, proof.of(step.customer_id)) for step in steps)
+    )
 
 
-def to_jsonl(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry]) -> bytes:
-    """The run, its plan, its steps with both records whole, and its log entries with their hashes: one JSON object a line.
+def to_jsonl(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry], proof: Proof) -> bytes:
+    """The run, its plan, what both were checked by, its steps with both records whole, and its log entries with their hashes:
+    one JSON object a line.
 
     The SHA-256 of what stands in the plan's line as `plan`, written as it is there, is the plan's hash.
     """
-    return "".join(f"{line}\n" for line in _lines(run, plan, steps, entries)).encode()
+    return "".join(f"{line}\n" for line in _lines(run, plan, steps, entries, proof)).encode()
 
 
-def _lines(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry]) -> Iterator[str]:
-    yield canonical_json({"kind": "run", **summary(run)})
+def _lines(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry], proof: Proof) -> Iterator[str]:
+    yield canonical_json({"kind": "run", **summary(run), "planned_by": run.operator, "carried_by": proof.carried_by})
     yield f'{{"kind":"plan","plan":{plan.canonical()}}}'
+    yield canonical_json({"kind": "check", "log": asdict(proof.chain), "tables": asdict(proof.audit)})
     for step in steps:
         planned = plan.customers[step.position]
         seen = {"evidence": planned.evidence, "read_at": planned.read_at.isoformat()}

@@ -1,0 +1,34 @@
+"""Text as a reader sees it, and as it is compared where a different spelling must not make a difference. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+#: Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties), which a page draws as nothing, and the empty Braille cell.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_UNSEEN = ("Cc", "Cf")
+
+
+def visible(text: str) -> str:
+    """What a reader sees of it: without invisible characters and outer blanks, any inner blanks as one space, in NFC."""
+    return _without_unseen(text, "NFC")
+
+
+def folded(text: str) -> str:
+    """What spellings of one text have in common: `visible`, and without case and compatibility forms (NFKC)."""
+    before = None
+    while text != before:  # folding case can leave what has a compatibility form of its own, and the other way round
+        before, text = text, _without_unseen(_without_unseen(text, "NFKC").casefold(), "NFKC")
+    return text
+
+
+def _without_unseen(text: str, form: str) -> str:
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    blanks_apart = " ".join(text.split())  # first: a line break is a control character, but one that can be seen
+    seen = "".join(char for char in _IGNORABLE.sub("", blanks_apart) if unicodedata.category(char) not in _UNSEEN)
+    return " ".join(unicodedata.normalize(form, seen).split())  # type: ignore[arg-type]  # one of the four forms
