@@ -59,7 +59,8 @@ class Journal:
         return self._database.closed
 
     def close(self) -> None:
-        """Close all connections to the database. Whoever works with this journal in the background stops."""
+        """Write what is queued, then close all connections. Whoever works with this journal in the background stops."""
+        self.steps.close()
         self._database.close()
 
     def record(self, plan: Plan, now: datetime, *, who: Person) -> Run:
