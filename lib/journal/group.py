@@ -75,7 +75,7 @@ class GroupCommit(Generic[_R]):
         errors: Sequence[Exception | None]
         try:
             errors = self._carry_out([request for request, _ in group]) if group else ()
-        except Exception as exc:  # whatever it was, each of them must hear of it in its own thread
+        except Exception as exc:  # noqa: BLE001 - whatever it was, each of them must hear of it in its own thread
             errors = [_own_copy(exc) for _ in group]
         for (_, done), error in zip(group, errors, strict=True):
             if error is None:

@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 
 class ImpatientConnection(Connection[Any]):
-    """A connection that waits `within` seconds for each answer of the server, then closes itself and raises OperationalError."""
+    """Waits `within` seconds for each answer of the server, then closes itself and raises OperationalError."""
 
     within = 5.0
 

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, RunNotFound, RunsOverlap
-from lib.journal.database import Database
+from lib.journal.database import Database, Refusal
 from lib.journal.log import Log, Writing
 from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
@@ -57,6 +57,11 @@ class Journal:
     @property
     def closed(self) -> bool:
         return self._database.closed
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why nothing can be written, if the last attempt of this process failed, and since when."""
+        return self._database.refusal
 
     def close(self) -> None:
         """Write what is queued, then close all connections. Whoever works with this journal in the background stops."""

@@ -19,6 +19,24 @@ from lib.runs.plan import Plan
 _ORDERS = select(runs.c.state, runs.c.owner, runs.c.requested).where(runs.c.id == bindparam("of_run"))  # read before each step
 
 
+_LEASES = select(runs.c.id, runs.c.owner, runs.c.lease_until, runs.c.lease_until - database_now()).where(
+    runs.c.state == RunState.RUNNING
+)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who carries a running run: the worker's name, and until when it surely does, by the database's clock.
+
+    `left` is in seconds; below zero the process is gone, or can't reach the database. `until` grows with each renewal.
+    """
+
+    run_id: str
+    owner: str
+    until: float
+    left: float
+
+
 @dataclass(frozen=True)
 class Orders:
     """What a worker must know before it takes the next step: the run's state, who carries it, what was asked for."""
@@ -57,6 +75,12 @@ class Reads:
         """The running runs whose lease has run out, by the database's clock: their process is gone, or can't reach it."""
         expired = runs.c.state == RunState.RUNNING, runs.c.lease_until < database_now()
         return self._runs(select(runs).where(*expired).order_by(runs.c.created_at, runs.c.id))
+
+    def leases(self, run_id: str | None = None) -> tuple[Lease, ...]:
+        """Who carries the running runs (or this one), oldest run first, and for how long unless the lease is renewed."""
+        query = _LEASES if run_id is None else _LEASES.where(runs.c.id == run_id)
+        with self._database.read() as db:
+            return tuple(Lease(*row) for row in db.execute(query.order_by(runs.c.created_at, runs.c.id)))
 
     def run(self, run_id: str) -> Run:
         """The run with its totals. Raises RunNotFound."""
