@@ -1,12 +1,19 @@
-"""The journal's database, SQLite or PostgreSQL: opened, brought up to date, and used in transactions of two kinds."""
+"""The journal's database, SQLite or PostgreSQL: opened, brought up to date, and used in transactions of two kinds.
+
+Nobody waits for it for ever, not even for a server that was stopped in the middle (SIGSTOP), which no setting of the server
+itself can tell: each statement has a deadline on this side, and a connection that missed one is closed. What such a statement
+was to do may be done later, once the server goes on: of a commit that was under way nobody knows, all else is rolled back.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,26 +21,42 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lib.errors import JournalUnavailable
 from lib.journal.migrations import copy_before_upgrade, prepare
 
 #: Seconds between two tries of turning a new file into WAL, which takes milliseconds.
 _WAL_NAP = 0.01
+#: Seconds within which the database must answer a statement, on top of what it may have to wait for a lock.
+ANSWERS_WITHIN = 5.0
+#: Seconds that a statement of a migration may take: it can rewrite all there is.
+_MIGRATED_WITHIN = 3600.0
 #: Milliseconds for which a transaction may stand still at least: on a busy machine a live process can be slow too.
 _ASLEEP_MS = 2_000
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The journal could not be written: since when (UTC), and the database's words for it."""
+
+    since: datetime
+    cause: str
 
 
 class Database:
     """The opened database, for any number of threads.
 
     `where` is a file path or a database URL; a new one is made, an older one migrated after a copy. `patience` is how many
-    seconds to wait for a lock or a connection. Raises JournalUnavailable when it can't be opened, JournalError when a newer
-    version wrote it.
+    seconds to wait for a lock. Raises JournalUnavailable when it can't be opened, JournalError when a newer version wrote it.
     """
 
     def __init__(self, where: str | Path, *, patience: float = 10.0) -> None:
         self.closed = False
+        #: Set from the first write that failed until something has been written to the log again.
+        self.refusal: Refusal | None = None
+        self.write_within = patience + ANSWERS_WITHIN
+        self._patience = patience
         self._engine = open_engine(where, patience=patience)
         # On PostgreSQL each statement of a transaction sees its own moment, unless it is told to see one.
         one_moment = {} if self._engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
@@ -42,7 +65,7 @@ class Database:
         self._writing = threading.Lock()
         try:
             copy_before_upgrade(self._engine)
-            with self._engine.connect() as db, db.execution_options(writes=True).begin():
+            with self._engine.connect() as db, db.execution_options(writes=True, within=_MIGRATED_WITHIN).begin():
                 prepare(db)
         except (SQLAlchemyError, OSError, self._engine.dialect.dbapi.Error) as exc:  # type: ignore[union-attr]  # it has one
             raise self.unavailable("opened", exc) from exc
@@ -54,7 +77,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a transaction that sees one moment and never waits for a writer. Raises JournalUnavailable."""
+        """Give a transaction that sees one moment and never waits for a writer. Raises JournalUnavailable.
+
+        Each statement has ANSWERS_WITHIN seconds.
+        """
         try:
             with self._reader.connect() as db, db.begin():
                 yield db
@@ -68,12 +94,27 @@ class Database:
         IntegrityError passes through: its meaning is the caller's.
         """
         try:
-            with self._writing, self._engine.connect() as db, db.execution_options(writes=True).begin():
+            with (
+                self._next_writer(),
+                self._engine.connect() as db,
+                db.execution_options(writes=True, within=self.write_within).begin(),
+            ):
                 yield db
         except IntegrityError:
             raise
         except SQLAlchemyError as exc:
-            raise self.unavailable("written", exc) from exc
+            error = self.unavailable("written", exc)
+            self.refusal = self.refusal or Refusal(datetime.now(UTC), _cause(exc))
+            raise error from exc
+
+    @contextmanager
+    def _next_writer(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=self.write_within):
+            raise PoolTimeout
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def unavailable(self, what: str, exc: Exception) -> JournalUnavailable:
         """The error for a journal that can't be `what` (opened, read, written), in the database's own words of `exc`."""
@@ -117,13 +158,34 @@ def _postgresql(url: URL, patience: float) -> Engine:
     asleep = max(wait, _ASLEEP_MS)
     settings = {
         "application_name": "express-ops",
-        "connect_timeout": str(max(int(patience), 2)),
+        "connect_timeout": str(int(ANSWERS_WITHIN)),
         # The second: an app server that was put to sleep within a transaction must not hold up all the others.
         "options": f"-c lock_timeout={wait} -c idle_in_transaction_session_timeout={asleep} -c timezone=UTC",
         # A database server that went away without a word must not hold up the pages.
         "tcp_user_timeout": str(wait),
     }
-    return create_engine(url.set(drivername="postgresql+psycopg"), connect_args=settings, pool_pre_ping=True)
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), connect_args=settings, pool_pre_ping=True, pool_timeout=ANSWERS_WITHIN
+    )
+    event.listen(engine, "do_connect", _postgresql_connect)
+    event.listen(engine, "begin", _postgresql_begin)
+    event.listen(engine, "checkin", _postgresql_checkin)
+    return engine
+
+
+def _postgresql_connect(_dialect: object, _record: object, args: Sequence[Any], settings: dict[str, Any]) -> Any:  # noqa: ANN401  # DBAPI
+    from lib.journal.impatient import ImpatientConnection  # noqa: PLC0415 - only who has a server needs its driver
+
+    return ImpatientConnection.connect(*args, **settings)
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    connection.connection.driver_connection.within = connection.get_execution_options().get("within", ANSWERS_WITHIN)  # type: ignore[union-attr]
+
+
+def _postgresql_checkin(connection: Any, _record: object) -> None:  # noqa: ANN401  # DBAPI
+    if connection is not None:
+        connection.within = ANSWERS_WITHIN
 
 
 def _prepare_file(path: Path) -> None:
@@ -166,5 +228,7 @@ def _sqlite_begin(connection: Connection) -> None:
 
 def _cause(exc: Exception) -> str:
     """The database's own words, in one line; they name no credentials."""
+    if isinstance(exc, PoolTimeout):
+        return "others of this process wait for it already"
     told = str(exc.orig) if isinstance(exc, DBAPIError) else "" if isinstance(exc, SQLAlchemyError) else str(exc)
     return told.splitlines()[0].rstrip(".") if told else type(exc).__name__

@@ -1,16 +1,15 @@
-"""Group commit: the requests of many threads share one durable transaction, without a thread of its own. No SQL.
+"""Group commit: one writer thread, a queue and futures, so that the requests of many threads share a durable transaction.
 
-A commit waits for the disk, so one transaction a request would let sixty-four threads through one by one. Here whoever
-finds nobody at work carries out all that has queued up, itself included; while the disk is waited for, the next group
-gathers. When it is done it hands over to the first that waits. A thread sleeps on a lock of its own, so that nobody wakes
-for nothing.
+A commit waits for the disk, so one transaction a request would let sixty-four threads through one by one. Here one thread
+carries out all that has queued up; while the disk is waited for, the next group gathers. No SQL.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from lib.errors import JournalUnavailable
@@ -18,68 +17,74 @@ from lib.errors import JournalUnavailable
 _R = TypeVar("_R")
 
 
-class _Ticket(Generic[_R]):
-    """A request in the queue, and what became of it."""
-
-    __slots__ = ("done", "error", "request", "wake")
-
-    def __init__(self, request: _R) -> None:
-        self.request = request
-        self.error: Exception | None = None
-        self.done = False
-        self.wake = threading.Lock()
-        self.wake.acquire()
-
-
 class GroupCommit(Generic[_R]):
     """`carry_out` gets requests in the order of their arrival, at most `most` of them, and gives an error or None for each.
 
-    What it raises is every request's error of that group.
+    What it raises is every request's error of that group. `patience` is how many seconds a request is waited for.
     """
 
-    def __init__(self, carry_out: Callable[[Sequence[_R]], Sequence[Exception | None]], *, most: int = 256) -> None:
-        self._carry_out, self._most = carry_out, most
-        self._mutex = threading.Lock()
-        self._queue: deque[_Ticket[_R]] = deque()
-        self._busy = False
+    def __init__(
+        self, carry_out: Callable[[Sequence[_R]], Sequence[Exception | None]], *, most: int = 256, patience: float = 30.0
+    ) -> None:
+        self._carry_out, self._most, self._patience = carry_out, most, patience
+        self._queue: SimpleQueue[tuple[_R, Future[None]] | None] = SimpleQueue()  # None: it is closed
+        self._lock = threading.Lock()
+        self._writer: threading.Thread | None = None
+        self._closed = False
 
     def do(self, request: _R) -> None:
-        """Return once the request is carried out, or raise its own error."""
-        ticket = _Ticket(request)
-        with self._mutex:
-            self._queue.append(ticket)
-            leads, self._busy = not self._busy, True
-        if not leads:
-            ticket.wake.acquire()
-        if not ticket.done:
-            self._lead()
-        if ticket.error is not None:
-            raise ticket.error
+        """Return once the request is carried out, or raise its own error.
 
-    def _lead(self) -> None:
-        """Carry out a group; the caller's ticket is the first in the queue, so it is in it."""
-        with self._mutex:
-            group = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
+        Raises JournalUnavailable after `patience` seconds, too. A request that had not been taken up by then never will be;
+        of one that had, nobody knows: it may be written yet, so whoever asked must take it for not done and look again.
+        """
+        done: Future[None] = Future()
+        with self._lock:
+            if self._closed:
+                raise JournalUnavailable("The journal is closed, so no call is made.")
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write, daemon=True, name="journal writer")
+                self._writer.start()
+            self._queue.put((request, done))
         try:
-            errors = self._carry_out([ticket.request for ticket in group])
-            for ticket, error in zip(group, errors, strict=True):
-                ticket.error = error
-        except BaseException as exc:  # whatever it was, each of the others must hear of it in its own thread
-            for ticket in group:
-                ticket.error = _own_copy(exc)
-            if not isinstance(exc, Exception):  # this very thread is asked to stop
-                raise
-        finally:
-            for ticket in group:
-                ticket.done = True
-            with self._mutex:
-                heir = self._queue[0] if self._queue else None
-                self._busy = heir is not None
-            for ticket in (*group[1:], *([heir] if heir else [])):
-                ticket.wake.release()
+            done.result(self._patience)
+        except TimeoutError:
+            done.cancel()
+            raise JournalUnavailable(
+                f"The journal can't be written (no answer for {self._patience:g} seconds), so no call is made."
+            ) from None
+
+    def close(self) -> None:
+        """Carry out what is queued, then end the writer. A request that comes later is refused."""
+        with self._lock:
+            self._closed = True
+            writer = self._writer
+            self._queue.put(None)
+        if writer is not None:
+            writer.join(self._patience)
+
+    def _write(self) -> None:
+        closing = False
+        while not closing:
+            group = [self._queue.get()]
+            group += [self._queue.get() for _ in range(min(self._queue.qsize(), self._most - 1))]  # nobody else takes any
+            closing = None in group
+            self._together([entry for entry in group if entry is not None and entry[1].set_running_or_notify_cancel()])
+
+    def _together(self, group: Sequence[tuple[_R, Future[None]]]) -> None:
+        errors: Sequence[Exception | None]
+        try:
+            errors = self._carry_out([request for request, _ in group]) if group else ()
+        except Exception as exc:  # noqa: BLE001 - whatever it was, each of them must hear of it in its own thread
+            errors = [_own_copy(exc) for _ in group]
+        for (_, done), error in zip(group, errors, strict=True):
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
 
 
-def _own_copy(exc: BaseException) -> Exception:
+def _own_copy(exc: Exception) -> Exception:
     """An exception raised by several threads would mix up their tracebacks."""
     if isinstance(exc, JournalUnavailable):
         return JournalUnavailable(exc.message, run_id=exc.run_id)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, RunsOverlap
 from lib.journal.audit import Auditor, check_undo
-from lib.journal.database import Database
+from lib.journal.database import Database, Refusal
 from lib.journal.log import Log, Writing, in_log
 from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
@@ -63,8 +63,14 @@ class Journal:
     def closed(self) -> bool:
         return self._database.closed
 
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why nothing can be written, if the last attempt of this process failed, and since when."""
+        return self._database.refusal
+
     def close(self) -> None:
-        """Close all connections to the database. Whoever works with this journal in the background stops."""
+        """Write what is queued, then close all connections. Whoever works with this journal in the background stops."""
+        self.steps.close()
         self._database.close()
 
     def record(self, plan: Plan, now: datetime, *, who: Person) -> Run:

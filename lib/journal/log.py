@@ -68,10 +68,10 @@ class Writing:
             f"This {kind} can't become {to_state}: it has changed meanwhile, and {run} is {found} now.", run_id=run_id
         )
 
-    def finish(self) -> None:
-        """Write the entries and where the log ends now."""
+    def finish(self) -> bool:
+        """Write the entries and where the log ends now; whether there were any."""
         if not self._entries:
-            return
+            return False
         for context_id, body in self._contexts.items():
             if context_id not in self._log.known_contexts:
                 here = self.db.execute(select(log_contexts.c.id).where(log_contexts.c.id == context_id)).scalar()
@@ -79,6 +79,7 @@ class Writing:
                     self.db.execute(insert(log_contexts).values(id=context_id, body=body))
         self.db.execute(_ADD_ENTRY, self._entries)
         self.db.execute(_MOVE_HEAD, {"seq": self._seq, "hash": self._hash})
+        return True
 
     def committed(self) -> None:
         """The contexts of this transaction are in the database for good."""
@@ -106,7 +107,9 @@ class Log:
         with self._database.write() as db:
             writing = Writing(db, self)
             yield writing
-            writing.finish()
+            written = writing.finish()
+        if written:
+            self._database.refusal = None
         writing.committed()
 
     def note(self, run_id: str, event: str, *, now: datetime, who: Person, **payload: str | int | None) -> None:

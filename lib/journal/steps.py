@@ -64,13 +64,21 @@ class Steps:
 
     def __init__(self, database: Database, log: Log) -> None:
         self._database, self._log = database, log
-        self._together = GroupCommit(self._move_all_or_each)
+        self._together = GroupCommit(self._move_all_or_each, patience=2 * database.write_within)
+
+    def close(self) -> None:
+        """Write what is queued, then nothing more."""
+        self._together.close()
 
     def begin(self, step: Step, *, owner: str, now: datetime, who: Person) -> Step:
         """Write the intent to call: planned → in_flight. The call may be made only once this has returned.
 
         Guarded by the run as well: it must still be running and carried by `owner`, whose lease must hold, so a worker that
         may lose its run to another process sends nothing more; and nobody must have asked for a pause or the end.
+
+        Raises JournalUnavailable when it can't be written, or when the database does not say in time that it is. In the
+        second case it may be written after all, behind our back: the step is then found `in_flight` and read back, as after
+        a crash, and nothing was sent.
         """
         check(step.state, StepState.IN_FLIGHT)
         begun = replace(step, state=StepState.IN_FLIGHT, attempts=step.attempts + 1, started_at=now, settled_at=None, words="")

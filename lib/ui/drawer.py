@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.customers.frame import CustomerFrame
+from lib.errors import JournalError
 from lib.runs.evidence import Way
-from lib.ui import dialogs, history, picks, record_view
+from lib.ui import dialogs, history, notices, picks, record_view
 from lib.ui.resources import Resources
 from lib.ui.text import md
 
@@ -36,8 +37,12 @@ def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
 
 
 def _history(resources: Resources, customer_id: str) -> None:
-    past = resources.journal.reads.history(customer_id)
     st.markdown("**Runs of this customer**")
+    try:
+        past = resources.journal.reads.history(customer_id)
+    except JournalError as error:
+        notices.tell(error)
+        return
     if not past:
         st.caption("No run has touched it.")
         return

@@ -4,14 +4,19 @@ and in a part that redraws itself."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
 from lib import errors
-from lib.errors import ExpressOpsError
+from lib.errors import ExpressOpsError, JournalUnavailable
+from lib.ui import dialogs
+from lib.ui.resources import get_resources
 from lib.ui.text import md
 
 _KEY = "notice"
+#: Seconds between two looks whether the journal is back.
+_LOOK_AGAIN = 2.0
 #: What to do next, where that is something to press or another page.
 _NEXT: dict[type, str] = {
     errors.NotFound: "Reload the customers.",
@@ -47,15 +52,49 @@ def attempt(act: Callable[..., object], *args: object, **kwargs: object) -> None
 
 
 def fragment(draw: Callable[..., None], *args: object, every: float | None) -> None:
-    """Draws now and, with `every`, again each so many seconds. An error of ours is told in its place, and it tries on."""
-    st.fragment(_in_words, run_every=every)(draw, *args)
+    """Draws now and, with `every`, again each so many seconds.
+
+    Raises an error of ours at first, as any part of the page does. Where there is one later, or no more, the whole page is
+    drawn again: what stands around this part is no longer certain either.
+    """
+    drawn, failed = False, list[ExpressOpsError]()
+
+    def part() -> None:
+        nonlocal drawn
+        first, drawn = not drawn, True
+        try:
+            draw(*args)
+        except ExpressOpsError as error:
+            if first:
+                failed.append(error)  # Streamlit shows whatever leaves a fragment with its traceback
+            elif not failed:
+                dialogs.redraw_page()
+                tell(error)  # a dialog is open
+        else:
+            if failed:
+                dialogs.redraw_page()
+
+    st.fragment(part, run_every=every)()
+    if failed:
+        raise failed[0]
 
 
-def _in_words(draw: Callable[..., None], *args: object) -> None:
-    try:
-        draw(*args)
-    except ExpressOpsError as error:
-        tell(error)
+def tell_for_the_page(error: ExpressOpsError) -> None:
+    """Tells why the page is not whole; of a journal that is out of reach the page goes on by itself once it is back."""
+    tell(error)
+    if isinstance(error, JournalUnavailable):
+        st.caption("This page goes on by itself once the journal answers.")
+        again = False
+
+        def look_again() -> None:
+            nonlocal again
+            if again:
+                with suppress(JournalUnavailable):
+                    get_resources().live_runs.get()
+                    dialogs.redraw_page()
+            again = True
+
+        st.fragment(look_again, run_every=_LOOK_AGAIN)()
 
 
 def show() -> None:

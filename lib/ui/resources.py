@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import getpass
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -24,6 +24,7 @@ from lib.files import shown
 from lib.journal.journal import Journal
 from lib.runs.model import LIVE, Person, Run
 from lib.runs.policy import Policy
+from lib.runs.stalled import stalled
 from lib.runs.worker import Worker
 from lib.ui.lately import Lately
 from lib.ui.startup import Startup
@@ -41,6 +42,22 @@ _RUNS_STAND = 1.0
 _LISTS_STAY = timedelta(days=30)
 
 
+@dataclass(frozen=True)
+class LiveRuns:
+    """The runs that are not over, oldest first, and why of some no call is made although they are running (see `stalled`)."""
+
+    runs: tuple[Run, ...]
+    stalled: Mapping[str, str]
+
+    @classmethod
+    def read(cls, journal: Journal, owner: str) -> LiveRuns:
+        return cls(journal.reads.live_runs(*LIVE), stalled(journal, owner))
+
+    def waiting(self, now: datetime) -> tuple[Run, ...]:
+        """Those that go on only if a person does something."""
+        return tuple(run for run in self.runs if run.needs_person(now) or run.id in self.stalled)
+
+
 @dataclass(frozen=True, eq=False)
 class Resources:
     """What pages work with. Shared by all sessions; every part may be used from any thread."""
@@ -53,8 +70,8 @@ class Resources:
     journal: Journal
     worker: Worker
     sandbox: SandboxServer | None
-    #: The runs that are not over. Whoever changes one from a page says `forget`.
-    live_runs: Lately[tuple[Run, ...]]
+    #: The runs that are not over, and of which no call is made. Whoever changes one from a page says `forget`.
+    live_runs: Lately[LiveRuns]
     #: Finishes and settles the calls in flight, then lets go of everything.
     close: Callable[[], None]
 
@@ -119,7 +136,7 @@ def _made() -> Resources:
         )
         opened.callback(worker.stop)
         worker.start()
-        live_runs = Lately(lambda: journal.reads.live_runs(*LIVE), _RUNS_STAND)
+        live_runs = Lately(lambda: LiveRuns.read(journal, worker.owner), _RUNS_STAND)
         close = opened.pop_all().close
     return Resources(settings, connection, policy, client, loads, journal, worker, sandbox, live_runs, close)
 

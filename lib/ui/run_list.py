@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import pandas as pd
 import streamlit as st
 
-from lib.runs.model import LIVE, Run, RunState
+from lib.runs.model import Run, RunState
 from lib.runs.owner import carrier
 from lib.ui import nav
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.notices import fragment
-from lib.ui.resources import Resources
+from lib.ui.resources import LiveRuns, Resources
 from lib.ui.run_view import RUN_BADGES, badge
 from lib.ui.text import ago, count, md, number
 
@@ -21,6 +22,7 @@ _ON_A_PAGE, _LATEST, _ANNOUNCED = 200, 10, 10
 _ROWS_SEEN = 15
 _POLL_SECONDS = 3.0
 _OPEN = "open_run"
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def show(resources: Resources) -> None:
@@ -34,6 +36,7 @@ def show_latest(resources: Resources) -> None:
 
 
 def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
+    resources.live_runs.get()  # of a journal that does not answer it is known at once
     counts = resources.journal.reads.run_counts()
     if not counts:
         st.markdown("No run yet. Pick customers, review them and confirm; every run stays here with its receipt.")
@@ -45,7 +48,7 @@ def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
 
 
 def _all(resources: Resources) -> None:
-    _announce_waiting(resources)
+    stalled = _announce_waiting(resources)
     counts = resources.journal.reads.run_counts()
     state = st.pills(
         "State",
@@ -57,29 +60,30 @@ def _all(resources: Resources) -> None:
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(int(st.session_state.get("runs_page") or 1), pages)
-    _table(resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state))
+    _table(resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state), stalled)
     if pages > 1:
         st.pagination(pages, key="runs_page")
 
 
 def _latest(resources: Resources) -> None:
-    _announce_waiting(resources)
-    _table(resources.journal.reads.runs(_LATEST))
+    stalled = _announce_waiting(resources)
+    _table(resources.journal.reads.runs(_LATEST), stalled)
 
 
-def _announce_waiting(resources: Resources) -> None:
-    """Those that wait for a person, whatever page of the list they are on."""
-    now = datetime.now(UTC)
-    waiting = [run for run in resources.journal.reads.live_runs(*LIVE) if run.needs_person(now)]
+def _announce_waiting(resources: Resources) -> Mapping[str, str]:
+    """Those that wait for a person, whatever page of the list they are on. Of which runs no call is made, and why."""
+    live, now = LiveRuns.read(resources.journal, resources.worker.owner), datetime.now(UTC)
+    waiting = live.waiting(now)
     for run in waiting[:_ANNOUNCED]:
-        _announce(run, now)
+        _announce(run, now, live.stalled.get(run.id, ""))
     if len(waiting) > _ANNOUNCED:
         st.caption(f"and {number(len(waiting) - _ANNOUNCED)} more that wait for a person")
+    return live.stalled
 
 
-def _table(runs: Sequence[Run]) -> None:
+def _table(runs: Sequence[Run], stalled: Mapping[str, str]) -> None:
     st.dataframe(
-        runs_table(runs, datetime.now(UTC)),
+        runs_table(runs, datetime.now(UTC), stalled=stalled),
         key=f"runs-{hash(tuple(run.id for run in runs))}",
         hide_index=True,
         height=grid_height(len(runs), _ROWS_SEEN),
@@ -98,12 +102,13 @@ def _table(runs: Sequence[Run]) -> None:
         nav.go_to("runs", run=wanted)
 
 
-def _announce(run: Run, now: datetime) -> None:
-    label, icon, _ = badge(run, now)
+def _announce(run: Run, now: datetime, stalled: str) -> None:
+    label, icon, _ = badge(run, now, stalled)
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
     next_ = "resume or cancel" if run.can_resume else "start or cancel" if run.state is RunState.PLANNED else "cancel"
-    next_ = "see it or cancel" if run.damage else next_
-    why = "" if run.on_canary or run.never_started(now) else f"{md(run.damage or run.words)} "  # else the label says it all
+    next_ = "see it or cancel" if run.damage or stalled else next_
+    what_for = run.damage or stalled or run.words
+    why = "" if run.on_canary or run.never_started(now) else f"{md(what_for, limit=300)} "  # else the label says it all
     st.page_link(
         nav.page("runs"),
         label=f"{label}: {what}. {why}Open it to {next_}.",
@@ -112,13 +117,16 @@ def _announce(run: Run, now: datetime) -> None:
     )
 
 
-def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
-    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, Planned by, Reason ..."""
+def runs_table(runs: Sequence[Run], now: datetime, *, stalled: Mapping[str, str] = _NONE) -> pd.DataFrame:
+    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, Planned by, Reason ...
+
+    `stalled`: why no call is made of a running run, by its id.
+    """
     return pd.DataFrame(
         {
             "Open": ["Open"] * len(runs),
-            "State": [badge(run, now)[0] for run in runs],
-            "Carried by": [_carrier(run) for run in runs],
+            "State": [badge(run, now, stalled.get(run.id, ""))[0] for run in runs],
+            "Carried by": ["" if run.id in stalled else _carrier(run) for run in runs],
             "Action": [run.action.value.capitalize() for run in runs],
             "Customers": [run.totals.total for run in runs],
             "Verified": [run.totals.verified for run in runs],

@@ -11,6 +11,7 @@ import streamlit as st
 from lib.runs.ending import NEVER_STARTED, where_stopped
 from lib.runs.model import Person, Run, RunState, StepState
 from lib.runs.progress import WINDOW, progress, time_carried
+from lib.runs.stalled import stalled
 from lib.ui import dialogs, nav, receipts, run_canary, run_steps, run_undo, timeline
 from lib.ui.notices import attempt, fragment
 from lib.ui.resources import Resources, operator
@@ -45,21 +46,29 @@ _METRICS = (
 
 def show(resources: Resources, run_id: str) -> None:
     """The whole view. While the run is live, a fragment reads the journal and redraws; closing the tab changes nothing."""
+    resources.live_runs.get()  # of a journal that does not answer it is known at once
     run, now = resources.journal.reads.run(run_id), datetime.now(UTC)
-    undos = resources.journal.reads.undos(run_id)
-    _header(resources, run, undos, now)
-    every = _POLL_SECONDS if run.working(now) else _WAITING_SECONDS
-    fragment(_body, resources, run_id, _drawn(run, now), every=every if run.live else None)
+    undos, why = resources.journal.reads.undos(run_id), _stalled(resources, run)
+    _header(resources, run, undos, now, why)
+    every = _POLL_SECONDS if run.working(now) and not why else _WAITING_SECONDS
+    fragment(_body, resources, run_id, _drawn(run, now, why), every=every if run.live else None)
     timeline.show(resources, run)
 
 
-def _drawn(run: Run, now: datetime) -> tuple[object, ...]:
+def _drawn(run: Run, now: datetime, why: str) -> tuple[object, ...]:
     """What the header shows of a run that may change while somebody looks."""
-    return run.state, run.requested, run.hold, run.words, run.damage, run.never_started(now)
+    return run.state, run.requested, run.hold, run.words, run.damage, run.never_started(now), why
 
 
-def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime) -> None:
-    label, icon, colour = badge(run, now)
+def _stalled(resources: Resources, run: Run) -> str:
+    """Why no call of a running run is made; empty where it is carried."""
+    if run.state is not RunState.RUNNING:
+        return ""
+    return stalled(resources.journal, resources.worker.owner).get(run.id, "")
+
+
+def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime, why: str) -> None:
+    label, icon, colour = badge(run, now, why)
     st.title(f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
@@ -70,8 +79,8 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime)
         _actions(resources, run, undos)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
     run_undo.show_links(resources, run, undos)
-    if words := stands(run, now):
-        (st.warning if run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
+    if words := stands(run, now, why):
+        (st.warning if why or run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
     _where_it_stopped(resources, run)
 
 
@@ -122,10 +131,15 @@ def _wish(resources: Resources, act: Callable[..., object], run_id: str, *, who:
     resources.live_runs.forget()
 
 
-def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
-    """Words, icon and colour of the run's state; a hold after the first steps is no trouble and says so."""
+def badge(run: Run, now: datetime, stalled: str = "") -> tuple[str, str, BadgeColour]:
+    """Words, icon and colour of the run's state; a hold after the first steps is no trouble and says so.
+
+    `stalled`: why no call is made although the state says that it is running, if so.
+    """
     if run.damage:
         return "Damaged", ":material/error:", "red"
+    if stalled:
+        return "No call is made", ":material/sync_problem:", "orange"
     if run.never_started(now):
         return "Never started", ":material/schedule:", "orange"
     if run.requested:
@@ -135,11 +149,13 @@ def badge(run: Run, now: datetime) -> tuple[str, str, BadgeColour]:
     return RUN_BADGES[run.state]
 
 
-def stands(run: Run, now: datetime) -> str:
+def stands(run: Run, now: datetime, stalled: str = "") -> str:
     """Why the run stands as it does, in words; empty where there is nothing to say."""
     if run.damage:
         do = "Cancel it, and keep" if run.can_cancel else "Keep"
         return f"{run.damage} Nothing is sent for this run. {do} a copy of the journal."
+    if stalled:
+        return stalled
     if run.state is RunState.RUNNING and run.requested:
         return "The calls in flight are finished and verified first; nothing more is taken up."
     return NEVER_STARTED if run.never_started(now) else run.words
@@ -147,21 +163,22 @@ def stands(run: Run, now: datetime) -> str:
 
 def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
     run = resources.journal.reads.run(run_id)
+    why = _stalled(resources, run)
     resources.live_runs.forget()  # the sidebar of the next rerun must not say less than this page
-    if _drawn(run, datetime.now(UTC)) != drawn:
+    if _drawn(run, datetime.now(UTC), why) != drawn:
         dialogs.redraw_page()
     if run.on_canary:
         run_canary.show(resources, run)
-    _progress(resources, run)
+    _progress(resources, run, carried=not why)
     _metrics(run)
     run_steps.show(resources, run)
 
 
-def _progress(resources: Resources, run: Run) -> None:
-    """Always there, so that nothing jumps when the run ends."""
+def _progress(resources: Resources, run: Run, *, carried: bool) -> None:
+    """Always there, so that nothing jumps when the run ends. A run that nobody carries has no rate."""
     totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
-    if run.state is RunState.RUNNING and not run.requested:  # else it is about to stop
+    if run.state is RunState.RUNNING and carried and not run.requested:  # else it is about to stop
         going = progress(*resources.journal.reads.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
         if going.seconds_left is not None:
             text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"

@@ -47,7 +47,7 @@ try:
 except NotStarted:
     not_started()
 except ExpressOpsError as error:
-    notices.tell(error)
+    notices.tell_for_the_page(error)
 except Exception:  # a page never shows a traceback; Streamlit's own stop and rerun are BaseExceptions and pass
     logger.exception("A page broke")
     st.error("This page broke. Nothing was changed by it; the server's log says why. Reload the page to go on.")

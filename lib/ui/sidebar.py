@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from lib.config import APP_NAME
-from lib.runs.model import Run
+from lib.errors import JournalError
 from lib.ui import heard, loading, nav, news, notices, picks
-from lib.ui.resources import Resources
+from lib.ui.resources import LiveRuns, Resources
 from lib.ui.text import md, number
 
 _POLL_SECONDS = 3.0
@@ -45,17 +44,25 @@ def show_connection(resources: Resources) -> None:
 
 
 def _runs_link(resources: Resources) -> None:
-    """Follows by itself, so that on every page a run tells when it needs a person, whoever started it."""
+    """Follows by itself, so that on every page a run tells when it needs a person, whoever started it.
+
+    It asks for what was read a moment ago: no page waits here for a journal that does not answer.
+    """
     heard.redraw_what_was_lost()
-    st.page_link(nav.page("runs"), label=_runs_label(resources.live_runs.get()))
+    try:
+        label, trouble = _runs_label(resources.live_runs.get()), ""
+    except JournalError as error:
+        label, trouble = "Runs", error.message
+    st.page_link(nav.page("runs"), label=label)
+    if trouble:
+        st.caption(f":material/error: {md(trouble, limit=200)}")
 
 
-def _runs_label(runs: Sequence[Run]) -> str:
-    now = datetime.now(UTC)
-    waiting = sum(run.needs_person(now) for run in runs)
+def _runs_label(live: LiveRuns) -> str:
+    waiting = live.waiting(datetime.now(UTC))
     if waiting:
-        return _with("Runs", waiting, "waiting for you")
-    return _with("Runs", sum(run.working(now) for run in runs), "running")
+        return _with("Runs", len(waiting), "waiting for you")
+    return _with("Runs", len(live.runs), "running")
 
 
 def _with(label: str, value: int, what: str) -> str:

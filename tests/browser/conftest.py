@@ -129,13 +129,15 @@ def until(holds: Callable[[], object], what: str, seconds: float = 30.0) -> None
 
 
 @contextmanager
-def running_app(home: Path, sandbox: SandboxServer | None, settings: str = "", *options: str) -> Iterator[App]:
+def running_app(
+    home: Path, sandbox: SandboxServer | None, settings: str = "", *options: str, journal_url: str = ""
+) -> Iterator[App]:
     """`streamlit run app.py` in a process of its own, with this settings.toml, ended as an operator would end it."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "settings.toml").write_text(settings)
     log, port = home.parent / f"{home.name}.log", _free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AVARA_", "EXPRESS_OPS_", "STREAMLIT_"))}
-    env["EXPRESS_OPS_HOME"] = str(home)
+    env |= {"EXPRESS_OPS_HOME": str(home)} | ({"EXPRESS_OPS_DATABASE_URL": journal_url} if journal_url else {})
     if sandbox is not None:
         env |= {"AVARA_API_KEY": sandbox.api_key, "AVARA_BASE_URL": sandbox.base_url}
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), *options]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from lib.journal.journal import Journal
 
@@ -95,12 +99,87 @@ class Server:
         self._server.stop()
         self._folder.cleanup()
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes stand still (SIGSTOP): it keeps its connections and takes new ones, and answers none."""
+        server = psutil.Process(self._server.get_pid())
+        stopped = [server]
+        server.suspend()  # first, so that it makes no more of them
+        try:
+            for process in server.children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+                    stopped.append(process)
+            yield
+        finally:
+            for process in reversed(stopped):
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """The server is stopped, and started again at the end."""
+        self._server.stop()
+        try:
+            yield
+        finally:
+            self._server.ensure_postgres_running()
+
     def _admin(self, *statements: str) -> None:
         engine = create_engine(self._server.get_uri(driver="psycopg"), isolation_level="AUTOCOMMIT")
         with engine.connect() as db:
             for statement in statements:
                 db.execute(text(statement))
         engine.dispose()
+
+
+class Disk:
+    """A small disk for a SQLite journal, which can be filled to the last byte.
+
+    A file system of its own where this user may mount one, else SQLite itself lets the file grow no more.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "disk"
+        self.folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "none", str(self.folder)]
+        self._mounted = (
+            sys.platform == "linux"
+            and shutil.which("mount")
+            and not subprocess.run(mount, check=False, capture_output=True).returncode
+        )
+
+    @contextmanager
+    def full(self, journal: Journal) -> Iterator[None]:
+        """No room is left for as long as this lasts."""
+        filler = self.folder / "filler"
+        if self._mounted:
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(b"x" * 4096):
+                    pass
+        else:
+            event.listen(journal._database._engine, "begin", _grow_no_more)
+        try:
+            yield
+        finally:
+            if self._mounted:
+                filler.unlink()
+            else:
+                event.remove(journal._database._engine, "begin", _grow_no_more)
+                event.listen(journal._database._engine, "begin", _grow)
+
+    def close(self) -> None:
+        if self._mounted:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+
+def _grow_no_more(connection: Any) -> None:
+    used = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {used}")
+
+
+def _grow(connection: Any) -> None:
+    connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
 
 
 def sqlite_place(folder: Path) -> Place:
@@ -113,6 +192,13 @@ def postgresql() -> Iterator[Server]:
     server = Server()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    made = Disk(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=ENGINES)

@@ -13,11 +13,11 @@ PATIENCE = 20.0
 class Bench:
     """Holds the first group until it is told to go on, so that the others gather behind it."""
 
-    def __init__(self, fail=lambda request: None, most=256):
+    def __init__(self, fail=lambda request: None, **options):
         self.groups, self.outcomes = [], {}
         self.first_is_in, self.go_on = threading.Event(), threading.Event()
         self._fail = fail
-        self.together = GroupCommit(self._carry_out, most=most)
+        self.together = GroupCommit(self._carry_out, **options)
 
     def _carry_out(self, requests):
         self.groups.append(list(requests))
@@ -33,15 +33,16 @@ class Bench:
         else:
             self.outcomes[request] = None
 
-    def gather(self, count):
-        """One request at work and the others queued behind it, then all let go; returns when each has its outcome."""
+    def gather(self, count, then=lambda: None):
+        """One request at work and the others queued behind it, `then`, then all let go; returns when each has its outcome."""
         threads = [threading.Thread(target=self.ask, args=(number,)) for number in range(count)]
         threads[0].start()
         assert self.first_is_in.wait(PATIENCE)
         for number, thread in enumerate(threads[1:], start=1):
             thread.start()
-            while len(self.together._queue) < number and thread.is_alive():
+            while self.together._queue.qsize() < number and thread.is_alive():
                 pass
+        then()
         self.go_on.set()
         for thread in threads:
             thread.join(PATIENCE)
@@ -83,19 +84,39 @@ def test_what_a_whole_group_fails_with_is_everybodys_own_error_and_the_next_ones
     assert bench.outcomes[7] is None
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_nobody_takes_a_group_whose_leader_was_stopped_for_done(stop):
-    def fail(number):
-        if 0 < number < 5:
-            raise stop
-
-    bench = Bench(fail=fail)
-    bench.gather(5)
-    first, leader, *others = (bench.outcomes[number] for number in range(5))
-    assert (first, type(leader)) == (None, stop)
-    assert {type(outcome) for outcome in others} == {RuntimeError}
+def test_a_request_that_is_not_taken_up_in_time_never_is_and_one_under_way_may_be_written_yet():
+    bench = Bench(patience=0.2)
+    taken, queued = (threading.Thread(target=bench.ask, args=(number,)) for number in range(2))
+    taken.start()
+    assert bench.first_is_in.wait(PATIENCE)
+    queued.start()
+    for thread in (taken, queued):
+        thread.join(PATIENCE)
+    assert {type(outcome) for outcome in bench.outcomes.values()} == {JournalUnavailable}
+    assert "no answer for 0.2 seconds" in str(bench.outcomes[1])
+    bench.go_on.set()
     bench.ask(7)
+    assert bench.groups == [[0], [7]]
     assert bench.outcomes[7] is None
+
+
+def test_what_is_queued_is_carried_out_before_the_writer_ends_and_nothing_after_that():
+    bench = Bench()
+    closing = threading.Thread(target=bench.together.close)
+    bench.gather(3, closing.start)
+    closing.join(PATIENCE)
+    assert not closing.is_alive()
+    assert not bench.together._writer.is_alive()
+    assert bench.outcomes == dict.fromkeys(range(3))
+    bench.ask(7)
+    assert "closed" in str(bench.outcomes[7])
+    assert sum(map(len, bench.groups)) == 3
+
+
+def test_a_group_commit_that_nobody_uses_has_no_thread_and_closes_at_once():
+    before = threading.active_count()
+    GroupCommit(len).close()
+    assert threading.active_count() == before
 
 
 def test_under_a_crowd_nobody_is_forgotten():
