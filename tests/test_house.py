@@ -23,7 +23,9 @@ ALLOWED = {
     "lib.journal": ("lib.errors", "lib.avara", "lib.runs.model", "lib.runs.plan", "lib.runs.words"),
     "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal"),
     # The command line wires settings, client, journal and worker; nothing else of lib.runs may know the settings or it.
-    "lib.runs.cli": ("lib.errors", "lib.files", "lib.avara", "lib.runs", "lib.journal", "lib.config"),
+    "lib.runs.cli": (
+        *("lib.errors", "lib.files", "lib.avara", "lib.runs", "lib.journal", "lib.config", "lib.customers.snapshot"),
+    ),
     "lib.runs.__main__": ("lib.runs.cli",),
     "lib.ui": ("lib",),
     "pages": ("lib",),

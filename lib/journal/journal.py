@@ -16,7 +16,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, OtherConnection, RunNotFound, RunsOverlap
+from lib.journal.accounts import Accounts, account_of
 from lib.journal.database import Database
+from lib.journal.holds import hold, holder
 from lib.journal.log import Log, Writing
 from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
@@ -42,7 +44,7 @@ _RUN_EVENTS = {
 
 
 class Journal:
-    """The opened journal, for any number of threads and processes: how runs move; `reads`, `steps` and `log` are its parts.
+    """The opened journal, for any number of threads and processes: how runs move, and its parts.
 
     `where` is a file path or a database URL, `version` this program's, for the log; `patience` is how many seconds to wait for
     a lock. Raises JournalUnavailable when it can't be opened, JournalError when a newer version wrote it.
@@ -53,6 +55,7 @@ class Journal:
         self.reads = Reads(self._database)
         self.log = Log(self._database, version=version)
         self.steps = Steps(self._database, self.log)
+        self.accounts = Accounts(self._database, self.log)
 
     @property
     def closed(self) -> bool:
@@ -68,7 +71,7 @@ class Journal:
         `who` records it: a plan file may be applied by somebody else than the operator whom it names.
 
         Raises AlreadyStarted (with `run_id`) for a plan that has a run, RunsOverlap (with `run_id`) when a live run of the
-        same connection holds one of its customers, RunNotFound or OtherConnection for an undo of a run that is not here.
+        same account holds one of its customers, RunNotFound or OtherConnection for an undo of a run that is not here.
         """
         run_id = f"run_{plan.hash[:16]}"
         try:
@@ -79,7 +82,7 @@ class Journal:
                 db.execute(insert(plans).values(run_id=run_id, body=plan.to_json()))
                 for rows in _batches(step_rows(run_id, plan)):
                     db.execute(insert(steps), rows)
-                self._hold(db, run_id, plan.fingerprint, plan.ids)
+                hold(db, run_id, account_of(db, plan.fingerprint), plan.ids)
                 if plan.undo_of is not None:
                     db.execute(update(runs).where(runs.c.id == plan.undo_of).values(undone_by=run_id))
                     writing.log(plan.undo_of, "undo", who=who, now=now, payload={"undone_by": run_id})
@@ -133,7 +136,7 @@ class Journal:
                 fingerprint = db.execute(select(runs.c.fingerprint).where(runs.c.id == run_id)).scalar_one()
                 chosen = steps.c.run_id == run_id, steps.c.state.in_(RETRYABLE)
                 ids = list(db.execute(select(steps.c.customer_id).where(*chosen)).scalars())
-                self._hold(db, run_id, fingerprint, ids)
+                hold(db, run_id, account_of(db, fingerprint), ids)
                 db.execute(
                     update(steps)
                     .where(steps.c.run_id == run_id, steps.c.state.in_(again))
@@ -201,11 +204,15 @@ class Journal:
             writing.log(run_id, "canary", who=who, now=now, payload=payload)
 
     def cancel(self, run_id: str, *, words: Words, now: datetime, who: Person) -> Run:
-        """planned, paused or interrupted → cancelled, for a run that nobody carries and that has nothing in flight."""
+        """planned, paused or interrupted → cancelled, for a run that nobody carries.
+
+        Nothing is read back: a call that is still open becomes `unknown`.
+        """
         before = run_states_before(RunState.CANCELLED) - {RunState.RUNNING}
         with self.log.writing() as writing:
             db = writing.db
             self._move_run(writing, run_id, RunState.CANCELLED, before=before, values={"words": words.text, "finished_at": now})
+            _give_up(writing, run_id, now=now, who=who)
             payload = {"words": words.in_log or None, "steps": _stand(db, run_id)}
             writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload=payload)
         return self.reads.run(run_id)
@@ -246,12 +253,6 @@ class Journal:
         if to not in LIVE:
             writing.db.execute(holds.delete().where(holds.c.run_id == run_id))
 
-    @staticmethod
-    def _hold(db: Connection, run_id: str, fingerprint: str, ids: Iterable[str]) -> None:
-        rows = ({"fingerprint": fingerprint, "customer_id": id_.lower(), "run_id": run_id} for id_ in ids)
-        for batch in _batches(rows):
-            db.execute(insert(holds), batch)
-
     def _standing_in_the_way(
         self, plan_hash: str, fingerprint: str, ids: Iterable[str]
     ) -> AlreadyStarted | RunsOverlap | JournalUnavailable:
@@ -260,14 +261,11 @@ class Journal:
             same = db.execute(select(runs.c.id).where(runs.c.plan_hash == plan_hash)).scalar()
             if same is not None:
                 return AlreadyStarted(run_id=same)
-            for batch in _batches(iter([id_.lower() for id_ in ids])):
-                query = select(holds.c.run_id).where(holds.c.fingerprint == fingerprint, holds.c.customer_id.in_(batch))
-                other = db.execute(query.limit(1)).scalar()
-                if other is not None:
-                    return RunsOverlap(
-                        f"{other} has not ended and holds some of these customers. Wait for it, or cancel it first.",
-                        run_id=other,
-                    )
+            other = holder(db, account_of(db, fingerprint), ids)
+            if other is not None:
+                return RunsOverlap(
+                    f"{other} has not ended and holds some of these customers. Wait for it, or cancel it first.", run_id=other
+                )
         return JournalUnavailable("The journal refused this run for a reason that is gone by now. Try again.")
 
 
@@ -281,13 +279,25 @@ def _stand(db: Connection, run_id: str) -> dict[str, int]:
     return {row.state: row.number for row in db.execute(counted)}
 
 
+def _give_up(writing: Writing, run_id: str, *, now: datetime, who: Person) -> None:
+    """in_flight → unknown, for the steps of a run that ends with nobody who could read their records."""
+    words = "A call was under way and its record was not read since: the run was cancelled under another key."
+    is_open = steps.c.run_id == run_id, steps.c.state == StepState.IN_FLIGHT
+    for customer_id in (
+        writing.db.execute(select(steps.c.customer_id).where(*is_open).order_by(steps.c.position)).scalars().all()
+    ):
+        payload = {"state": StepState.UNKNOWN, "words": words}
+        writing.log(run_id, "verify", who=who, now=now, payload=payload, customer_id=customer_id)
+    writing.db.execute(update(steps).where(*is_open).values(state=StepState.UNKNOWN, words=words, settled_at=now))
+
+
 def _check_undo(db: Connection, plan: Plan) -> None:
     if plan.undo_of is None:
         return
     fingerprint = db.execute(select(runs.c.fingerprint).where(runs.c.id == plan.undo_of)).scalar()
     if fingerprint is None:
         raise RunNotFound("The run that this plan would undo is not in this journal.")
-    if fingerprint != plan.fingerprint:
+    if account_of(db, fingerprint) != account_of(db, plan.fingerprint):
         raise OtherConnection
 
 

@@ -11,6 +11,8 @@ from lib.runs.words import NOTHING, Words, joined, said
 #: What to say of a run that is `never_started`.
 NEVER_STARTED = "It was recorded but never started: start or cancel it. Until then it holds its customers."
 
+#: What to say of a live run that a key of another account made.
+CANCEL_ONLY = "Here it can only be cancelled: nothing is sent for that, and a call that was under way ends as unknown."
 
 #: Going on alone would meet the same cap again.
 _PAST_THE_CAP = (

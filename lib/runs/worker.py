@@ -28,8 +28,8 @@ def _nobody(_records: Sequence[Customer], /) -> None:
 class Worker:
     """Carries out recorded runs. Every method but `stop` and `join` returns at once; the journal shows what is going on.
 
-    `client_for` gives the client of a connection's fingerprint, or None for a connection that is not this process's:
-    a run never goes out over another connection than its plan was made for. `active_total` tells how many of its customers
+    `client_for` gives the client for what the key with this fingerprint began, or None where that key is of another account:
+    a run never goes out to another account than its plan was made for. `active_total` tells how many of its customers
     are active now (None: not counted yet, so that no deactivation can start), for the cap on their share; without it that cap
     is not checked. `concurrency` is calls at a time for a run, at most.
     """
@@ -109,16 +109,19 @@ class Worker:
         self._journal.request(run_id, "pause", now=self._tools.now(), who=who)
 
     def cancel(self, run_id: str, *, who: Person) -> None:
-        """End a live run: nothing more is taken up, what is in flight is settled and verified, the rest stays planned."""
+        """End a live run: nothing more is taken up, what is in flight is settled and verified, the rest stays planned.
+
+        A run of another account that nobody carries ends with nothing sent: what was in flight is `unknown`.
+        """
         run, now = self._journal.reads.run(run_id), self._tools.now()
         if run.state is RunState.RUNNING:
             self._journal.request(run_id, "cancel", now=now, who=who)
-        elif run.totals.in_flight + run.totals.unknown:
+        elif run.totals.in_flight + run.totals.unknown and self._client_for(run.fingerprint) is not None:
             client = self._client(run)
             run = self._journal.start(run_id, owner=self.owner, now=now, who=who, cancelling=True, lease=self._heart.seconds)
             self._launch(run, client, who)
         else:
-            so_far = f"Cancelled after {run.totals.settled:,} of {run.totals.total:,} customers"
+            so_far = f"Cancelled after {run.totals.total - run.totals.planned:,} of {run.totals.total:,} customers"
             words = said(f"{so_far}; the other {run.totals.planned:,} were not started.")
             self._journal.cancel(run_id, words=words, now=now, who=who)
 

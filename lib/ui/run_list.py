@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -56,29 +56,30 @@ def _all(resources: Resources) -> None:
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(int(st.session_state.get("runs_page") or 1), pages)
-    _table(resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state))
+    _table(resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state), resources.keys())
     if pages > 1:
         st.pagination(pages, key="runs_page")
 
 
 def _latest(resources: Resources) -> None:
     _announce_waiting(resources)
-    _table(resources.journal.reads.runs(_LATEST))
+    _table(resources.journal.reads.runs(_LATEST), resources.keys())
 
 
 def _announce_waiting(resources: Resources) -> None:
     """Those that wait for a person, whatever page of the list they are on."""
     now = datetime.now(UTC)
     waiting = [run for run in resources.journal.reads.live_runs(*LIVE) if run.needs_person(now)]
+    keys = resources.keys()
     for run in waiting[:_ANNOUNCED]:
-        _announce(run, now)
+        _announce(run, now, ours=run.fingerprint in keys)
     if len(waiting) > _ANNOUNCED:
         st.caption(f"and {number(len(waiting) - _ANNOUNCED)} more that wait for a person")
 
 
-def _table(runs: Sequence[Run]) -> None:
+def _table(runs: Sequence[Run], keys: Collection[str]) -> None:
     st.dataframe(
-        runs_table(runs, datetime.now(UTC)),
+        runs_table(runs, datetime.now(UTC), keys),
         key=f"runs-{hash(tuple(run.id for run in runs))}",
         hide_index=True,
         height=grid_height(len(runs), _ROWS_SEEN),
@@ -97,21 +98,26 @@ def _table(runs: Sequence[Run]) -> None:
         nav.go_to("runs", run=wanted)
 
 
-def _announce(run: Run, now: datetime) -> None:
+def _announce(run: Run, now: datetime, *, ours: bool) -> None:
     label, icon, _ = badge(run, now)
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
-    next_ = "resume" if run.can_resume else "start"
-    why = "" if run.on_canary or run.never_started(now) else f"{md(run.words)} "  # else the label says it all
+    next_ = ("resume or cancel" if run.can_resume else "start or cancel") if ours else "cancel"
+    needless = run.on_canary or run.never_started(now) or not ours  # the label, or the key, says it all
+    why = "" if needless else f"{md(run.words)} "
+    key = "" if ours else f"Made under another key ({md(run.fingerprint[:8])}). "
     st.page_link(
         nav.page("runs"),
-        label=f"{label}: {what}. {why}Open it to {next_} or cancel.",
+        label=f"{label}: {what}. {why}{key}Open it to {next_}.",
         icon=icon,
         query_params={"run": run.id},
     )
 
 
-def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
-    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, By, Reason ..."""
+def runs_table(runs: Sequence[Run], now: datetime, keys: Collection[str]) -> pd.DataFrame:
+    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, By, Reason ...
+
+    Of a run whose key is none of the account's `keys` the connection names it.
+    """
     return pd.DataFrame(
         {
             "Open": ["Open"] * len(runs),
@@ -129,7 +135,10 @@ def runs_table(runs: Sequence[Run], now: datetime) -> pd.DataFrame:
             "By": [run.operator for run in runs],
             "Reason": [run.reason for run in runs],
             "Ticket": [run.ticket for run in runs],
-            "Connection": [run.connection_label for run in runs],
+            "Connection": [
+                run.connection_label if run.fingerprint in keys else f"{run.connection_label}, key {run.fingerprint[:8]}"
+                for run in runs
+            ],
             "Id": [run.id for run in runs],
         }
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
@@ -19,16 +18,14 @@ from lib.config import VERSION, Settings, load_policy
 from lib.errors import ApiError, ConfigError, RunNotFound
 from lib.journal.journal import Journal
 from lib.runs.cli.console import Console
-from lib.runs.judge import trouble_of
 from lib.runs.model import Action, Person, Run
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy
+from lib.runs.records import read_records
 from lib.runs.review import review
 from lib.runs.worker import Worker
 
 _SHOWN = 5
-#: Readings at a time: enough to hide latency, too few to crowd out those who work in the app.
-_AT_ONCE = 4
 
 
 class Session:
@@ -85,6 +82,20 @@ class Session:
         except (OSError, KeyError, ImportError):
             return Person("unknown", "not at all")
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The fingerprints of all keys of this account. Raises ConfigError where no key is set."""
+        return self.journal.accounts.keys(self.connection.fingerprint)
+
+    @property
+    def keys_if_set(self) -> frozenset[str]:
+        """As `keys`; none where no key is set, for commands that need no API."""
+        return self.keys if self.settings.api_key is not None else frozenset()
+
+    def check_ours(self, run: Run) -> None:
+        """Raise OtherConnection where a key of another account made the run."""
+        run.check_account(self.keys, self.connection.base_url)
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -109,24 +120,7 @@ class Session:
 
         Raises ApiError where the way to the API is at fault: then nothing is known of the others either.
         """
-
-        def one(customer_id: str) -> Customer | ApiError:
-            try:
-                return self.client.get_customer(customer_id)
-            except ApiError as exc:
-                if trouble_of(exc) is not None:
-                    raise
-                return exc
-
-        found: dict[str, Customer | ApiError] = {}
-        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
-        try:
-            for customer_id, record in zip(ids, pool.map(one, ids), strict=True):
-                found[customer_id] = record
-                console.progress(f"{len(found):,} of {len(ids):,} customers read")
-        finally:
-            pool.shutdown(cancel_futures=True)
-        return found
+        return read_records(self.client, ids, lambda read: console.progress(f"{read:,} of {len(ids):,} customers read"))
 
     def run(self, named: str) -> Run:
         """The run with this id, or the one whose id begins so (with or without `run_`). Raises RunNotFound."""
@@ -141,7 +135,7 @@ class Session:
         return self.journal.reads.run(start if start in found else found[0])
 
     def _client_for(self, fingerprint: str) -> AvaraClient | None:
-        return self.client if fingerprint == self.connection.fingerprint else None
+        return self.client if fingerprint in self.keys else None
 
     def __enter__(self) -> Self:
         return self
