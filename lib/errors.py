@@ -30,6 +30,8 @@ ExpressOpsError
 │   ├── NotCounted               of the active customers nobody knows how many there are
 │   ├── ProtectedCustomer        one that is never touched
 │   └── OtherConnection
+│       └── OtherKey             of the same address: a person may know that it is of the same account
+├── NotSameAccount               nothing shows, or something speaks against it, that two keys are of one account
 └── JournalError                 the journal refused or could not be written
     ├── JournalUnavailable
     ├── AlreadyStarted
@@ -215,7 +217,26 @@ class ProtectedCustomer(PlanError):
 
 
 class OtherConnection(PlanError):
-    """This plan was made for another connection and never runs against this one. Make a new plan here."""
+    """This was made under another key or for another address, and never runs under this one."""
+
+    @classmethod
+    def of(cls, what: str, *, fingerprint: str, base_url: str, here: str) -> OtherConnection:
+        """For `what` (a sentence's subject) that was made with that key at `base_url`, and asked for at `here`."""
+        if base_url == here:
+            return OtherKey(
+                f"{what} was made under another key of this address (fingerprint {fingerprint[:8]}), of which nobody has said "
+                "that it is of the same account."
+            )
+        where = f"another address, {base_url}," if base_url else "an address that nobody knows any more"
+        return cls(f"{what} was made for {where} and never runs against {here}. Start Express Ops with its own.")
+
+
+class OtherKey(OtherConnection):
+    """This was made under another key of this address, of which nobody has said that it is of the same account."""
+
+
+class NotSameAccount(ExpressOpsError):
+    """Nothing shows that both keys are of one account, so they stay apart. Nothing was changed."""
 
 
 class JournalError(ExpressOpsError):

@@ -24,7 +24,10 @@ ALLOWED = {
     "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal"),
     "lib.receipts": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal", "lib.runs.model", "lib.runs.plan"),
     # The command line wires settings, client, journal and worker; nothing else of lib.runs may know the settings or it.
-    "lib.runs.cli": ("lib.errors", "lib.files", "lib.avara", "lib.runs", "lib.journal", "lib.receipts", "lib.config"),
+    "lib.runs.cli": (
+        *("lib.errors", "lib.files", "lib.avara", "lib.runs", "lib.journal", "lib.receipts", "lib.config"),
+        "lib.customers.snapshot",
+    ),
     "lib.runs.__main__": ("lib.runs.cli",),
     "lib.ui": ("lib",),
     "pages": ("lib",),

@@ -1,6 +1,6 @@
 """The snapshot: a finished load kept in the data folder, so that the next start has customers to show at once.
 
-One file a connection, `<home>/snapshots/<fingerprint>/customers.snapshot`, readable by its owner only. Its first line is JSON
+One file a key, `<home>/snapshots/<fingerprint>/customers.snapshot`, readable by its owner only. Its first line is JSON
 (`_Manifest`); an Arrow stream with one row a customer follows, its metadata as a list in each row. Being one file, it is
 replaced as a whole: of several processes that write at once the last one wins, and nobody ever reads a mix. It holds what the
 API sent, never a key. It is not written again when a run changes customers: it tells its age, and the reading that follows
@@ -14,6 +14,7 @@ import math
 import os
 import tempfile
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -93,10 +94,14 @@ class _Manifest(BaseModel):
 
 
 class Shelf:
-    """Where the snapshot of one connection is kept. May be used from any thread, and by several processes at once."""
+    """Where the snapshot of one account is kept. May be used from any thread, and by several processes at once.
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    Each key writes its own; the newest is read that was kept under this key or under `others`, the account's other keys.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str, *others: str) -> None:
         self._folder, self._fingerprint = folder / fingerprint, fingerprint
+        self._readable = (self.file, *(folder / other / _FILE for other in others))
 
     @property
     def file(self) -> Path:
@@ -105,12 +110,15 @@ class Shelf:
     def read(self) -> Snapshot | None:
         """The snapshot, or None where none is kept. Raises SnapshotUnusable, which says in words what is wrong with it."""
         try:
-            content = self.file.read_bytes()
-        except FileNotFoundError:
-            return None
+            newest = max(
+                (file for file in self._readable if file.exists()), key=lambda file: file.stat().st_mtime_ns, default=None
+            )
+            content = newest.read_bytes() if newest else b""
         except OSError as exc:
             raise SnapshotUnusable(_ignored(f"its file can't be read ({exc.strerror})")) from exc
-        manifest, data = _opened(content, self._fingerprint)
+        if newest is None:
+            return None
+        manifest, data = _opened(content, newest.parent.name)
         try:
             with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
                 frame = _frame(reader.read_all(), manifest)
@@ -165,10 +173,23 @@ class Shelf:
                     part.unlink()
 
 
-def forget(folder: Path, *, unused_for: timedelta | None = None, but: str = "") -> None:
-    """Remove the lists kept for any connection, as far as the disk allows.
+def kept_customers(folder: Path, keys: Collection[str], most: int) -> tuple[tuple[str, str], ...]:
+    """Id and name of up to `most` customers, from all over the newest list kept under these keys; none where none is usable."""
+    try:
+        found = Shelf(folder, *keys).read()
+    except SnapshotUnusable:
+        return ()
+    if found is None:
+        return ()
+    rows = found.frame.rows
+    some = rows.iloc[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+    return tuple(zip(some["id"], some["name"], strict=True))
 
-    With `unused_for` only those that nobody has kept anew for so long; never that of the connection `but` (a fingerprint).
+
+def forget(folder: Path, *, unused_for: timedelta | None = None, but: str = "") -> None:
+    """Remove the lists kept under any key, as far as the disk allows.
+
+    With `unused_for` only those that nobody has kept anew for so long; never that of the key `but` (a fingerprint).
     """
     since = math.inf if unused_for is None else time.time() - unused_for.total_seconds()
     for file in [*folder.glob(f"*/{_FILE}"), *folder.glob(f"*/*{_PART}")]:
@@ -203,7 +224,7 @@ def _first_line(manifest: _Manifest) -> bytes:
 
 
 def _opened(content: bytes, fingerprint: str) -> tuple[_Manifest, memoryview]:
-    """The manifest and the data behind it. Raises SnapshotUnusable unless they belong together and to this connection."""
+    """The manifest and the data behind it. Raises SnapshotUnusable unless they belong together and to this key."""
     end = max(content.find(b"\n"), 0)
     try:
         manifest = _Manifest.model_validate_json(content[:end])
@@ -212,7 +233,7 @@ def _opened(content: bytes, fingerprint: str) -> tuple[_Manifest, memoryview]:
         why = "it was kept by another version of Express Ops" if other else "its file is damaged"
         raise SnapshotUnusable(_ignored(why)) from None
     if manifest.fingerprint != fingerprint:
-        raise SnapshotUnusable(_ignored("it belongs to another connection"))
+        raise SnapshotUnusable(_ignored("it belongs to another key"))
     data = memoryview(content)[end + 1 :]
     if manifest.digest(data) != manifest.sha256:
         raise SnapshotUnusable(_ignored("its file is damaged"))

@@ -20,6 +20,7 @@ from lib.avara.models import id_key
 from lib.avara.text import one_line
 from lib.errors import JournalDamaged, OtherConnection, PlanError, RunNotFound
 from lib.journal import replay
+from lib.journal.accounts import account_of
 from lib.journal.database import Database
 from lib.journal.replay import MOST, Audit, Finding, Told
 from lib.journal.tables import as_stored, log, plain_text, plans, runs, steps
@@ -272,7 +273,7 @@ def check_undo(db: Connection, plan: Plan) -> None:
     found = db.execute(select(runs.c.fingerprint, runs.c.action).where(runs.c.id == plan.undo_of)).one_or_none()
     if found is None:
         raise RunNotFound("The run that this plan would undo is not in this journal.")
-    if found.fingerprint != plan.fingerprint:
+    if account_of(db, found.fingerprint) != account_of(db, plan.fingerprint):
         raise OtherConnection
     if found.action != plan.action.opposite:
         raise PlanError(

@@ -15,6 +15,8 @@ from functools import lru_cache
 
 from lib.runs.plan import canonical_json
 
+#: The run of an entry that tells of the journal itself.
+NO_RUN = ""
 #: What the first entry names as the hash before it.
 START = "0" * 64
 

@@ -19,8 +19,10 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, RunsOverlap
+from lib.journal.accounts import Accounts, account_of
 from lib.journal.audit import Auditor, check_undo
 from lib.journal.database import Database, Refusal
+from lib.journal.holds import hold, holder
 from lib.journal.log import Log, Writing, in_log
 from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
@@ -28,7 +30,7 @@ from lib.journal.steps import Steps
 from lib.journal.tables import database_now, holds, plans, runs, steps
 from lib.runs.model import LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
 from lib.runs.plan import Plan
-from lib.runs.words import Words
+from lib.runs.words import Words, said
 
 _T = TypeVar("_T")
 _BATCH = 1000
@@ -58,6 +60,7 @@ class Journal:
         self.log = Log(self._database, version=version)
         self.steps = Steps(self._database, self.log)
         self.audit = Auditor(self._database)
+        self.accounts = Accounts(self._database, self.log)
 
     @property
     def closed(self) -> bool:
@@ -79,7 +82,7 @@ class Journal:
         `who` records it: a plan file may be applied by somebody else than the operator whom it names.
 
         Raises AlreadyStarted (with `run_id`) for a plan that has a run, RunsOverlap (with `run_id`) when a live run of the
-        same connection holds one of its customers, and as `Auditor.check_undo`.
+        same account holds one of its customers, and as `Auditor.check_undo`.
         """
         run_id = f"run_{plan.hash[:16]}"
         try:
@@ -90,7 +93,7 @@ class Journal:
                 db.execute(insert(plans).values(run_id=run_id, body=plan.to_json()))
                 for rows in _batches(step_rows(run_id, plan)):
                     db.execute(insert(steps), rows)
-                self._hold(db, run_id, plan.fingerprint, plan.ids)
+                hold(db, run_id, account_of(db, plan.fingerprint), plan.ids)
                 if plan.undo_of is not None:
                     db.execute(update(runs).where(runs.c.id == plan.undo_of).values(undone_by=run_id))
                     writing.log(plan.undo_of, "undo", who=who, now=now, payload={"undone_by": run_id})
@@ -144,7 +147,7 @@ class Journal:
                 fingerprint = db.execute(select(runs.c.fingerprint).where(runs.c.id == run_id)).scalar_one()
                 chosen = steps.c.run_id == run_id, steps.c.state.in_(RETRYABLE)
                 ids = list(db.execute(select(steps.c.customer_id).where(*chosen)).scalars())
-                self._hold(db, run_id, fingerprint, ids)
+                hold(db, run_id, account_of(db, fingerprint), ids)
                 db.execute(
                     update(steps)
                     .where(steps.c.run_id == run_id, steps.c.state.in_(again))
@@ -218,12 +221,16 @@ class Journal:
             writing.log(run_id, "canary", who=who, now=now, payload=payload)
 
     def cancel(self, run_id: str, *, words: Words, now: datetime, who: Person) -> Run:
-        """planned, paused or interrupted → cancelled, for a run that nobody carries and that has nothing in flight."""
+        """planned, paused or interrupted → cancelled, for a run that nobody carries.
+
+        Nothing is read back: a call that is still open becomes `unknown`.
+        """
         before = run_states_before(RunState.CANCELLED) - {RunState.RUNNING}
         with self.log.writing() as writing:
             db = writing.db
             values = {"words": words.text, "finished_at": now, "requested": None}
             self._move_run(writing, run_id, RunState.CANCELLED, before=before, values=values)
+            _give_up(writing, run_id, now=now, who=who)
             payload = {**in_log(words), "steps": _stand(db, run_id)}
             writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload=payload)
         return self.reads.run(run_id)
@@ -255,12 +262,6 @@ class Journal:
         if to not in LIVE:
             writing.db.execute(holds.delete().where(holds.c.run_id == run_id))
 
-    @staticmethod
-    def _hold(db: Connection, run_id: str, fingerprint: str, ids: Iterable[str]) -> None:
-        rows = ({"fingerprint": fingerprint, "customer_id": id_.lower(), "run_id": run_id} for id_ in ids)
-        for batch in _batches(rows):
-            db.execute(insert(holds), batch)
-
     def _standing_in_the_way(
         self, plan_hash: str, fingerprint: str, ids: Iterable[str]
     ) -> AlreadyStarted | RunsOverlap | JournalUnavailable:
@@ -269,14 +270,11 @@ class Journal:
             same = db.execute(select(runs.c.id).where(runs.c.plan_hash == plan_hash)).scalar()
             if same is not None:
                 return AlreadyStarted(run_id=same)
-            for batch in _batches(iter([id_.lower() for id_ in ids])):
-                query = select(holds.c.run_id).where(holds.c.fingerprint == fingerprint, holds.c.customer_id.in_(batch))
-                other = db.execute(query.limit(1)).scalar()
-                if other is not None:
-                    return RunsOverlap(
-                        f"{other} has not ended and holds some of these customers. Wait for it, or cancel it first.",
-                        run_id=other,
-                    )
+            other = holder(db, account_of(db, fingerprint), ids)
+            if other is not None:
+                return RunsOverlap(
+                    f"{other} has not ended and holds some of these customers. Wait for it, or cancel it first.", run_id=other
+                )
         return JournalUnavailable("The journal refused this run for a reason that is gone by now. Try again.")
 
 
@@ -288,6 +286,18 @@ def _stand(db: Connection, run_id: str) -> dict[str, int]:
     """How many steps of the run are in each state, for the log: words about a run may name customers, numbers never do."""
     counted = select(steps.c.state, func.count().label("number")).where(steps.c.run_id == run_id).group_by(steps.c.state)
     return {row.state: row.number for row in db.execute(counted)}
+
+
+def _give_up(writing: Writing, run_id: str, *, now: datetime, who: Person) -> None:
+    """in_flight → unknown, for the steps of a run that ends with nobody who could read their records."""
+    words = said("A call was under way when the run was cancelled, and its record was not read since.")
+    is_open = steps.c.run_id == run_id, steps.c.state == StepState.IN_FLIGHT
+    for customer_id in (
+        writing.db.execute(select(steps.c.customer_id).where(*is_open).order_by(steps.c.position)).scalars().all()
+    ):
+        payload = {"state": StepState.UNKNOWN, **in_log(words)}
+        writing.log(run_id, "verify", who=who, now=now, payload=payload, customer_id=customer_id)
+    writing.db.execute(update(steps).where(*is_open).values(state=StepState.UNKNOWN, words=words.text, settled_at=now))
 
 
 def _told_of(plan: Plan) -> dict[str, Any]:

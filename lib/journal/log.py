@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Text, func, insert, select, type_coerce, upda
 
 from lib.errors import IllegalTransition, RunNotFound
 from lib.journal import chain
-from lib.journal.chain import ChainCheck, Entry, digest
+from lib.journal.chain import NO_RUN, ChainCheck, Entry, digest
 from lib.journal.database import Database
 from lib.journal.rows import to_entry
 from lib.journal.tables import log, log_contexts, log_head, plain_text, runs
@@ -97,7 +97,7 @@ class Log:
     def __init__(self, database: Database, *, version: str = "") -> None:
         self._database, self._version = database, version
         self._host = socket.gethostname()
-        self._facts: dict[str, dict[str, Any]] = {}  # a run's own facts never change
+        self._facts: dict[str, dict[str, Any]] = {NO_RUN: {}}  # a run's own facts never change
         self._said: dict[tuple[str, str], str] = {}
         self.known_contexts: set[str] = set()
 

@@ -39,7 +39,7 @@ from sqlalchemy.types import TypeDecorator
 from lib.runs.model import Action, Hold, RunState, StepState
 
 #: The version of these tables: the last one in lib/journal/migrations/versions.
-HEAD = "0002"
+HEAD = "0003"
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -160,14 +160,14 @@ steps = Table(
     Index("steps_by_customer", "customer_id"),
 )
 
-#: Which live run holds which customer: the primary key forbids that two hold one.
+#: Which live run holds which customer of which account: the primary key forbids that two hold one.
 holds = Table(
     "holds",
     metadata,
-    Column("fingerprint", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
     Column("customer_id", String(36), nullable=False),
     Column("run_id", String(40), ForeignKey("runs.id"), nullable=False),
-    PrimaryKeyConstraint("fingerprint", "customer_id"),
+    PrimaryKeyConstraint("account", "customer_id"),
     Index("holds_by_run", "run_id"),
 )
 

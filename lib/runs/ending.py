@@ -14,6 +14,9 @@ NEVER_STARTED = "It was recorded but never started: start or cancel it. Until th
 _RESUME = "; resume the run to go on."
 _TO_BE_CANCELLED = "; it is cancelled as soon as the calls that were under way are read back."
 
+#: What to say of a live run that a key of another account made.
+CANCEL_ONLY = "Here it can only be cancelled: nothing is sent for that, and a call that was under way ends as unknown."
+
 #: Going on alone would meet the same cap again.
 _PAST_THE_CAP = (
     ". Cancel it and plan the others apart; or raise max_users in settings.toml, start Express Ops again and resume the run."

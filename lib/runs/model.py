@@ -5,13 +5,13 @@ The engine and the journal only obey these tables; nothing else decides about st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lib.avara.models import Customer
-from lib.errors import IllegalTransition
+from lib.errors import IllegalTransition, OtherConnection
 
 
 @dataclass(frozen=True)
@@ -228,6 +228,11 @@ class Run:
     @property
     def live(self) -> bool:
         return self.state in LIVE
+
+    def check_account(self, keys: Collection[str], here: str) -> None:
+        """Raise OtherConnection unless one of `keys` (fingerprints) made it: those of the account at base URL `here`."""
+        if self.fingerprint not in keys:
+            raise OtherConnection.of("This run", fingerprint=self.fingerprint, base_url=self.base_url, here=here)
 
     def working(self, now: datetime) -> bool:
         """It is being carried out, or about to be; nobody has to do anything."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -110,13 +110,10 @@ class Plan(_Frozen):
             raise PlanError("This plan was altered after it was saved: its contents do not match its hash. Make a new plan.")
         return plan
 
-    def check_connection(self, fingerprint: str, label: str) -> None:
-        """Raise OtherConnection unless the plan was made for the connection with this fingerprint."""
-        if self.fingerprint != fingerprint:
-            raise OtherConnection(
-                f"This plan was made for another connection ({self.connection_label}) and never runs against "
-                f"{label} with this key. Make a new plan here."
-            )
+    def check_account(self, keys: Collection[str], here: str) -> None:
+        """Raise OtherConnection unless one of `keys` (fingerprints) made it: those of the account at base URL `here`."""
+        if self.fingerprint not in keys:
+            raise OtherConnection.of("This plan", fingerprint=self.fingerprint, base_url=self.base_url, here=here)
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -34,8 +34,8 @@ def _nobody(_records: Sequence[Customer], /) -> None:
 class Worker:
     """Carries out recorded runs. Every method but `stop` and `join` returns at once; the journal shows what is going on.
 
-    `client_for` gives the client of a connection's fingerprint, or None for a connection that is not this process's:
-    a run never goes out over another connection than its plan was made for. `active_total` tells how many of its customers
+    `client_for` gives the client for what the key with this fingerprint began, or None where that key is of another account:
+    a run never goes out to another account than its plan was made for. `active_total` tells how many of its customers
     are active now (None: not counted yet, so that no deactivation can start), for the cap on their share; without it that cap
     is not checked. `concurrency` is calls at a time for a run, at most.
     """
@@ -115,19 +115,24 @@ class Worker:
         self._request(run_id, "pause", who)
 
     def cancel(self, run_id: str, *, who: Person) -> None:
-        """End a live run: nothing more is taken up, what is in flight is settled and verified, the rest stays planned."""
+        """End a live run: nothing more is taken up, what is in flight is settled and verified, the rest stays planned.
+
+        A run of another account that nobody carries ends with nothing sent: what was in flight is `unknown`.
+        """
         run = self._as_it_is(run_id)
         if run.state is RunState.RUNNING:
             self._request(run_id, "cancel", who)
-        elif run.totals.in_flight + run.totals.unknown and self._as_planned(run_id):
+        elif run.totals.in_flight + run.totals.unknown and self._can_read_back(run):
             self._launch(run, self._client(run), who, partial(self._journal.start, cancelling=True))
         else:
             self._journal.cancel(run_id, words=cancelled(run), now=self._tools.now(), who=who)
 
-    def _as_planned(self, run_id: str) -> bool:
-        """Whether the run is what its plan says; if not, nobody reads back whoever was put into it."""
+    def _can_read_back(self, run: Run) -> bool:
+        """Whether the run is this account's, and what its plan says: if not, nobody reads back whoever was put into it."""
+        if self._client_for(run.fingerprint) is None:
+            return False
         try:
-            self._journal.audit.check_plan(run_id)
+            self._journal.audit.check_plan(run.id)
         except JournalDamaged:
             return False
         return True

@@ -29,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
         "--customers", type=_at_least_one, default=DEFAULT_CUSTOMERS, metavar="N", help="how many (default: %(default)s)"
     )
     made.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="which data (default: %(default)s)")
-    made.add_argument("--api-key", default=DEFAULT_KEY, metavar="KEY", help="the bearer key to ask for (default: %(default)s)")
+    made.add_argument(
+        "--api-key", action="append", metavar="KEY", help=f"a bearer key that opens it; repeatable (default: {DEFAULT_KEY})"
+    )
     made.add_argument("--latency-ms", type=_not_negative, default=0, metavar="N", help="added to every answer (default: none)")
     made.add_argument(
         "--load-ms", type=_not_negative, default=0, metavar="N", help="added for each other request under way (default: none)"
@@ -43,11 +45,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until Ctrl-C. Returns the exit code: 0, or 2 where it can't start."""
     options = parser().parse_args(arguments)
+    keys = options.api_key or [DEFAULT_KEY]
     try:
         server = SandboxServer(
             customers=options.customers,
             seed=options.seed,
-            api_key=options.api_key,
+            api_key=keys[0],
+            more_keys=keys[1:],
             port=options.port,
             state=options.state,
             latency_ms=options.latency_ms,

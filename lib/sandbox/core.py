@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -38,13 +38,19 @@ class Sandbox:
     """
 
     def __init__(
-        self, store: Store, api_key: str, *, latency_ms: float = 0, load_ms: float = 0, rate_limit: str | float | None = None
+        self,
+        store: Store,
+        api_keys: Iterable[str],
+        *,
+        latency_ms: float = 0,
+        load_ms: float = 0,
+        rate_limit: str | float | None = None,
     ) -> None:
         self.store = store
         self.faults = faults.Faults(store.seed)
         self.under_way = 0
         self._latency, self._load = latency_ms / 1000, load_ms / 1000
-        self._bearer = f"Bearer {api_key}".encode()
+        self._bearers = [f"Bearer {key}".encode() for key in api_keys]
         self._limit = limit_of(str(rate_limit), store.seed) if rate_limit else None
 
     def set_faults(self, texts: Sequence[str]) -> None:
@@ -57,7 +63,8 @@ class Sandbox:
         return self._latency + self._load * max(self.under_way - 1, 0)
 
     def authorized(self, authorization: str) -> bool:
-        return hmac.compare_digest(authorization.encode("latin-1", "replace"), self._bearer)
+        given = authorization.encode("latin-1", "replace")
+        return any(hmac.compare_digest(given, bearer) for bearer in self._bearers)
 
     def refuse(self, call: Call, authorization: str, now: float) -> Outcome | None:
         """What a call without a valid key (401) or over the limit (429) gets, else None; `now` is in seconds."""

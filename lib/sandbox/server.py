@@ -33,9 +33,9 @@ _START_SECONDS = 30.0
 class SandboxServer:
     """A sandbox on a loopback port; `port=0` takes a free one. Use as a context manager, or `start` and `stop`.
 
-    Faults are texts of lib/sandbox/faults.py, a rate limit one of lib/sandbox/limiter.py; `state` is the SQLite file kept over
-    restarts, None keeps nothing. Raises FaultError, LimitError and StateError before anything runs, OSError where the port is
-    taken.
+    `more_keys` open it as `api_key` does. Faults are texts of faults.py, a rate limit one of limiter.py;
+    `state` is the SQLite file kept over restarts, None keeps nothing. Raises FaultError, LimitError and StateError before
+    anything runs, OSError where the port is taken.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class SandboxServer:
         customers: int = DEFAULT_CUSTOMERS,
         seed: int = DEFAULT_SEED,
         api_key: str = DEFAULT_KEY,
+        more_keys: Sequence[str] = (),
         port: int = 0,
         state: Path | str | None = None,
         latency_ms: float = 0,
@@ -56,7 +57,7 @@ class SandboxServer:
             parse(text)
         if rate_limit:
             limit_of(str(rate_limit), seed)
-        self.api_key = api_key
+        self.api_key, self._more_keys = api_key, tuple(more_keys)
         self.customers, self.seed = customers, seed
         self._port, self._state, self._anchor = port, Path(state) if state else None, anchor
         self._speed = {"latency_ms": latency_ms, "load_ms": load_ms}
@@ -77,7 +78,7 @@ class SandboxServer:
     def start(self) -> Self:
         """Makes the data, binds the port and returns when the server answers."""
         store = Store(self.customers, self.seed, self._anchor, self._state)
-        sandbox = Sandbox(store, self.api_key, rate_limit=self._rate_limit, **self._speed)
+        sandbox = Sandbox(store, (self.api_key, *self._more_keys), rate_limit=self._rate_limit, **self._speed)
         sandbox.set_faults(self._faults)
         listener = _listener(self._port)
         self._port = listener.getsockname()[1]  # a restart comes back on the same port

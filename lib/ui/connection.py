@@ -11,7 +11,7 @@ from lib.config import VERSION
 from lib.errors import ExpressOpsError
 from lib.files import shown
 from lib.runs.policy import Policy
-from lib.ui import notices
+from lib.ui import notices, other_keys
 from lib.ui.resources import Resources, operator
 from lib.ui.sidebar import show_connection
 from lib.ui.text import count, number
@@ -43,6 +43,7 @@ def show(resources: Resources) -> None:
         help="Reads one customer; changes nothing.",
     ):
         _test(resources)
+    other_keys.show(resources)
     st.subheader("Limits of a run", anchor=False)
     _table(limits(resources.policy))
     st.caption("Set in settings.toml in the data folder; the command line obeys them too.")

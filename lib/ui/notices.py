@@ -23,6 +23,7 @@ _NEXT: dict[type, str] = {
     errors.ListTooOld: "If that stopped, press Reload.",
     errors.ListOlderThanRun: "If that stopped, press Reload.",
     errors.EmptyPlan: "Pick at least one on the Customers page.",
+    errors.OtherKey: "If it is, say so on the Connection page.",
     errors.AlreadyStarted: "Open its run on the Runs page.",
     errors.RunNotFound: "Open the Runs page and choose one from the list.",
     errors.IllegalTransition: "Reload the page to see its state.",

@@ -1,4 +1,4 @@
-"""A plan that was saved as a file, opened again by anybody on the same connection: reviewed as any other, never changed."""
+"""A plan that was saved as a file, opened again by anybody on the same account: reviewed as any other, never changed."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def close_started(run_id: str) -> None:
 def _may_run(resources: Resources, plan: Plan) -> bool:
     """Whether the plan may be started here and now; if not, says why."""
     try:
-        plan.check_connection(resources.connection.fingerprint, resources.connection.label)
+        plan.check_account(resources.keys(), resources.connection.base_url)
         _check_new(resources, plan)
         resources.journal.audit.check_undo(plan)
         obstacle = resources.loads.plan_obstacle()

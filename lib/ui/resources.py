@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 SANDBOX_CUSTOMERS = 10_000
 #: Seconds for which the sidebar's count of runs stands; what is done from a page of this process shows at once.
 _RUNS_STAND = 1.0
-#: For so long the kept list of a connection stays that nobody uses any more.
+#: For so long the kept list of a key stays that nobody uses any more.
 _LISTS_STAY = timedelta(days=30)
 
 
@@ -74,6 +74,14 @@ class Resources:
     live_runs: Lately[LiveRuns]
     #: Finishes and settles the calls in flight, then lets go of everything.
     close: Callable[[], None]
+
+    def keys(self) -> frozenset[str]:
+        """The fingerprints of all keys of this account: what any of them began is this account's. Raises JournalUnavailable."""
+        return self.journal.accounts.keys(self.connection.fingerprint)
+
+    def check_ours(self, run: Run) -> None:
+        """Raise OtherConnection where a key of another account made the run."""
+        run.check_account(self.keys(), self.connection.base_url)
 
 
 def get_resources() -> Resources:
@@ -120,16 +128,17 @@ def _made() -> Resources:
             connection = sandbox_connection(sandbox.base_url, settings.sandbox_state)
         client = AvaraClient(connection, limiter=Limiter(ceiling=policy.concurrency))
         opened.callback(client.close)
-        loads = Loads(
-            lambda: Load(client.iter_pages),
-            shelf=_shelf(settings, connection, policy),
-            kept_feeds_plans_for=policy.snapshot_feeds_plans_for,
-        )
         journal = Journal(settings.journal, version=VERSION)
         opened.callback(journal.close)
+        loads = Loads(
+            lambda: Load(client.iter_pages),
+            shelf=_shelf(settings, connection, policy, journal),
+            kept_feeds_plans_for=policy.snapshot_feeds_plans_for,
+        )
+        own = connection.fingerprint
         worker = Worker(
             journal,
-            {connection.fingerprint: client}.get,
+            lambda key: client if journal.accounts.same(key, own) else None,
             policy=policy,
             active_total=loads.active_total,
             on_settled=loads.update,
@@ -144,13 +153,14 @@ def _made() -> Resources:
 _startup = Startup(_made)
 
 
-def _shelf(settings: Settings, connection: Connection, policy: Policy) -> Shelf | None:
+def _shelf(settings: Settings, connection: Connection, policy: Policy, journal: Journal) -> Shelf | None:
     """Where the finished load is kept; None where the settings switch that off, and then all that was ever kept is removed."""
     if not policy.snapshot.keep:
         forget(settings.snapshots)
         return None
-    forget(settings.snapshots, unused_for=_LISTS_STAY, but=connection.fingerprint)
-    return Shelf(settings.snapshots, connection.fingerprint)
+    own = connection.fingerprint
+    forget(settings.snapshots, unused_for=_LISTS_STAY, but=own)
+    return Shelf(settings.snapshots, own, *(journal.accounts.keys(own) - {own}))
 
 
 def _started_sandbox(settings: Settings) -> SandboxServer:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.customers.frame import CustomerFrame
-from lib.errors import CapExceeded, ListOlderThanRun, LoadIncomplete, PlanError
+from lib.errors import CapExceeded, ListOlderThanRun, LoadIncomplete, OtherConnection, PlanError
 from lib.runs.evidence import filters_of, seen_in
 from lib.runs.model import Action
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
@@ -49,6 +49,11 @@ def show_undo(resources: Resources, run_id: str) -> None:
     frame = resources.loads.frame()
     _plannable("Undo", resources.loads.plan_obstacle())
     run = resources.journal.reads.run(run_id)
+    try:
+        resources.check_ours(run)
+    except OtherConnection as error:
+        st.title("Undo", anchor=False)
+        raise error from None
     steps = list(resources.journal.reads.every_step(run_id))
     current = {record.id: record for record in frame.records(step.customer_id for step in steps)}
     _plannable("Undo", ListOlderThanRun() if is_behind(steps, current) else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -60,30 +60,31 @@ def _all(resources: Resources) -> None:
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(int(st.session_state.get("runs_page") or 1), pages)
-    _table(resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state), stalled)
+    runs = resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state)
+    _table(runs, resources.keys(), stalled)
     if pages > 1:
         st.pagination(pages, key="runs_page")
 
 
 def _latest(resources: Resources) -> None:
     stalled = _announce_waiting(resources)
-    _table(resources.journal.reads.runs(_LATEST), stalled)
+    _table(resources.journal.reads.runs(_LATEST), resources.keys(), stalled)
 
 
 def _announce_waiting(resources: Resources) -> Mapping[str, str]:
     """Those that wait for a person, whatever page of the list they are on. Of which runs no call is made, and why."""
     live, now = LiveRuns.read(resources.journal, resources.worker.owner), datetime.now(UTC)
-    waiting = live.waiting(now)
+    waiting, keys = live.waiting(now), resources.keys()
     for run in waiting[:_ANNOUNCED]:
-        _announce(run, now, live.stalled.get(run.id, ""))
+        _announce(run, now, live.stalled.get(run.id, ""), ours=run.fingerprint in keys)
     if len(waiting) > _ANNOUNCED:
         st.caption(f"and {number(len(waiting) - _ANNOUNCED)} more that wait for a person")
     return live.stalled
 
 
-def _table(runs: Sequence[Run], stalled: Mapping[str, str]) -> None:
+def _table(runs: Sequence[Run], keys: Collection[str], stalled: Mapping[str, str]) -> None:
     st.dataframe(
-        runs_table(runs, datetime.now(UTC), stalled=stalled),
+        runs_table(runs, datetime.now(UTC), keys, stalled=stalled),
         key=f"runs-{hash(tuple(run.id for run in runs))}",
         hide_index=True,
         height=grid_height(len(runs), _ROWS_SEEN),
@@ -102,25 +103,29 @@ def _table(runs: Sequence[Run], stalled: Mapping[str, str]) -> None:
         nav.go_to("runs", run=wanted)
 
 
-def _announce(run: Run, now: datetime, stalled: str) -> None:
+def _announce(run: Run, now: datetime, stalled: str, *, ours: bool) -> None:
     label, icon, _ = badge(run, now, stalled)
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
     next_ = "resume or cancel" if run.can_resume else "start or cancel" if run.state is RunState.PLANNED else "cancel"
-    next_ = "see it or cancel" if run.damage or stalled else next_
-    what_for = run.damage or stalled or run.words
-    why = "" if run.on_canary or run.never_started(now) else f"{md(what_for, limit=300)} "  # else the label says it all
+    next_ = "see it or cancel" if run.damage or stalled else next_ if ours else "cancel"
+    needless = run.on_canary or run.never_started(now) or not ours  # the label, or the key, says it all
+    why = "" if needless else f"{md(run.damage or stalled or run.words, limit=300)} "
+    key = "" if ours else f"Made under another key ({md(run.fingerprint[:8])}). "
     st.page_link(
         nav.page("runs"),
-        label=f"{label}: {what}. {why}Open it to {next_}.",
+        label=f"{label}: {what}. {why}{key}Open it to {next_}.",
         icon=icon,
         query_params={"run": run.id},
     )
 
 
-def runs_table(runs: Sequence[Run], now: datetime, *, stalled: Mapping[str, str] = _NONE) -> pd.DataFrame:
+def runs_table(
+    runs: Sequence[Run], now: datetime, keys: Collection[str], *, stalled: Mapping[str, str] = _NONE
+) -> pd.DataFrame:
     """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, Planned by, Reason ...
 
-    `stalled`: why no call is made of a running run, by its id.
+    Of a run whose key is none of the account's `keys` the connection names it. `stalled`: why no call is made of a running
+    run, by its id.
     """
     return pd.DataFrame(
         {
@@ -139,7 +144,10 @@ def runs_table(runs: Sequence[Run], now: datetime, *, stalled: Mapping[str, str]
             "Planned by": [run.operator for run in runs],
             "Reason": [run.reason for run in runs],
             "Ticket": [run.ticket for run in runs],
-            "Connection": [run.connection_label for run in runs],
+            "Connection": [
+                run.connection_label if run.fingerprint in keys else f"{run.connection_label}, key {run.fingerprint[:8]}"
+                for run in runs
+            ],
             "Id": [run.id for run in runs],
         }
     )

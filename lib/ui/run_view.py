@@ -8,12 +8,13 @@ from typing import Literal
 
 import streamlit as st
 
-from lib.runs.ending import NEVER_STARTED, where_stopped
+from lib.errors import OtherConnection
+from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
 from lib.runs.model import Person, Run, RunState, StepState
 from lib.runs.progress import WINDOW, progress, time_carried
 from lib.runs.stalled import stalled
 from lib.ui import dialogs, nav, receipts, run_canary, run_steps, run_undo, timeline
-from lib.ui.notices import attempt, fragment
+from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, duration, exact, md, number
 
@@ -69,6 +70,7 @@ def _stalled(resources: Resources, run: Run) -> str:
 
 def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime, why: str) -> None:
     label, icon, colour = badge(run, now, why)
+    not_ours = _not_ours(resources, run)
     st.title(f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
@@ -76,12 +78,26 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
         who = [f"planned by {md(run.operator)}", f"carried out by {md(carried)}" if carried else ""]
         parts = [md(run.connection_label), md(run.ticket), *who, ago(run.created_at, now)]
         st.markdown(" · ".join(part for part in parts if part), width="stretch", help=exact(run.created_at))
-        _actions(resources, run, undos)
+        _actions(resources, run, undos, ours=not not_ours)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
     run_undo.show_links(resources, run, undos)
     if words := stands(run, now, why):
-        (st.warning if why or run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
+        waits = why or (run.needs_person(now) and not not_ours)
+        (st.warning if waits else st.info)(md(words, limit=500), icon=":material/info:")
+    if not_ours:
+        st.warning(md(not_ours, limit=400), icon=":material/key:")
+        if run.base_url == resources.connection.base_url:
+            st.page_link(nav.page("connection"))
     _where_it_stopped(resources, run)
+
+
+def _not_ours(resources: Resources, run: Run) -> str:
+    """Why the present key can't go on with the run, and what can be done, in words; empty where it can."""
+    try:
+        resources.check_ours(run)
+    except OtherConnection as error:
+        return f"{told(error)} {CANCEL_ONLY}" if run.live else told(error)
+    return ""
 
 
 def _where_it_stopped(resources: Resources, run: Run) -> None:
@@ -91,10 +107,13 @@ def _where_it_stopped(resources: Resources, run: Run) -> None:
         st.caption(md(where_stopped(first, run.totals.planned), limit=400))
 
 
-def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
-    """Only what is allowed now. Each button records a wish; the worker carries it out."""
+def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool) -> None:
+    """Only what is allowed now, of a run that is not `ours` only what sends nothing.
+
+    Each button records a wish; the worker carries it out.
+    """
     worker, who = resources.worker, {"who": operator()}
-    if run.state is RunState.PLANNED and not run.damage:
+    if ours and run.state is RunState.PLANNED and not run.damage:
         start = (resources, worker.submit, run.id)
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, kwargs=who, key="run_start"
@@ -102,14 +121,14 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
     if run.can_pause:
         pause = (resources, worker.pause, run.id)
         st.button("Pause", icon=":material/pause:", on_click=_wish, args=pause, kwargs=who, key="run_pause")
-    if run.can_resume:
+    if ours and run.can_resume:
         resume = (resources, worker.resume, run.id)
         word = "Let it go on" if run.on_canary else "Resume"
         st.button(word, type="primary", icon=":material/play_arrow:", on_click=_wish, args=resume, kwargs=who, key="run_resume")
     if run.can_cancel:
         cancel = (resources, worker.cancel, run.id)
         st.button("Cancel", icon=":material/stop:", on_click=_wish, args=cancel, kwargs=who, key="run_cancel")
-    if run.can_retry:
+    if ours and run.can_retry:
         st.button(
             f"Retry {number(run.totals.retryable)}",
             icon=":material/replay:",
@@ -119,7 +138,7 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run]) -> None:
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",
         )
-    if run_undo.offered(resources, run, undos) and st.button("Undo…", icon=":material/undo:", key="run_undo"):
+    if ours and run_undo.offered(resources, run, undos) and st.button("Undo…", icon=":material/undo:", key="run_undo"):
         nav.go_to("deactivate", undo=run.id)
     if not run.live and not run.damage:
         receipts.show(resources, run)

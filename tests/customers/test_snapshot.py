@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from lib.avara.models import RecordProblem
 from lib.customers import snapshot as module
 from lib.customers.frame import CustomerFrame, build
-from lib.customers.snapshot import Shelf, Snapshot, forget
+from lib.customers.snapshot import Shelf, Snapshot, forget, kept_customers
 from lib.errors import SnapshotNotKept, SnapshotUnusable
 from tests.customers.records import API_KEY_ID, USER_ID, an_id, customer, customers, distinct_customers
 
@@ -68,6 +68,33 @@ def test_what_was_written_is_read_back_exactly(shelf: Shelf, records, replaced) 
     frame = build(records).with_records(replaced)
     shelf.write(snapshot_of(frame))
     assert_same(back(shelf).frame, frame)
+
+
+def test_of_the_lists_of_an_account_the_newest_is_read_and_no_other_key_ever_sees_it(tmp_path: Path) -> None:
+    old, new, stranger = "a" * 16, "b" * 16, "c" * 16
+    Shelf(tmp_path, old).write(of(3))
+    assert Shelf(tmp_path, new).read() is None
+    assert len(back(Shelf(tmp_path, new, old)).frame) == 3
+    Shelf(tmp_path, new, old).write(of(5))
+    past = time.time() - 3600
+    os.utime(Shelf(tmp_path, old).file, (past, past))
+    assert len(back(Shelf(tmp_path, new, old)).frame) == len(back(Shelf(tmp_path, old, new)).frame) == 5
+    assert len(back(Shelf(tmp_path, old)).frame) == 3  # whoever has not said that they are one has two lists
+    assert Shelf(tmp_path, stranger).read() is None
+
+
+@pytest.mark.parametrize(("count", "most", "found"), [(0, 5, []), (2, 5, [0, 1]), (9, 3, [0, 4, 8])])
+def test_a_sample_of_a_kept_list_is_from_all_over_it(shelf: Shelf, count: int, most: int, found: list[int]) -> None:
+    shelf.write(of(count))
+    some = kept_customers(shelf.file.parents[1], {FINGERPRINT}, most)
+    assert [id_ for id_, _ in some] == [an_id(number) for number in found]
+
+
+def test_of_a_list_that_is_missing_or_damaged_there_is_no_sample(shelf: Shelf) -> None:
+    assert kept_customers(shelf.file.parents[1], {FINGERPRINT}, 5) == ()
+    shelf.write(of())
+    shelf.file.write_bytes(b"x")
+    assert kept_customers(shelf.file.parents[1], {FINGERPRINT}, 5) == ()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +219,7 @@ def with_manifest(**changes: object) -> Callable[[bytes], bytes]:
         (with_manifest(format="another"), "damaged"),
         (with_manifest(version=2), "another version"),
         (with_manifest(version=2, unheard_of=1), "another version"),
-        (with_manifest(fingerprint="f" * 16), "another connection"),
+        (with_manifest(fingerprint="f" * 16), "another key"),
     ],
 )
 def test_what_is_not_whole_or_not_ours_is_ignored_with_a_word(shelf: Shelf, spoil, words: str) -> None:

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from lib.errors import JournalError, JournalUnavailable
+from lib.errors import JournalError, JournalUnavailable, RunsOverlap
 from lib.journal import migrations
 from lib.journal.chain import START, Entry
 from lib.journal.database import open_engine
@@ -30,12 +30,13 @@ from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 OWNER = "host:1:a"
 
 
-def write_version_1(place):
-    """A journal as the first version left it: a run with one step done, one in flight and one to do."""
+def write_version(place, version):
+    """A journal as an older version left it: a run with one step done, one in flight and one to do."""
     engine = open_engine(place.url)
     with engine.connect() as db, db.execution_options(writes=True).begin():
-        upgrade(db, "0001")
-        db.execute(text("DROP TABLE alembic_version"))  # the first version had none
+        upgrade(db, version)
+        if version == "0001":
+            db.execute(text("DROP TABLE alembic_version"))  # the first version had none
         plan = plan_of([customer(1), customer(2), customer(3)])
         at = "2026-03-01T12:00:00.000000+00:00"
         run_id = f"run_{plan.hash[:16]}"
@@ -75,8 +76,9 @@ def write_version_1(place):
     return plan
 
 
-def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place):
-    plan = write_version_1(place)
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place, version):
+    plan = write_version(place, version)
     journal = place.open()
     (run,) = journal.reads.runs()
     assert (run.state, run.operator, run.started_at, run.hold) == (RunState.RUNNING, "Robin", NOW, None)
@@ -86,6 +88,9 @@ def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place):
     assert journal.log.verify_chain().ok
     (lease,) = journal.reads.leases()
     assert (lease.run_id, lease.left < 0) == (run.id, True)  # whoever carried it knew no leases
+    with pytest.raises(RunsOverlap):  # its holds are those of its key's account ...
+        journal.record(plan_of([customer(1)], reason="Again"), NOW, who=ROBIN)
+    journal.record(plan_of([customer(1)], fingerprint="f" * 16), NOW, who=ROBIN)  # ... which is no other key's
     left = journal.end(run.id, RunState.INTERRUPTED, words=said("Gone."), now=NOW, who=ROBIN, expired=True)
     journal.start(left.id, owner=OWNER, now=NOW, who=ROBIN)
     assert journal.log.verify_chain().ok
@@ -96,7 +101,7 @@ def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place):
 
 def test_an_older_file_is_copied_before_it_is_touched(tmp_path):
     place = sqlite_place(tmp_path)
-    write_version_1(place)
+    write_version(place, "0001")
     place.open().close()
     (copy,) = place.path.parent.glob("journal.version-0001.*.sqlite")
     assert type(place)(f"sqlite:///{copy}").run("SELECT version FROM schema_version", "SELECT count(*) FROM steps") == [(3,)]
@@ -106,7 +111,7 @@ def test_an_older_file_is_copied_before_it_is_touched(tmp_path):
 
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(place, monkeypatch):
-    write_version_1(place)
+    write_version(place, "0001")
 
     def halfway(db, to):
         upgrade(db, to)
@@ -120,8 +125,9 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(place, monkeypatch)
     assert place.open().reads.runs()[0].totals.total == 3
 
 
-def test_a_migrated_journal_is_the_same_as_a_new_one(place):
-    write_version_1(place)
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_a_migrated_journal_is_the_same_as_a_new_one(place, version):
+    write_version(place, version)
     place.open()
     engine = create_engine(place.url)
     with engine.connect() as db:

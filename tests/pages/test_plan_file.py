@@ -92,11 +92,11 @@ def test_what_the_dialog_saves_is_the_plan_that_it_confirms(world: World, sandbo
 @pytest.mark.parametrize(
     ("changed", "settings", "words"),
     [
-        ({"fingerprint": "0" * 16, "connection_label": "elsewhere"}, "", "made for another connection"),
+        ({"fingerprint": "0" * 16, "connection_label": "elsewhere"}, "", "made under another key"),
         ({}, "[caps]\nmax_customers = 2\n", "one run may have at most 2"),
         ({}, '[protected]\nmetadata = { region = "*" }\n', "is protected"),
     ],
-    ids=["another connection", "over a cap", "protected"],
+    ids=["another key", "over a cap", "protected"],
 )
 def test_a_plan_that_may_not_run_here_says_why(
     world: World, sandbox: SandboxServer, changed: dict[str, object], settings: str, words: str

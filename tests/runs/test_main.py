@@ -466,7 +466,7 @@ def test_a_receipt_is_a_new_private_file_and_its_export_is_logged(shell):
         (("plan", "--ids-file", "{home}/none.txt", *("--action", "deactivate", "--reason", "r", "-o", "x")), "can't be read"),
         (("apply", "{home}/none.json", "--confirm", "1"), "can't be read"),
         (("apply", "{home}/altered.json", "--confirm", "2"), "altered"),
-        (("apply", "{home}/other.json", "--confirm", "2"), "another connection"),
+        (("apply", "{home}/other.json", "--confirm", "2"), "address that nobody knows"),
         (("apply", "{home}/ids.txt", "--confirm", "1"), "not a plan"),
         (("resume", "run_0"), "no run"),
     ],

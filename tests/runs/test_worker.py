@@ -164,6 +164,28 @@ def test_a_run_never_goes_out_over_another_connection(journal, act):
     assert bench.api.calls == []
 
 
+@pytest.mark.parametrize("state", [RunState.PLANNED, RunState.PAUSED, RunState.INTERRUPTED])
+def test_a_run_of_another_account_can_be_cancelled_and_nothing_is_sent_for_it(journal, state):
+    bench = Bench(journal, count=3)
+    run = bench.record(fingerprint="f" * 16)
+    steps = journal.reads.steps(run.id)
+    if state is not RunState.PLANNED:
+        journal.start(run.id, owner="gone", now=NOW, who=ROBIN)
+        begun = [journal.steps.begin(step, owner="gone", now=NOW, who=ROBIN) for step in steps[:2]]
+        journal.steps.settle(begun[0], StepState.VERIFIED, now=NOW, who=ROBIN, after=customer(1, is_active=False))
+        journal.end(run.id, state, words=said(""), now=NOW, who=ROBIN)
+    bench.worker.cancel(run.id, who=KIM)
+    run = journal.reads.run(run.id)
+    assert run.state is RunState.CANCELLED
+    assert bench.api.calls == []
+    ends = ("planned",) * 3 if state is RunState.PLANNED else ("verified", "unknown", "planned")
+    assert tuple(step.state.value for step in journal.reads.steps(run.id)) == ends
+    told = [entry.event for entry in journal.log.entries(run.id) if entry.who == "Kim"]
+    assert told == (["cancel"] if state is RunState.PLANNED else ["verify", "cancel"])
+    assert journal.log.verify_chain().ok
+    journal.record(plan_of(bench.customers, fingerprint="f" * 16, reason="Again"), NOW, who=ROBIN)  # it holds nobody any more
+
+
 def test_a_refused_key_pauses_the_run_at_once_and_sends_nothing_more(journal):
     bench = Bench(journal, count=50, concurrency=1)
     bench.api.script = lambda what, _id, _nth: "401" if len(bench.api.changes()) > 2 else "ok"

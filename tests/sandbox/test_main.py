@@ -46,6 +46,14 @@ def test_what_was_answered_survives_a_killed_process(tmp_path):
         assert [call["operation"] for call in api.get("/_sandbox/calls").json()["calls"]] == ["deactivate", "get"]
 
 
+def test_it_is_opened_by_each_of_its_keys_and_by_no_other(start_sandbox):
+    server = start_sandbox(customers=3, api_key="k1", more_keys=["k2"])
+    for key, status in (("k1", 200), ("k2", 200), ("k3", 401)):
+        answer = httpx.get(f"{server.base_url}/v1/express", headers={"Authorization": f"Bearer {key}"}, trust_env=False)
+        assert answer.status_code == status
+    assert parser().parse_args(["--api-key", "k1", "--api-key", "k2"]).api_key == ["k1", "k2"]
+
+
 def test_the_help_explains_every_fault():
     text = parser().format_help()
     assert all(name in text and fault.what in text for name, fault in FAULTS.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from contextlib import suppress
 
-from lib.errors import AlreadyStarted, ApiError, EmptyPlan, IllegalTransition, NotFound, OtherConnection, PlanError
+from lib.errors import AlreadyStarted, ApiError, EmptyPlan, IllegalTransition, NotFound, PlanError
 from lib.runs.cli import planning
 from lib.runs.cli.console import Console, command, count, plain
 from lib.runs.cli.exits import Exit
@@ -30,8 +30,7 @@ def undo(session: Session, options: Namespace, console: Console) -> Exit:
     run = session.run(options.run)
     if not run.can_undo:
         raise IllegalTransition(f"{run.id} is {run.state} and has nothing verified to take back yet.", run_id=run.id)
-    if run.fingerprint != session.connection.fingerprint:
-        raise OtherConnection
+    session.check_ours(run)
     steps = list(session.journal.reads.every_step(run.id))
     read_at = session.now()
     read = session.read([step.customer_id for step in steps if step.after is not None], console)
@@ -60,7 +59,9 @@ def undo(session: Session, options: Namespace, console: Console) -> Exit:
 
 def resume(session: Session, options: Namespace, console: Console) -> Exit:
     """Go on with a run that waits to start, is paused or was interrupted, or whose process may be gone: see `wait_for`."""
-    run = wait_for(session, console, _taken_up(session, options.run))
+    run = _taken_up(session, options.run)
+    session.check_ours(run)
+    run = wait_for(session, console, run)
     if run.state is RunState.FINISHED:  # as a process that died may have left it: all was done but saying so
         return tell_end(session, console, run.id)
     begin = session.worker.submit if run.state is RunState.PLANNED else session.worker.resume
@@ -70,6 +71,7 @@ def resume(session: Session, options: Namespace, console: Console) -> Exit:
 def retry(session: Session, options: Namespace, console: Console) -> Exit:
     """Try what failed, was not applied or is unknown again; the rest of the run is left alone."""
     run = _taken_up(session, options.run)
+    session.check_ours(run)
     return carry(session, console, lambda: session.worker.retry(run.id, who=session.operator))
 
 
@@ -101,7 +103,7 @@ def _taken_up(session: Session, named: str) -> Run:
 
 def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, console: Console) -> Exit:
     """Nothing is written before the account, the count and the way to the API are known to be right."""
-    plan.check_connection(session.connection.fingerprint, session.connection.label)
+    plan.check_account(session.keys, session.connection.base_url)
     _check_new(session, plan)
     session.journal.audit.check_undo(plan)
     planning.tell_plan(plan, session, console)

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import humanize
 
 from lib.avara.text import one_line
-from lib.errors import ExpressOpsError, RunNotFound
+from lib.errors import ExpressOpsError, OtherKey, RunNotFound
 from lib.runs.cli.exits import Exit
 from lib.runs.model import StepState, Totals
 
@@ -101,6 +101,8 @@ class Console:
         self.hint(plain(error.message, 500))
         if run_id is not None:
             self.hint(f"See it with: {command('show', run_id)}")
+        elif isinstance(error, OtherKey):
+            self.hint(f"If it is, say so: {command('account')} shows how")
         elif isinstance(error, RunNotFound):
             self.hint(f"See all with: {command('list')}")
 

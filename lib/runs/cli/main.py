@@ -17,7 +17,7 @@ from lib.config import VERSION, load_settings
 from lib.errors import ExpressOpsError
 from lib.files import path_of
 from lib.receipts.export import Format
-from lib.runs.cli import carrying, exits, planning, reading
+from lib.runs.cli import account, carrying, exits, planning, reading
 from lib.runs.cli.console import Console, Outlet, printable
 from lib.runs.cli.exits import MEANINGS, Exit
 from lib.runs.cli.session import Session
@@ -88,6 +88,12 @@ _UNDO = (
     _argument("--ticket", default="", type=_text, help="its number elsewhere (default: the run's own)"),
     _argument("-o", "--output", type=_path, metavar="PLAN", help="write the plan to this new file and do nothing"),
 )
+_ACCOUNT = _argument(
+    "--same",
+    type=_text,
+    metavar="KEY",
+    help="the key whose fingerprint begins so is of this account too: said once the key in use has found its customers",
+)
 _JSON = _argument("--json", action="store_true", help="one JSON object a line, for programs")
 
 _COMMANDS: dict[str, tuple[Callable[[Session, argparse.Namespace, Console], Exit], str, Sequence[methodcaller]]] = {
@@ -101,6 +107,7 @@ _COMMANDS: dict[str, tuple[Callable[[Session, argparse.Namespace, Console], Exit
     "resume": (carrying.resume, "go on with a paused, interrupted or not yet started run", (_RUN,)),
     "retry": (carrying.retry, "try what failed, was not applied or is unknown again", (_RUN,)),
     "cancel": (carrying.cancel, "end a run; calls in flight are finished and verified", (_RUN,)),
+    "account": (account.account, "which keys are of this account; changes nothing without --same", (_ACCOUNT,)),
 }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from humanize import naturaltime
 
-from lib.errors import ExportRefused
+from lib.errors import ExportRefused, OtherConnection
 from lib.receipts.export import Format, export
 from lib.receipts.rows import step_facts, summary
 from lib.runs.cli.console import AT_MOST, Console, count, plain, states
@@ -15,7 +15,7 @@ from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import write_new
 from lib.runs.cli.follow import LOOKED_AT, tell_step
 from lib.runs.cli.session import Session
-from lib.runs.ending import NEVER_STARTED, where_stopped
+from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
 from lib.runs.heartbeat import is_lost
 from lib.runs.model import DamagedStep, Run, RunState, Step, StepState
 from lib.runs.owner import carrier
@@ -26,6 +26,7 @@ _GONE = "its process is gone"
 def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     """The newest runs, one a line."""
     runs, gone, now = session.journal.reads.runs(options.limit), _without_process(session), session.now()
+    keys = session.keys_if_set
     for run in runs:
         console.row("run", **summary(run))
         who = f"{plain(run.operator, 30)}, {naturaltime(now - run.created_at)}"
@@ -33,7 +34,7 @@ def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
         needs = f"  {plain(run.damage)}" if run.damage else needs
         console.say(
             f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
-            f"{plain(run.connection_label, 40)}  {who}{needs}"
+            f"{plain(run.connection_label, 40)}{_key(run, keys)}  {who}{needs}"
         )
     if not runs:
         console.hint("The journal holds no run yet.")
@@ -127,6 +128,21 @@ def _stands(run: Run, session: Session) -> str:
     return NEVER_STARTED if run.never_started(session.now()) else run.words
 
 
+def _key(run: Run, keys: Collection[str]) -> str:
+    """Which key made the run, where it is of another account than `keys`."""
+    return f", key {run.fingerprint[:8]}" if keys and run.fingerprint not in keys else ""
+
+
+def _not_ours(run: Run, session: Session) -> str:
+    """Why the key in use can't go on with the run, and what can be done, in words; empty where it can or none is set."""
+    try:
+        if session.keys_if_set:
+            session.check_ours(run)
+    except OtherConnection as error:
+        return f"{error.message} {CANCEL_ONLY}" if run.live else error.message
+    return ""
+
+
 def _where_it_stopped(run: Run, session: Session) -> str:
     if run.state is RunState.RUNNING or not run.totals.settled or not run.totals.planned:
         return ""
@@ -137,13 +153,17 @@ def _where_it_stopped(run: Run, session: Session) -> str:
 def _tell_run(run: Run, session: Session, console: Console) -> None:
     now = session.now()
     console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
+    not_ours = _not_ours(run, session)
     allowed = {"resume": run.can_resume, "retry": run.can_retry, "cancel": run.can_cancel, "undo": run.can_undo}
+    if not_ours:
+        allowed = {"cancel": run.can_cancel}
     console.facts(
         {
             "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
             "stands": _stands(run, session),
             "stopped": _where_it_stopped(run, session),
-            "account": f"{run.connection_label} ({run.base_url})",
+            "account": f"{run.connection_label} ({run.base_url}), key {run.fingerprint[:8]}",
+            "key": not_ours,
             "reason": run.reason,
             "ticket": run.ticket,
             "picked by": run.filter_text,

@@ -82,6 +82,20 @@ class Session:
         except (OSError, KeyError, ImportError):
             return Person("unknown", "not at all")
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The fingerprints of all keys of this account. Raises ConfigError where no key is set."""
+        return self.journal.accounts.keys(self.connection.fingerprint)
+
+    @property
+    def keys_if_set(self) -> frozenset[str]:
+        """As `keys`; none where no key is set, for commands that need no API."""
+        return self.keys if self.settings.api_key is not None else frozenset()
+
+    def check_ours(self, run: Run) -> None:
+        """Raise OtherConnection where a key of another account made the run."""
+        run.check_account(self.keys, self.connection.base_url)
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -106,8 +120,7 @@ class Session:
 
         Raises ApiError where the way to the API is at fault: then nothing is known of the others either.
         """
-
-        return read_records(self.client, ids, lambda done: console.progress(f"{done:,} of {len(ids):,} customers read"))
+        return read_records(self.client, ids, lambda read: console.progress(f"{read:,} of {len(ids):,} customers read"))
 
     def run(self, named: str) -> Run:
         """The run with this id, or the one whose id begins so (with or without `run_`). Raises RunNotFound."""
@@ -122,7 +135,7 @@ class Session:
         return self.journal.reads.run(start if start in found else found[0])
 
     def _client_for(self, fingerprint: str) -> AvaraClient | None:
-        return self.client if fingerprint == self.connection.fingerprint else None
+        return self.client if fingerprint in self.keys else None
 
     def __enter__(self) -> Self:
         return self
