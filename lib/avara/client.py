@@ -100,6 +100,11 @@ class AvaraClient:
             lambda at: requests.list_autoscribe_studies(at, limit, customer_id), protocol.read_study_page, cursor
         )
 
+    @property
+    def waiting(self) -> float:
+        """Seconds for which all requests still wait because the API asked to; 0 where they don't."""
+        return self.limiter.waiting
+
     def close(self) -> None:
         """Closes the connections. The client can't be used afterwards."""
         self._http.close()

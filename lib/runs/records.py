@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Protocol
 
 from lib.avara.models import Customer
@@ -16,6 +16,8 @@ from lib.runs.policy import Policy
 
 #: Readings at a time: enough to hide latency, too few to crowd out those who work in the app.
 _AT_ONCE = 4
+#: Seconds between two words on how far the reading is, while none comes.
+_LOOK = 1.0
 
 
 class Reader(Protocol):
@@ -27,7 +29,7 @@ class Reader(Protocol):
 def read_records(
     client: Reader, ids: Iterable[str], on_read: Callable[[int], object] = lambda _: None
 ) -> dict[str, Customer | ApiError]:
-    """Each id's record, or what kept this one from being read; `on_read` hears how many are read.
+    """Each id's record, or what kept this one from being read; `on_read` hears how many are read, every second at least.
 
     Raises ApiError where the way to the API is at fault: then nothing is known of the others either.
     """
@@ -44,8 +46,10 @@ def read_records(
     wanted = list(ids)
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
     try:
-        for customer_id, record in zip(wanted, pool.map(read, wanted), strict=True):
-            found[customer_id] = record
+        for customer_id, reading in [(customer_id, pool.submit(read, customer_id)) for customer_id in wanted]:
+            while wait([reading], timeout=_LOOK).not_done:
+                on_read(len(found))
+            found[customer_id] = reading.result()
             on_read(len(found))
     finally:
         pool.shutdown(cancel_futures=True)

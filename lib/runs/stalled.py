@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from lib.journal.journal import Journal
+from lib.runs.heartbeat import is_lost
 
 
 def stalled(journal: Journal, owner: str) -> Mapping[str, str]:
@@ -18,8 +19,8 @@ def stalled(journal: Journal, owner: str) -> Mapping[str, str]:
     for lease in journal.reads.leases():
         if refusal is not None and lease.owner == owner:
             told[lease.run_id] = f"No call is made since {_at(refusal.since)}: the journal can't be written ({refusal.cause})."
-        elif lease.left < 0:
-            until = datetime.fromtimestamp(lease.until, UTC)
+        elif is_lost(lease):
+            until = min(datetime.fromtimestamp(lease.until, UTC), datetime.now(UTC))
             told[lease.run_id] = (
                 f"No call is made since {_at(until)}: the process that carried it is gone, or can't reach the journal."
             )

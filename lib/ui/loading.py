@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from lib.customers.load import Load, LoadProgress, LoadState
 from lib.customers.loads import Loads
 from lib.ui import dialogs
-from lib.ui.text import ago, count, duration, exact, md, number
+from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
 
 _POLL_SECONDS = 0.5
 #: Until the first customers have come there is nothing to draw, and everybody waits for them.
@@ -20,13 +21,16 @@ _SEEN, _DRAWN = "load_seen", "customers_drawn"
 _FIRST_DRAW_PATIENCE = 0.3
 
 
-def show_status(loads: Loads) -> None:
-    """For the sidebar, where it takes the same room in every state: progress and *Stop*, or the data's age and *Reload*."""
+def show_status(loads: Loads, waiting: Callable[[], float]) -> None:
+    """For the sidebar, where it takes the same room in every state: progress and *Stop*, or the data's age and *Reload*.
+
+    `waiting`: for how many seconds the API asked all requests to wait.
+    """
     load = loads.under_way
     if load is not None:
         kept = loads.kept
         seconds = _POLL_SECONDS if load.progress().pages or loads.complete else _FIRST_POLL_SECONDS
-        st.fragment(_progress, run_every=seconds)(loads, load, kept.finished_at if kept else None)
+        st.fragment(_progress, run_every=seconds)(loads, load, kept.finished_at if kept else None, waiting)
         return
     st.session_state.pop(_SEEN, None)
     shown = loads.shown
@@ -88,14 +92,16 @@ def _age(progress: LoadProgress) -> str:
     return f"{customers} so far,  \nnot complete"
 
 
-def _progress(loads: Loads, load: Load, kept_at: datetime | None) -> None:
+def _progress(loads: Loads, load: Load, kept_at: datetime | None, waiting: Callable[[], float]) -> None:
     if loads.under_way is not load:
         dialogs.redraw_page()
     progress, behind = load.progress(), load is not loads.shown
     text = f"{'Reloading' if behind else 'Loading'}: {count(progress.customers, 'customer')}"
     st.progress(_share(progress), text=text)
     rate = f"{number(progress.rate)} a second · " if progress.rate else ""
-    if kept_at is None:
+    if waits := asked_to_wait(waiting()):
+        st.caption(f"{waits[0].upper()}{waits[1:]}")
+    elif kept_at is None:
         st.caption(f"{count(progress.pages, 'page')} · {rate}{duration(progress.elapsed)}")
     else:
         st.caption(f"On show: read {ago(kept_at, datetime.now(UTC))}, reading again…", help=f"Read {exact(kept_at)}")

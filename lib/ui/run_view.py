@@ -16,7 +16,7 @@ from lib.runs.stalled import stalled
 from lib.ui import dialogs, nav, receipts, run_canary, run_steps, run_undo, timeline
 from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources, operator
-from lib.ui.text import ago, count, duration, exact, md, number
+from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
 
 #: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
 _POLL_SECONDS, _WAITING_SECONDS = 0.6, 3.0
@@ -201,6 +201,8 @@ def _progress(resources: Resources, run: Run, *, carried: bool) -> None:
         going = progress(*resources.journal.reads.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
         if going.seconds_left is not None:
             text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
+        if (waits := asked_to_wait(resources.client.waiting)) and run.owner == resources.worker.owner:
+            text += f" · {waits}"
     elif run.started_at is not None and not run.live:
         text += f" · took {duration(time_carried(resources.journal.log.run_entries(run.id)).total_seconds())}"
     st.progress(totals.settled / max(totals.total, 1), text=text)

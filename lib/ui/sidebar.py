@@ -25,7 +25,7 @@ def show(resources: Resources) -> None:
         notices.fragment(_runs_link, resources, every=_POLL_SECONDS)
         st.page_link(nav.page("connection"))
         st.divider()
-        loading.show_status(resources.loads)
+        loading.show_status(resources.loads, lambda: resources.client.waiting)
         news.show(resources.loads)
 
 

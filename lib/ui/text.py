@@ -63,6 +63,11 @@ def exact(at: datetime | None) -> str:
     return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def asked_to_wait(seconds: float) -> str:
+    """ "the API asked to wait, 41 seconds left"; empty where it did not, or not for long enough to be told."""
+    return f"the API asked to wait, {duration(seconds)} left" if seconds >= 1 else ""
+
+
 def duration(seconds: float) -> str:
     """A short time in words: "0.4 seconds", "12 seconds", "3 minutes"."""
     if seconds < 1:

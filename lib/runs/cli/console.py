@@ -156,9 +156,16 @@ def states(totals: Totals) -> str:
     return ", ".join(told)
 
 
-def progress_line(totals: Totals, rate: float, left: float | None) -> str:
-    """ "12 of 40, 3.1 a second, 9 seconds left: 12 verified, 28 planned"."""
+def asked_to_wait(seconds: float) -> str:
+    """ "the API asked to wait, 41 seconds left"; empty where it did not, or not for long enough to be told."""
+    left = humanize.naturaldelta(timedelta(seconds=seconds))
+    return f"the API asked to wait, {left} left" if seconds >= 1 else ""
+
+
+def progress_line(totals: Totals, rate: float, left: float | None, waiting: float = 0.0) -> str:
+    """ "12 of 40, 3.1 a second, 9 seconds left: 12 verified, 28 planned"; `waiting`: seconds that the API asked to wait."""
     parts = [f"{totals.settled:,} of {totals.total:,}"]
     if left is not None and totals.settled < totals.total:
         parts += [f"{rate:,.1f} a second", f"{humanize.naturaldelta(timedelta(seconds=max(left, 1)))} left"]
+    parts += [waits] if (waits := asked_to_wait(waiting)) else []
     return f"{', '.join(parts)}: {states(totals)}"

@@ -126,7 +126,7 @@ class _Follower:
             facts = {"run_id": self._run_id, "settled": totals.settled, "total": totals.total, "totals": counts}
             left = None if going.seconds_left is None else round(going.seconds_left, 1)
             self._console.row("progress", **facts, rate=round(going.rate, 3), seconds_left=left)
-        self._console.progress(progress_line(totals, going.rate, going.seconds_left))
+        self._console.progress(progress_line(totals, going.rate, going.seconds_left, self._session.client.waiting))
 
     def _tell_entries(self) -> None:
         while entries := self._session.journal.log.entries(self._run_id, after=self._seen_entry, limit=_ENTRIES):

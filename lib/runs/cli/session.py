@@ -17,7 +17,7 @@ from lib.avara.text import one_line
 from lib.config import VERSION, Settings, load_policy
 from lib.errors import ApiError, ConfigError, RunNotFound
 from lib.journal.journal import Journal
-from lib.runs.cli.console import Console
+from lib.runs.cli.console import Console, asked_to_wait
 from lib.runs.model import Action, Person, Run
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy
@@ -120,7 +120,12 @@ class Session:
 
         Raises ApiError where the way to the API is at fault: then nothing is known of the others either.
         """
-        return read_records(self.client, ids, lambda read: console.progress(f"{read:,} of {len(ids):,} customers read"))
+
+        def tell(read: int) -> None:
+            waits = asked_to_wait(self.client.waiting)
+            console.progress(f"{read:,} of {len(ids):,} customers read{waits and f', {waits}'}")
+
+        return read_records(self.client, ids, tell)
 
     def run(self, named: str) -> Run:
         """The run with this id, or the one whose id begins so (with or without `run_`). Raises RunNotFound."""

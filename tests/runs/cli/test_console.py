@@ -63,6 +63,12 @@ def test_the_progress_line(totals, rate, left, line):
     assert progress_line(totals, rate, left) == line
 
 
+def test_it_says_how_long_the_api_asked_to_wait():
+    line = "1 of 2, the API asked to wait, 41 seconds left: 1 verified, 1 planned"
+    assert progress_line(Totals(verified=1, planned=1), 0.0, None, 41.0) == line
+    assert "wait" not in progress_line(Totals(verified=1, planned=1), 0.0, None, 0.4)
+
+
 def test_states_that_nobody_is_in_are_left_out():
     assert states(Totals(not_applied=1)) == "1 not applied"
 
