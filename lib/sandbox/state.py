@@ -25,6 +25,17 @@ class StateError(Exception):
     """The state file can't be used: the message says which and why."""
 
 
+def _make_private(path: Path) -> None:
+    """Make the file, or see to it that it is for its owner only; SQLite gives the files that it makes beside it the same mode.
+
+    Raises OSError for whatever is no file: a folder or a device named by mistake keeps its mode.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError("it is no file")
+    path.touch(0o600)
+    path.chmod(0o600)
+
+
 class StateFile:
     """An open state file, held by one process at a time. What `write` was given is safe when the process is killed.
 
@@ -34,9 +45,7 @@ class StateFile:
     def __init__(self, path: Path, customers: int, seed: int, anchor: date) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # For its owner only; SQLite gives the files that it makes beside it the same mode.
-            path.touch(0o600)
-            path.chmod(0o600)
+            _make_private(path)
             # One thread at a time: the server's loop, and whoever opens and closes the server.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
         except (OSError, sqlite3.Error) as exc:

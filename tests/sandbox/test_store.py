@@ -139,3 +139,15 @@ def test_the_state_is_for_its_owner_only_and_so_is_what_an_older_version_left_op
         assert "state.sqlite-wal" in modes
         state.chmod(0o644)
     assert state.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no mode there")
+@pytest.mark.parametrize("what", ["a folder", "a pipe"])
+def test_what_is_no_file_is_refused_and_keeps_its_mode(tmp_path, what):
+    """`--state /` made the root of the file system unreadable for everybody else."""
+    named = tmp_path / "named"
+    named.mkdir() if what == "a folder" else os.mkfifo(named)
+    named.chmod(0o755)
+    with pytest.raises(StateError, match="can't be used"):
+        _store(named)
+    assert named.stat().st_mode & 0o777 == 0o755
