@@ -91,21 +91,20 @@ class Soak:
                 self.carry("resume")
 
     def finish(self):
-        """A person goes on for as long as the run is live, and then tries again what did not work out."""
+        """A person goes on for as long as a run is live, and then tries again what did not work out."""
         self.sandbox.set_faults([])
         for child in self.children:
             child.join(PATIENCE)
-        for _ in range(20):
-            if self.run.state is RunState.PLANNED:
-                self.server.worker.submit(self.runs[-1], who=ROBIN)
-            elif self.run.can_resume:
-                self.server.worker.resume(self.runs[-1], who=ROBIN)
-            elif self.run.can_retry:
-                self.server.worker.retry(self.runs[-1], who=ROBIN)
+        for run_id in self.runs:
+            for _ in range(20):
+                run = self.server.journal.reads.run(run_id)
+                if not run.live and not run.can_retry:
+                    break
+                act = "submit" if run.state is RunState.PLANNED else "resume" if run.live else "retry"
+                getattr(self.server.worker, act)(run_id, who=ROBIN)
+                assert self.server.worker.join(run_id, PATIENCE)
             else:
-                return
-            assert self.server.worker.join(self.runs[-1], PATIENCE)
-        raise AssertionError(f"{self.runs[-1]} did not end: {self.run.words}")
+                raise AssertionError(f"{run_id} did not end: {run.words}")
 
     def check(self, applied):
         """Each order was kept, each customer is accounted for, and the API's own record agrees."""
