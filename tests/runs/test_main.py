@@ -196,7 +196,7 @@ def test_a_plan_of_less_than_was_asked_for_ends_partly(shell, ids, code):
 @pytest.mark.parametrize(
     ("settings", "changed", "words"),
     [
-        ("", {"name": "Renamed"}, "Changed since the review: name was"),
+        ("", {"expressCustomerName": "Renamed"}, "Changed since the review: name was"),
         (
             '[protected]\nmetadata = { tier = "gold" }\n',
             {"metadata": {"tier": "G\u200bOLD"}},
@@ -208,7 +208,8 @@ def test_a_plan_of_less_than_was_asked_for_ends_partly(shell, ids, code):
 def test_where_no_call_reads_its_customer_a_plan_file_is_checked_against_fresh_records(shell, settings, changed, words):
     plan = shell.plan(*shell.active[:2])
     (shell.home / "settings.toml").write_text(f"preflight = false\n{settings}")
-    shell.client.update_customer(shell.active[1], **changed)
+    store = shell.server.sandbox.store
+    store.change(store.position(shell.active[1]), **changed)
     shell("apply", plan, "--confirm", 2, code=Exit.REFUSED)
     assert words in shell.err
     assert shell.active[1] in shell.err
