@@ -123,6 +123,8 @@ class Server:
         try:
             yield
         finally:
+            with suppress(subprocess.TimeoutExpired):  # it waits for ten seconds, which a busy machine may not meet
+                self._server.ensure_postgres_running()
             self._server.ensure_postgres_running()
 
     def _admin(self, *statements: str) -> None:
