@@ -63,15 +63,15 @@ class Shape:
 def per_second(rate: float, requests: int) -> Shape:
     used = 0.95 if rate == 100 else 0.9
     options = ("--rate-limit", f"{rate:g}")
-    return Shape(f"{rate:g} requests a second", options, requests, bucket(rate), steady=True, idle=rate <= 10, used=used)
+    return Shape(f"{rate:g} requests a second", options, requests, bucket(rate), steady=True, idle=True, used=used)
 
 
 SHAPES = (
     *(per_second(rate, requests) for rate, requests in ((0.5, 170), (1, 200), (2, 300), (4, 400), (10, 600), (100, 2000))),
     Shape("60 in each minute", ("--rate-limit", "60/60"), 150, lambda seconds: 60 * (seconds // 60 + 1), idle=True),
-    *(Shape(f"{share} % refused at random", ("--rate-limit", f"{share}%"), 2000) for share in (1, 5, 20)),
-    Shape("every fifth refused", ("--rate-limit", "1:5"), 2000),
-    Shape("a latency that rises with the load", ("--load-ms", "5"), 2000),
+    *(Shape(f"{share} % refused at random", ("--rate-limit", f"{share}%"), 1000) for share in (1, 5, 20)),
+    Shape("every fifth refused", ("--rate-limit", "1:5"), 1000),
+    Shape("a latency that rises with the load", ("--load-ms", "5"), 1000),
 )
 
 
