@@ -21,16 +21,14 @@ def account(session: Session, options: Namespace, console: Console) -> Exit:
     own, others = session.connection, _others(session)
     console.row("account", base_url=own.base_url, fingerprint=own.fingerprint, keys=sorted(session.keys))
     console.say(f"The account of {plain(own.base_url)}")
-    console.say(f"  {'key in use':<15} {own.fingerprint[:8]}")
+    console.facts({"key in use": own.fingerprint[:8]})
     for key in sorted(session.keys - {own.fingerprint}):
-        console.say(f"  {'also its key':<15} {key[:8]}")
+        console.facts({"also its key": key[:8]})
     for other in others:
         newest = other.newest.isoformat()
         console.row("other_key", keys=sorted(other.keys), runs=other.runs, live=other.live, newest=newest)
-        runs = (
-            f"{count(other.runs, 'run')}, {other.live:,} of them live, the newest {naturaltime(session.now() - other.newest)}"
-        )
-        console.say(f"  {'another key':<15} {other.name[:8]}  {runs}")
+        told = f"{count(other.runs, 'run')}, {other.live:,} of them live, newest {naturaltime(session.now() - other.newest)}"
+        console.facts({"another key": f"{other.name[:8]}: {told}"})
     if others:
         console.hint(f"If that is an older key of this account: {command('account', '--same', others[0].name[:8])}")
     return Exit.FINISHED
