@@ -40,11 +40,6 @@ class Lease:
 _BATCH = 1000
 
 
-_LEASES = select(runs.c.id, runs.c.owner, runs.c.lease_until, runs.c.lease_until - database_now()).where(
-    runs.c.state == RunState.RUNNING
-)
-
-
 @dataclass(frozen=True)
 class Orders:
     """What a worker must know before it takes the next step: the run's state, who carries it, what was asked for."""
