@@ -3,7 +3,7 @@
     python -m benchmarks.rate_limits [--smoke] [--json FILE]
 
 Each customer is deactivated (one request), or read and then deactivated (two: preflight). The peer has 64 at a time, and asks
-again where its own retries did not do. Each job has a fresh sandbox in a process of its own, whose record of calls is what
+again where its own retries did not do. Each job has a process of its own, and a fresh sandbox whose record of calls is what
 counts; where the limit leaves the machine idle, jobs run side by side, the others one after the other. Of the two ways the
 worse one is told.
 
@@ -21,9 +21,10 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import avara
@@ -67,7 +68,7 @@ def per_second(rate: float, requests: int) -> Shape:
 
 
 SHAPES = (
-    *(per_second(rate, requests) for rate, requests in ((0.5, 170), (1, 200), (2, 300), (4, 400), (10, 600), (100, 2000))),
+    *(per_second(rate, requests) for rate, requests in ((0.5, 150), (1, 200), (2, 300), (4, 400), (10, 600), (100, 2000))),
     Shape("60 in each minute", ("--rate-limit", "60/60"), 150, lambda seconds: 60 * (seconds // 60 + 1), idle=True),
     *(Shape(f"{share} % refused at random", ("--rate-limit", f"{share}%"), 1000) for share in (1, 5, 20)),
     Shape("every fifth refused", ("--rate-limit", "1:5"), 1000),
@@ -127,10 +128,12 @@ def engine(base_url: str, records: Sequence[Customer], *, preflight: bool) -> di
     }
 
 
-def job(carry: Callable[..., dict[str, int]], shape: Shape, records: Sequence[Customer], *, preflight: bool) -> Outcome:
+def job(
+    carry: Callable[..., dict[str, int]], options: Sequence[str], requests: int, records: Sequence[Customer], *, preflight: bool
+) -> Outcome:
     """One job by one of the two, with a sandbox of its own."""
-    mine = records[: shape.requests // 2 if preflight else shape.requests]
-    with sandbox(max(3 * shape.requests, 100), LATENCY_MS, *shape.options) as base_url:
+    mine = records[: requests // 2 if preflight else requests]
+    with sandbox(max(3 * requests, 100), LATENCY_MS, *options) as base_url:
         began = time.perf_counter()
         facts = carry(base_url, mine, preflight=preflight)
         seconds = time.perf_counter() - began
@@ -139,7 +142,7 @@ def job(carry: Callable[..., dict[str, int]], shape: Shape, records: Sequence[Cu
     return Outcome(seconds, len(calls), sum(call["status"] == 429 for call in calls), **facts)
 
 
-def measured(shapes: Sequence[Shape], pool: ThreadPoolExecutor) -> tuple[list[Figure], list[Outcome]]:
+def measured(shapes: Sequence[Shape], pool: ProcessPoolExecutor) -> tuple[list[Figure], list[Outcome]]:
     """The figures of the shapes, and how our jobs went."""
     records: dict[int, list[Customer]] = {}
     for size in {shape.requests for shape in shapes}:
@@ -147,7 +150,7 @@ def measured(shapes: Sequence[Shape], pool: ThreadPoolExecutor) -> tuple[list[Fi
             records[size] = active_customers(base_url)
     todo = [(shape, carry, preflight) for shape in shapes for carry in (peer, engine) for preflight in PREFLIGHT]
     begun = [
-        (shape, carry, pool.submit(job, carry, shape, records[shape.requests], preflight=preflight))
+        (shape, carry, pool.submit(job, carry, shape.options, shape.requests, records[shape.requests], preflight=preflight))
         for shape, carry, preflight in todo
     ]
     figures: list[Figure] = []
@@ -200,7 +203,7 @@ def main() -> None:
     ours: list[Outcome] = []
     for some, at_once in ((idle, 4 * max(len(idle), 1)), (busy, 1)):
         if some:
-            with ThreadPoolExecutor(at_once) as pool:
+            with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
                 more, jobs = measured(some, pool)
                 figures, ours = figures + more, ours + jobs
     told([*figures, *ends_of(ours)], args.json)
