@@ -7,7 +7,7 @@ import pytest
 
 from lib.errors import NotSameAccount, OtherConnection, RunsOverlap
 from lib.journal.accounts import Checked
-from lib.runs.model import Action, RunState
+from lib.runs.model import Action, RunState, StepState
 from lib.runs.words import said
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, ROBIN, customer, plan_of
 
@@ -107,6 +107,8 @@ def test_a_live_run_whose_customers_were_not_looked_for_keeps_them_apart(journal
 def test_an_undo_is_of_the_account(journal):
     run = record(journal, 1)
     journal.start(run.id, owner="a", now=NOW, who=ROBIN)
+    begun = journal.steps.begin(journal.reads.steps(run.id)[0], owner="a", now=NOW, who=ROBIN)
+    journal.steps.settle(begun, StepState.VERIFIED, now=NOW, who=ROBIN, after=customer(1, is_active=False))
     journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=ROBIN)
     undo = {"key": NEW, "action": Action.REACTIVATE, "undo_of": run.id}
     with pytest.raises(OtherConnection):
@@ -114,6 +116,7 @@ def test_an_undo_is_of_the_account(journal):
     join(journal)
     assert journal.reads.run(run.id).undone_by is None
     assert journal.reads.run(record(journal, 1, **undo).undo_of).undone_by is not None
+    assert journal.audit.all().ok
 
 
 def test_the_other_accounts_of_an_address_are_told_with_their_runs(journal):

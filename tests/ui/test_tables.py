@@ -100,9 +100,9 @@ def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
     (running,) = runs_table([replace(run, state=RunState.RUNNING, owner="server-2:417:a1b2")], NOW, ()).to_dict("records")
     assert (row["Carried by"], running["Carried by"]) == ("", "server-2, process 417")
     stalled = {run.id: "No call is made since 14:02 UTC."}
-    (standing,) = runs_table([replace(run, state=RunState.RUNNING)], NOW, stalled=stalled).to_dict("records")
+    (standing,) = runs_table([replace(run, state=RunState.RUNNING)], NOW, (), stalled=stalled).to_dict("records")
     assert (running["State"], standing["State"], standing["Carried by"]) == ("Running", "No call is made", "")
-    assert (row["By"], row["Reason"], row["Ticket"], row["Connection"], row["Id"]) == (
+    assert (row["Planned by"], row["Reason"], row["Ticket"], row["Connection"], row["Id"]) == (
         "Robin",
         "=1+1",
         "OPS-1",
