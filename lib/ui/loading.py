@@ -100,7 +100,7 @@ def _progress(loads: Loads, load: Load, kept_at: datetime | None, waiting: Calla
     st.progress(_share(progress), text=text)
     rate = f"{number(progress.rate)} a second · " if progress.rate else ""
     if waits := asked_to_wait(waiting()):
-        st.caption(f"{waits[0].upper()}{waits[1:]}")
+        st.caption(md(f"{waits[0].upper()}{waits[1:]}"))
     elif kept_at is None:
         st.caption(f"{count(progress.pages, 'page')} · {rate}{duration(progress.elapsed)}")
     else:

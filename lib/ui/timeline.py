@@ -97,11 +97,11 @@ def _check(resources: Resources) -> None:
         st.success(f"All {number(checked.entries)} entries are as they were written.", icon=":material/verified:")
         st.code(checked.head, language=None)
     else:
-        st.error(f"{md(checked.words)} {_KEEP}", icon=":material/error:")
+        st.error(md(f"{checked.words} {_KEEP}", limit=400), icon=":material/error:")
     if audit.ok:
         st.success(md(audit.words, limit=400), icon=":material/verified:")
     else:
-        st.error(f"{md(audit.words, limit=400)} {_KEEP}", icon=":material/error:")
+        st.error(md(f"{audit.words} {_KEEP}", limit=500), icon=":material/error:")
         table = {
             "Run": [found.run_id for found in audit.findings],
             "Customer": [found.customer_id for found in audit.findings],
