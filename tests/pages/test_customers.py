@@ -535,5 +535,5 @@ def test_hostile_names_are_words_in_the_drawer_and_never_markup(page: Session, r
 def test_two_sessions_share_the_customers_but_not_their_picks_and_filters(shared_world: World, sandbox: SandboxServer) -> None:
     one, other = shared_world.open(status="Active"), shared_world.open()
     one.press("pick_all")
-    assert other.reads.run().picks == []
+    assert other.run().picks == []
     assert counted(other, CUSTOMERS)
