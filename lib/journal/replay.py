@@ -179,8 +179,9 @@ def _moved(row: Mapping[str, Any], entry: Told) -> dict[str, Any]:
     state = _STOPS.get(entry.event)
     if state is None:
         return {}
-    stopped = {"hold": told.get("hold")} if state in LIVE else {"finished_at": entry.at}
-    return {"state": state, "words": _said(told), "requested": None, **stopped}
+    kept = "cancel" if row["requested"] == "cancel" and "said" in told else None  # an older version forgot it
+    stopped = {"hold": told.get("hold"), "requested": kept} if state in LIVE else {"requested": None, "finished_at": entry.at}
+    return {"state": state, "words": _said(told), **stopped}
 
 
 def _going(row: Mapping[str, Any], entry: Told) -> dict[str, Any]:

@@ -48,7 +48,10 @@ class Story:
         plan = plan_of(records, ticket="OPS\0-7", filter_text="no users", base_url="https://api.example", goes_on=True)
         run = self.journal.record(plan, self.now(), who=ROBIN)
         self.journal.start(run.id, owner="host:0:z", canary=2, **self.told())
-        self.journal.interrupt(self.expired(run), words=said("Its process is gone."), now=self.now())
+        self.journal.renew("host:0:z", -1.0)
+        self.journal.end(
+            run.id, RunState.INTERRUPTED, words=said("Its process is gone."), owner="host:0:z", expired=True, **self.told()
+        )
         self.journal.start(run.id, owner=OWNER, **self.told())
         gone = customer(1, is_active=False, updated_at=NOW)
         self.settle(run, 1, StepState.VERIFIED, after=gone, status=200, request_id="req\0_1", seconds=0.123456789)
@@ -59,7 +62,9 @@ class Story:
         self.settle(run, 6, StepState.PLANNED, words=said("Not sent."), sent=0)
         self.settle(run, 7, StepState.SKIPPED, begin=False, after=records[6], words=Words("Renamed to Jo.", "name"))
         self.journal.request(run.id, "pause", **self.told())
-        self.journal.end(run.id, RunState.PAUSED, words=Words("Jo asked.", ""), hold=Hold.CANARY, **self.told())
+        self.journal.end(
+            run.id, RunState.PAUSED, words=Words("Jo asked.", ""), hold=Hold.CANARY, requested="pause", **self.told()
+        )
         self.journal.start(run.id, owner=OWNER, **self.told())
         self.journal.end(run.id, RunState.FINISHED, words=said(""), **self.told())
         self.journal.retry(run.id, owner=OWNER, **self.told())
@@ -78,9 +83,17 @@ class Story:
         self.journal.request(run.id, "cancel", **self.told())
         return run.id
 
-    def expired(self, run):
-        self.journal.renew("host:0:z", -1.0)
-        return self.journal.reads.run(run.id)
+    def cancelled(self):
+        """The id of a run whose cancel was carried out only after its process had gone, with a call that nobody read back."""
+        run = self.journal.record(plan_of([customer(30), customer(31)], now=self.now()), self.now(), who=ROBIN)
+        self.journal.start(run.id, owner=OWNER, **self.told())
+        self.journal.steps.begin(self.step(run, 30), owner=OWNER, **self.told())
+        self.journal.request(run.id, "cancel", **self.told())
+        self.journal.end(run.id, RunState.INTERRUPTED, words=said("Gone."), requested="cancel", **self.told())
+        assert self.journal.reads.run(run.id).requested == "cancel"
+        assert self.journal.audit.run(run.id).findings == ()
+        self.journal.cancel(run.id, words=said("Cancelled."), **self.told())
+        return run.id
 
 
 @pytest.fixture
@@ -153,9 +166,9 @@ def test_an_update_of_any_column_of_any_row_is_found_and_named(story, journal, p
 
 
 def test_a_journal_of_which_nothing_was_altered_is_sound(story, journal):
-    story.whole(), story.running()
+    story.whole(), story.running(), story.cancelled()
     audit = journal.audit.all()
-    assert (audit.ok, audit.runs, audit.steps, audit.findings, audit.partly) == (True, 3, 12, (), 0)
+    assert (audit.ok, audit.runs, audit.steps, audit.findings, audit.partly) == (True, 4, 14, (), 0)
 
 
 SWAP = (
@@ -346,7 +359,7 @@ def test_whatever_stands_in_a_column_verify_reports_it_and_other_runs_stay_to_be
 def test_a_damaged_run_is_shown_as_that_and_can_only_be_cancelled(story, journal, place):
     run_id = story.running()
     place.run(f"UPDATE runs SET created_at = 'garbage' WHERE id = '{run_id}'", "DELETE FROM steps WHERE position = 1")
-    journal.end(run_id, RunState.PAUSED, words=said("Paused."), **story.told())
+    journal.end(run_id, RunState.PAUSED, words=said("Paused."), requested="cancel", **story.told())
     run = journal.reads.run(run_id)
     assert (
         run.damage == "The journal is damaged: what it has as created_at of this run can't be read; it has 1 steps, its plan 2."
