@@ -25,7 +25,7 @@ _WORDS = {
     StepState.SKIPPED: "skipped: no call was made",
     StepState.NOT_APPLIED: "not applied: the record, read after the call, does not say what was asked for",
     StepState.FAILED: "failed: refused or gone, nothing was changed",
-    StepState.UNKNOWN: "unknown: a call was sent and the record could not be read since",
+    StepState.UNKNOWN: "unknown: a call was sent and the record could not be read since, or is gone",
     StepState.IN_FLIGHT: "in flight: a call is under way, or was when the run stopped",
     StepState.PLANNED: "planned: not started",
 }

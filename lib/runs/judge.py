@@ -103,7 +103,7 @@ def judge_read_back(action: Action, customer_id: str, why: Words, read: Customer
     if isinstance(read, Customer) and read.is_active == action.wants_active:
         return Settled(StepState.VERIFIED, after=read)
     if isinstance(read, NotFound):
-        return Settled(StepState.FAILED, joined(why, said("Read back, the API knows no such customer any more.")))
+        return Settled(StepState.UNKNOWN, joined(why, said("Read back, the API knows no such customer any more.")))
     if tries_left > 0 and not isinstance(read, NotAuthorized):
         return None
     if isinstance(read, Customer):

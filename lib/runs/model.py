@@ -51,7 +51,7 @@ class StepState(StrEnum):
     NOT_APPLIED = "not_applied"  # the record, read after the call, does not say so; may be tried again
     SKIPPED = "skipped"  # no call was needed or wise; `words` say why
     FAILED = "failed"  # refused or gone; nothing was changed
-    UNKNOWN = "unknown"  # a call may have gone out and the record could not be read since
+    UNKNOWN = "unknown"  # a call may have gone out and the record could not be read since, or is gone
 
 
 class RunState(StrEnum):

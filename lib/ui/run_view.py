@@ -41,7 +41,7 @@ _METRICS = (
         "Read after the call, the record does not say what was asked for. It may be tried again.",
     ),
     ("Failed", StepState.FAILED, "Refused or gone; nothing was changed."),
-    ("Unknown", StepState.UNKNOWN, "A call was sent and the record could not be read since."),
+    ("Unknown", StepState.UNKNOWN, "A call was sent and the record could not be read since, or is gone."),
 )
 
 

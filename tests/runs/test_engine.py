@@ -46,7 +46,7 @@ def carried(tools, api, record=None, **fields):
         ({"deactivate": "404"}, "failed", "knows no such customer", 1),
         ({"deactivate": "no-answer-after", "get": "ok no-answer"}, "unknown", "could not be read back", 1),
         ({"deactivate": "no-answer-after", "get": "ok 500 500 ok"}, "verified", "", 1),
-        ({"deactivate": "no-answer", "get": "ok 404"}, "failed", "no such customer any more", 1),
+        ({"deactivate": "no-answer", "get": "ok 404"}, "unknown", "no such customer any more", 1),
         ({"deactivate": "401"}, "planned", "refused the key", 1),
         ({"deactivate": "429"}, "planned", "slow down", 1),
         ({"deactivate": "unreachable"}, "planned", "could not be reached", 1),

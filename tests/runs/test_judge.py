@@ -77,7 +77,7 @@ def test_the_case_of_an_id_is_no_difference():
         (NoAnswer(), 0, StepState.UNKNOWN),
         (ServiceBroken(), 0, StepState.UNKNOWN),
         (BadAnswer(), 0, StepState.UNKNOWN),
-        (NotFound(), 2, StepState.FAILED),
+        (NotFound(), 2, StepState.UNKNOWN),  # what the call did to it, nobody can tell any more
         (NotAuthorized(), 2, StepState.UNKNOWN),  # asking again can't help
     ],
 )
