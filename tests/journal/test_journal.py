@@ -251,7 +251,7 @@ def test_an_undo_of_a_run_that_is_not_here_is_refused(journal, fields, error):
     [
         (2, {"action": Action.REACTIVATE}, r"did not change Clinic 2 \(cus_0+2\)"),  # skipped by that run
         (3, {"action": Action.REACTIVATE}, r"did not change Clinic 3 \(cus_0+3\)"),  # not in it at all
-        (1, {"action": Action.DEACTIVATE}, "would deactivate too"),
+        (1, {"action": Action.DEACTIVATE}, "did so itself"),
     ],
 )
 def test_only_the_opposite_for_whom_the_run_verified_is_an_undo(journal, number, fields, words):

@@ -154,7 +154,9 @@ def cancelled(journal):
 
 
 def raising(error):
-    def call(*_args, **_options):
+    def call(_customer_id, *asked):
+        for may_go in asked:
+            may_go()
         raise error
 
     return call
