@@ -8,7 +8,7 @@ counts; where the limit leaves the machine idle, jobs run side by side, the othe
 worse one is told.
 
 time        until all customers are deactivated, by the peer's
-used        requests that lead to something, by what the limit allows in that time
+used        the time that the limit needs for so many requests, by ours
 429         answers that were refusals, by all
 withdrawn   intents in the journal whose call was not made, by all
 """
@@ -43,19 +43,14 @@ LATENCY_MS = 20.0
 PREFLIGHT = (False, True)
 
 
-def bucket(rate: float) -> Callable[[float], float]:
-    """What a bucket of tokens lets through in so many seconds: it is full at the beginning."""
-    return lambda seconds: max(rate, 1.0) + rate * seconds
-
-
 @dataclass(frozen=True)
 class Shape:
-    """A limit, and how many requests are made under it. `allowed` is what it lets through in so many seconds, if it is one."""
+    """A limit, and how many requests are made under it. `least`: how many seconds it needs for them, if it is one."""
 
     name: str
     options: tuple[str, ...]
     requests: int
-    allowed: Callable[[float], float] | None = None
+    least: float | None = None
     steady: bool = False
     idle: bool = False  # it leaves the machine to others
     used: float = 0.9  # the target
@@ -64,12 +59,14 @@ class Shape:
 def per_second(rate: float, requests: int) -> Shape:
     used = 0.95 if rate == 100 else 0.9
     options = ("--rate-limit", f"{rate:g}")
-    return Shape(f"{rate:g} requests a second", options, requests, bucket(rate), steady=True, idle=True, used=used)
+    return Shape(
+        f"{rate:g} requests a second", options, requests, (requests - max(rate, 1)) / rate, steady=True, idle=True, used=used
+    )
 
 
 SHAPES = (
     *(per_second(rate, requests) for rate, requests in ((0.5, 150), (1, 200), (2, 300), (4, 400), (10, 600), (100, 2000))),
-    Shape("60 in each minute", ("--rate-limit", "60/60"), 150, lambda seconds: 60 * (seconds // 60 + 1), idle=True),
+    Shape("60 in each minute", ("--rate-limit", "60/60"), 150, 120.0, idle=True),
     *(Shape(f"{share} % refused at random", ("--rate-limit", f"{share}%"), 1000) for share in (1, 5, 20)),
     Shape("every fifth refused", ("--rate-limit", "1:5"), 1000),
     Shape("a latency that rises with the load", ("--load-ms", "5"), 1000),
@@ -169,8 +166,8 @@ def figures_of(shape: Shape, theirs: Sequence[Outcome], ours: Sequence[Outcome])
     told_of = [
         Figure(f"{shape.name}: {shape.requests:,} requests", ours[worst].seconds, "s", peer_words, max(ratios), at_most=1.3)
     ]
-    if shape.allowed is not None:
-        used = min(shape.requests / shape.allowed(one.seconds) for one in ours)
+    if shape.least is not None:
+        used = min(shape.least / one.seconds for one in ours)
         told_of.append(Figure(f"{shape.name}: let through", None, "", "what it allows", used, at_least=shape.used))
     if shape.steady:
         refused = max(one.refused / one.requests for one in ours)
@@ -195,9 +192,7 @@ def main() -> None:
     args = parser.parse_args()
     shapes = [shape for shape in SHAPES if args.only is None or args.only in shape.name]
     if args.smoke:
-        shapes = [
-            Shape(one.name, one.options, 40, one.allowed) for one in shapes if "a second" not in one.name and not one.idle
-        ]
+        shapes = [Shape(one.name, one.options, 40) for one in shapes if "a second" not in one.name and not one.idle]
     idle, busy = [one for one in shapes if one.idle], [one for one in shapes if not one.idle]
     figures: list[Figure] = []
     ours: list[Outcome] = []

@@ -34,6 +34,8 @@ _CATCH_UP = 0.25
 #: Of the rate counted, so much is used. It grows by so much with each answer, at most so much a second; faster while it was
 #: counted only once.
 _USED, _GROWTH, _FIRST_GROWTH = 0.97, (0.0003, 0.01), (0.01, 0.05)
+#: What is left of a known rate after a 429, at least.
+_KEPT = 0.7
 #: A rate that was let through for long beyond the one counted grows faster.
 _BEYOND, _FASTEST = 20.0, 0.05
 #: So many more that say so make a verdict sure.
@@ -246,7 +248,8 @@ class Throttle:
             self._holds = max(until - refused_at, _CATCH_UP)
         elif refused_at - self._level(refused_at, self.rate) > max(_CATCH_UP, 2 / self.rate):  # it held less
             self._holds = max(let / self.rate, _CATCH_UP)
-        self._counted = max(min(counted, self.rate), self.rate * _CUT) if self.rate else counted
+        # What was let through while the rate was still growing says little, so most of it is kept.
+        self._counted = max(min(counted, self.rate), self.rate * _KEPT) if self.rate else counted
         self.rate, self._times = self._counted * _USED, self._times + (self._score < 0)
         self._empty_at = min(refused_at, until - 1 / self.rate)
 

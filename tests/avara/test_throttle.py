@@ -126,9 +126,9 @@ class Simulation:
     `preflight`: each step reads a record, and calls while that is younger than 15 s.
     """
 
-    def __init__(self, api, steps, *, hands=CEILING, rtt=0.05, preflight=False, seed=1):
+    def __init__(self, api, steps, *, hands=CEILING, rtt=0.05, preflight=False, seed=1, throttle=None):
         self.api, self.steps, self.hands, self.rtt, self.preflight = api, steps, hands, rtt, preflight
-        self.chance, self.throttle, self.events, self.order = random.Random(seed), Throttle(), [], count()
+        self.chance, self.throttle, self.events, self.order = random.Random(seed), throttle or Throttle(), [], count()
         self.calls, self.reads, self.read_at = deque(), deque(), {}
         self.todo, self.under_way, self.readings, self.now, self.awake = steps, 0, 0, 0.0, math.inf
         self.sent = self.refused = self.old = self.done = 0
@@ -230,6 +230,15 @@ def test_a_single_reader_that_is_refused_at_random_loses_little_more_than_its_wa
 def test_few_readers_find_out_a_limit_too(rate, hands):
     job = Simulation(TokenBucket(rate), 300 if rate < 50 else 1000, hands=hands)
     assert job.steps / job.now / rate >= 0.93
+    assert job.refused / job.sent <= 0.03
+
+
+@pytest.mark.parametrize("rate", [2, 4, 10])
+def test_a_rate_that_was_counted_too_low_is_soon_grown_out_of(rate):
+    """As when the machine was busy while it was counted; what is let through until it has grown is less than the limit, too."""
+    low = Throttle(at_once=4.0, rate=rate / 4, _counted=rate / 4, _times=1, _eased_at=0.0)
+    job = Simulation(TokenBucket(rate), 600, throttle=low)
+    assert job.steps / job.now / rate >= 0.85
     assert job.refused / job.sent <= 0.03
 
 
