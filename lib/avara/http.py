@@ -110,6 +110,8 @@ def _body(response: httpx.Response) -> tuple[bytes, str]:
             if size > LARGEST_ANSWER:
                 return b"", f"is larger than {LARGEST_ANSWER // 1024**2} MB and was not read"
             parts.append(whole)
+            if unpacker and unpacker.eof:
+                break  # it would keep whatever follows, however much that is
     except zlib.error:
         return b"", "is not the gzip that it says it is"
     if unpacker and size and not unpacker.eof:

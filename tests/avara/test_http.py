@@ -239,6 +239,31 @@ def test_what_is_small_only_on_the_way_takes_no_more_memory_than_an_answer_may(c
     assert peak < 8 * 1024**2
 
 
+def test_what_comes_after_the_end_of_a_packed_answer_is_not_read(connect):
+    body = json.dumps(EXAMPLE).encode()
+    sent_on = []
+
+    def and_on(connection: socket.socket) -> None:
+        with suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(body))
+            for _ in range(16):
+                connection.sendall(bytes(1024**2))
+                sent_on.append(1)
+
+    with wire(and_on) as server:
+        client = connect(server.base_url, timeout=IMPATIENT)
+        tracemalloc.start()
+        try:
+            sent = client.send(READ)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert isinstance(sent, Reply)
+    assert sent.body == body
+    assert peak < 8 * 1024**2
+    assert len(sent_on) < 16
+
+
 def test_an_answer_without_end_is_not_read_to_its_end(connect, monkeypatch):
     monkeypatch.setattr(http, "LARGEST_ANSWER", 1000)
     with wire((b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 2000, HANG)) as server:
