@@ -14,7 +14,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from lib.errors import NotSameAccount
+from lib.errors import JournalDamaged, NotSameAccount
 from lib.journal.chain import NO_RUN
 from lib.journal.database import Database
 from lib.journal.holds import hand_over
@@ -58,7 +58,9 @@ class Checked:
 
 
 class Accounts:
-    """What the journal knows of accounts, for any number of threads. Every method raises JournalUnavailable."""
+    """What the journal knows of accounts, for any number of threads. Every method raises JournalUnavailable, `join` also
+    JournalDamaged.
+    """
 
     def __init__(self, database: Database, log: Log) -> None:
         self._database, self._log = database, log
@@ -114,7 +116,7 @@ class Accounts:
         """
         with self._log.writing() as writing:
             db = writing.db
-            names = _names(db)
+            names = _names(db, whole=True)
             keys, others = _keys(names, old.name), _keys(names, new)
             if new in keys:
                 return  # somebody has said so meanwhile
@@ -133,16 +135,29 @@ class Accounts:
 
 
 def account_of(db: Connection, fingerprint: str) -> str:
-    """The name of the account that this key is of; in a writing transaction it stays so until the commit."""
-    return _names(db).get(fingerprint, fingerprint)
+    """The name of the account that this key is of; in a writing transaction it stays so until the commit.
+
+    Raises JournalDamaged where the log's word on that can't be read.
+    """
+    return _names(db, whole=True).get(fingerprint, fingerprint)
 
 
-def _names(db: Connection) -> dict[str, str]:
-    """Fingerprint → name of its account, for the keys that somebody has spoken of."""
+def _names(db: Connection, *, whole: bool = False) -> dict[str, str]:
+    """Fingerprint → name of its account, for the keys that somebody has spoken of.
+
+    An entry that can't be read joins nobody, so that the runs can still be seen; with `whole` it raises JournalDamaged.
+    """
     names: dict[str, str] = {}
     for payload in db.execute(_SAID).scalars():
-        told = json.loads(payload)
-        names |= dict.fromkeys(told["keys"], told["account"])
+        try:
+            told = json.loads(payload)
+            names |= dict.fromkeys(told["keys"], told["account"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            if whole:
+                raise JournalDamaged(
+                    "The log's word on which keys are of one account can't be read. The journal was altered, so nothing new "
+                    "is recorded in it. Keep a copy of it, and see what verify says."
+                ) from None
     return names
 
 

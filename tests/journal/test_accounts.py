@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lib.errors import NotSameAccount, OtherConnection, RunsOverlap
+from lib.errors import JournalDamaged, NotSameAccount, OtherConnection, RunsOverlap
 from lib.journal.accounts import Checked
 from lib.runs.model import Action, RunState, StepState
 from lib.runs.words import said
@@ -135,3 +135,19 @@ def test_the_other_accounts_of_an_address_are_told_with_their_runs(journal):
     assert (both.keys, both.runs, both.live) == ({OLD, THIRD}, 3, 2)
     assert [seen.run_id for seen in journal.accounts.customers_of_ended_runs(both.keys, 9)] == [ended.id]
     assert {seen.name for seen in journal.accounts.customers_of_live_runs(both.keys)} == {"Clinic 2", "Clinic 3"}
+
+
+@pytest.mark.parametrize(
+    "payload", ["[1]", "{", "null", "{}", '{"keys": [[1]], "account": "a"}', '{"keys": 1, "account": "a"}']
+)
+def test_a_word_on_keys_that_can_not_be_read_joins_nobody_hides_no_run_and_lets_nothing_new_in(journal, place, payload):
+    known = record(journal, 1)
+    columns = "at, 'same account', NULL, who, :told, context_id, previous, hash".replace(":told", f"'{payload}'")
+    place.run(f"INSERT INTO log SELECT 99, '', {columns} FROM log")
+    assert journal.accounts.keys(NEW) == {NEW}
+    assert [one.runs for one in journal.accounts.others(NEW, HERE)] == [1]
+    with pytest.raises(JournalDamaged, match="which keys are of one account"):
+        record(journal, 2)
+    with pytest.raises(JournalDamaged, match="which keys are of one account"):
+        join(journal)
+    assert [run.id for run in journal.reads.runs()] == [known.id]
