@@ -177,7 +177,7 @@ def _http_date(text: str) -> datetime | None:
 
 def _next_step(request: Request) -> str:
     if not request.changes:
-        return "Nothing was changed; try again in a moment."
+        return "Try again in a moment."
     return "The change may have been applied: read the customer again."
 
 

@@ -71,7 +71,7 @@ def test_a_success_is_no_error(status):
     ("request_", "status", "says"),
     [
         (CHANGE, 500, "The API failed while answering. A change may have been applied: read the customer again."),
-        (READ, 500, "The API failed to answer. Nothing was changed; try again in a moment."),
+        (READ, 500, "The API failed to answer. Try again in a moment."),
         (READ, 401, "The API refused the key. Check AVARA_API_KEY."),
         (READ, 403, "The API does not allow this key to do that."),
         (READ, 404, "The API knows no such customer. It may have been removed."),
@@ -235,7 +235,7 @@ def test_the_request_id_is_kept_for_the_receipt(headers, request_id):
 @pytest.mark.parametrize(
     ("request_", "advice"),
     [
-        (READ, "Nothing was changed; try again in a moment."),
+        (READ, "Try again in a moment."),
         (CHANGE, "The change may have been applied: read the customer again."),
     ],
 )

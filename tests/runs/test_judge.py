@@ -2,6 +2,9 @@
 
 import pytest
 
+from lib.avara.protocol import read_customer
+from lib.avara.reply import Reply
+from lib.avara.requests import get_customer
 from lib.errors import (
     ApiError,
     BadAnswer,
@@ -18,7 +21,7 @@ from lib.errors import (
 from lib.runs.judge import NotSent, ReadBack, Settled, judge, judge_read_back, suspicion_of
 from lib.runs.model import Action, StepState
 from lib.runs.words import said
-from tests.runs.fakes import customer, id_of
+from tests.runs.fakes import NOW, customer, id_of
 
 ACTIVE, INACTIVE, OTHER = customer(), customer(is_active=False), customer(2, is_active=False)
 
@@ -113,3 +116,14 @@ def test_trouble_on_the_way_says_how_bad_it_is(error, at_once):
 def test_an_answer_that_may_be_the_channels_fault_is_suspected(error, doubtful):
     trouble = suspicion_of(error)
     assert (trouble.doubtful if trouble else None) is doubtful
+
+
+def test_a_call_whose_outcome_is_unknown_is_never_said_to_have_changed_nothing():
+    request = get_customer(id_of(1))
+    for status in (500, 200):
+        with pytest.raises(ApiError) as failure:
+            read_customer(request, Reply(status, {}, b"", NOW))
+        settled = judge_read_back(Action.DEACTIVATE, id_of(1), said("Why."), failure.value, 0)
+        assert settled is not None
+        assert settled.state is StepState.UNKNOWN
+        assert "othing was changed" not in settled.words.text
