@@ -10,8 +10,9 @@ from lib.runs.words import NOTHING, Words, joined, said
 
 #: What to say of a run that is `never_started`.
 NEVER_STARTED = "It was recorded but never started: start or cancel it. Until then it holds its customers."
-#: How the words go on: for a run that a person may resume, and for one whose cancel is still to be carried out.
+#: How the words go on: for a run that a person may resume, one held after its first steps, and one to be cancelled.
 _RESUME = "; resume the run to go on."
+_LET_IT_GO_ON = " until somebody lets it go on."
 _TO_BE_CANCELLED = "; it is cancelled as soon as the calls that were under way are read back."
 
 #: What to say of a live run that a key of another account made.
@@ -63,7 +64,7 @@ def ending(run: Run, halt: Halt | None, *, stopping: bool = False) -> Ending:
     if halt is not None and (halt.hold is None or run.requested == "cancel"):
         return Ending(RunState.INTERRUPTED, joined(halt.words, said(f"Stopped {so_far}{next_}")))
     if halt is not None:
-        next_ = _PAST_THE_CAP if halt.hold is Hold.CAP else next_
+        next_ = _PAST_THE_CAP if halt.hold is Hold.CAP else _LET_IT_GO_ON if halt.hold is Hold.CANARY else next_
         return Ending(RunState.PAUSED, joined(halt.words, said(f"Paused {so_far}{next_}")), halt.hold)
     if stopping or run.requested == "cancel":
         return Ending(RunState.INTERRUPTED, said(f"Express Ops was stopped {so_far}{next_}"))
@@ -79,8 +80,8 @@ def where_stopped(first: Step | DamagedStep, left: int) -> str:
 def canary_words(first: Sequence[Step]) -> Words:
     """What the first steps brought, for whoever decides whether the others follow."""
     verified = sum(step.state is StepState.VERIFIED for step in first)
-    who = "first customer was" if len(first) == 1 else f"first {len(first):,} customers were"
-    return said(f"The {who} the canary: {verified:,} verified. Look at their records.")
+    who = "first customer is" if len(first) == 1 else f"first {len(first):,} customers are"
+    return said(f"The {who} done: {verified:,} verified. Look at their records.")
 
 
 def all_verified(first: Sequence[Step]) -> bool:

@@ -176,7 +176,7 @@ def raising(error):
         ),
         (held_for_trouble, "pause", "5 steps in a row met trouble. ServiceBroken, status 503. Paused after"),
         (held_for_the_cap, "pause", "7 users would be affected; one run may affect at most 6. Paused after 0 of 1"),
-        (held_for_the_canary, "canary", "The first 2 customers were the canary: 2 verified."),
+        (held_for_the_canary, "canary", "The first 2 customers are done: 2 verified."),
         (cancelled, "cancel", None),
     ],
 )

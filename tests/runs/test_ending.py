@@ -115,9 +115,9 @@ def steps(*states):
 @pytest.mark.parametrize(
     ("first", "all_well", "words"),
     [
-        (steps(StepState.VERIFIED, StepState.VERIFIED), True, "The first 2 customers were the canary: 2 verified."),
-        (steps(StepState.VERIFIED, StepState.SKIPPED), False, "The first 2 customers were the canary: 1 verified."),
-        (steps(StepState.NOT_APPLIED), False, "The first customer was the canary: 0 verified."),
+        (steps(StepState.VERIFIED, StepState.VERIFIED), True, "The first 2 customers are done: 2 verified."),
+        (steps(StepState.VERIFIED, StepState.SKIPPED), False, "The first 2 customers are done: 1 verified."),
+        (steps(StepState.NOT_APPLIED), False, "The first customer is done: 0 verified."),
         ([], False, ""),
     ],
 )

@@ -43,7 +43,7 @@ def test_a_large_run_holds_after_its_canary_and_a_person_lets_it_go_on(journal):
     bench = Bench(journal, customers(8), CANARY)
     run = bench.carried()
     assert (run.state, run.hold, run.totals.verified, run.totals.planned) == (RunState.PAUSED, Hold.CANARY, 3, 5)
-    assert run.words.startswith("The first 3 customers were the canary: 3 verified.")
+    assert run.words.startswith("The first 3 customers are done: 3 verified.")
     assert sorted(bench.api.changes()) == [id_of(1), id_of(2), id_of(3)]
     assert "canary" in events(bench, run)
     assert (run.on_canary, run.canary) == (True, 3)  # whoever looks at it knows which ones they are
