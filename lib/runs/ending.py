@@ -72,9 +72,10 @@ def ending(run: Run, halt: Halt | None, *, stopping: bool = False) -> Ending:
 
 
 def where_stopped(first: Step | DamagedStep, left: int) -> str:
-    """Of the `left` customers that were not started, the `first`, in words: the run stopped before it."""
-    others = "" if left == 1 else f" and {left - 1:,} after it"
-    return f"Stopped before {first.name} ({first.customer_id}): it{others} {'was' if left == 1 else 'were'} not started."
+    """Which of the customers were not started: `left`, of which this is the `first`. Those before and after it may have been,
+    as several are taken up at a time."""
+    others = "" if left == 1 else f" and {left - 1:,} {'other' if left == 2 else 'others'}"
+    return f"Not started: {first.name} ({first.customer_id}){others}."
 
 
 def canary_words(first: Sequence[Step]) -> Words:

@@ -282,7 +282,7 @@ def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     journal.end(run.id, RunState.PAUSED, words=said("Paused by a person."), now=now, who=ROBIN)
     session = open_world.open("runs", run=run.id)
     third = journal.reads.steps(run.id, limit=3)[2]
-    assert f"Stopped before {third.name} ({third.customer_id}): it and 147 after it were not started." in session.plain
+    assert f"Not started: {third.name} ({third.customer_id}) and 147 others." in session.plain
     first = session.grid.value["Id"].tolist()
     assert len(first) == 100
     session.at.get("pagination")[0].set_value(2)

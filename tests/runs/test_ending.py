@@ -128,8 +128,8 @@ def test_what_the_canary_brought(first, all_well, words):
 
 @pytest.mark.parametrize(
     ("left", "words"),
-    [(1, "it was not started."), (2, "it and 1 after it were not started."), (1200, "it and 1,199 after it were")],
+    [(1, "."), (2, " and 1 other."), (1200, " and 1,199 others.")],
 )
-def test_where_a_run_stopped_is_told_by_name(left, words):
+def test_what_was_not_started_is_told_by_name(left, words):
     (step,) = steps(StepState.PLANNED)
-    assert where_stopped(step, left).startswith(f"Stopped before Clinic 0 ({id_of(0)}): {words}")
+    assert where_stopped(step, left) == f"Not started: Clinic 0 ({id_of(0)}){words}"
