@@ -50,7 +50,8 @@ def _runs_link(resources: Resources) -> None:
     """
     heard.redraw_what_was_lost()
     try:
-        label, trouble = _runs_label(resources.live_runs.get()), ""
+        live = resources.live_runs.get()
+        label, trouble = _runs_label(live), next(iter(live.stalled.values()), "")
     except JournalError as error:
         label, trouble = "Runs", error.message
     st.page_link(nav.page("runs"), label=label)
