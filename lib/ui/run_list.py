@@ -109,14 +109,16 @@ def _announce(run: Run, now: datetime, stalled: str, *, ours: bool) -> None:
     next_ = "resume or cancel" if run.can_resume else "start or cancel" if run.state is RunState.PLANNED else "cancel"
     next_ = "see it or cancel" if run.damage or stalled else next_ if ours else "cancel"
     needless = run.on_canary or run.never_started(now) or not ours  # the label, or the key, says it all
-    why = "" if needless else f"{md(run.damage or stalled or run.words, limit=300)} "
+    why = "" if needless else md(run.damage or stalled or run.words, limit=300)
     key = "" if ours else f"Made under another key ({md(run.fingerprint[:8])}). "
     st.page_link(
         nav.page("runs"),
-        label=f"{label}: {what}. {why}{key}Open it to {next_}.",
+        label=f"{label}: {what}. {key}Open it to {next_}.",
         icon=icon,
         query_params={"run": run.id},
     )
+    if why:
+        st.caption(why)  # a link's label stays on one line, and is cut off where that ends
 
 
 def runs_table(

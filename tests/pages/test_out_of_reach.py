@@ -146,9 +146,14 @@ def test_on_a_full_disk_no_page_says_that_a_run_is_running_and_none_tells_a_rate
         for page in ("runs", "overview"):
             session.go(page)
             assert "Runs · 1 waiting for you" in session.words
-            assert "No call is made: deactivate 12 customers. No call is made since " in session.plain
+            assert "No call is made: deactivate 12 customers. Open it to see it or cancel." in session.plain
+            assert "No call is made since " in session.plain
             assert "No call is made" in session.at.dataframe[0].value["State"].tolist()
             assert "running" not in session.words.lower().replace("running (1)", "")
+        for page in ("customers", "connection"):  # which have no runs of their own: the sidebar tells it
+            session.go(page)
+            assert "No call is made since " in session.plain
+            assert "disk is full" in session.plain
     settle_some(world, run_id, 1)
     session.go("runs", run=run_id)
     assert "Running" in session.words
