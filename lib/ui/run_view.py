@@ -198,11 +198,12 @@ def _progress(resources: Resources, run: Run, *, carried: bool) -> None:
     totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
     if run.state is RunState.RUNNING and carried and not run.requested:  # else it is about to stop
+        waits = asked_to_wait(resources.client.waiting) if run.owner == resources.worker.owner else ""
         going = progress(*resources.journal.reads.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
-        if going.seconds_left is not None:
-            text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
-        if (waits := asked_to_wait(resources.client.waiting)) and run.owner == resources.worker.owner:
+        if waits:  # meanwhile the rate falls and the time left grows, which says nothing
             text += f" · {waits}"
+        elif going.seconds_left is not None:
+            text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
     elif run.started_at is not None and not run.live:
         text += f" · took {duration(time_carried(resources.journal.log.run_entries(run.id)).total_seconds())}"
     st.progress(totals.settled / max(totals.total, 1), text=text)
