@@ -183,7 +183,8 @@ class Worker:
     def _why_not(self, run: Run) -> str:
         """Why the run can't be taken up now, and when it can."""
         if run.requested is not None:
-            return f"This run is {run.state}, and somebody asked to {run.requested} it."
+            left = "" if run.state is RunState.RUNNING else " Cancel it once more to have that done now."
+            return f"This run is {run.state}, and somebody asked to {run.requested} it.{left}"
         for lease in self._journal.reads.leases(run.id):
             if lease.owner != self.owner:
                 seconds = max(ceil(lease.left), 1)
