@@ -27,7 +27,7 @@ from lib.runs.judge import (
     keeping,
     suspicion_of,
 )
-from lib.runs.model import ITSELF, Action, Person, Run, Step, StepState
+from lib.runs.model import ITSELF, Action, Person, Run, RunState, Step, StepState
 from lib.runs.policy import Policy
 from lib.runs.words import NOTHING, Words, of_error, said
 
@@ -172,16 +172,17 @@ class _Intent:
 
     def ready(self) -> bool:
         """Whether the call may go now. Asked again before each time that it is repeated."""
+        tools = self.tools
         if not self._stands():
             return False
-        if self.step.state is StepState.PLANNED:
-            self.refusal = self.admit(self.record)
-            if self.refusal:
-                return False
-            tools = self.tools
-            self.step = tools.journal.steps.begin(self.step, owner=tools.owner, now=tools.now(), who=tools.who)
-            return self._stands()  # writing may have taken its time
-        return True
+        if self.step.state is StepState.IN_FLIGHT:  # it is repeated, so no writing asks the journal for what it holds by now
+            orders = tools.journal.reads.orders(self.step.run_id)
+            return (orders.state, orders.owner, orders.requested) == (RunState.RUNNING, tools.owner, None)
+        self.refusal = self.admit(self.record)
+        if self.refusal:
+            return False
+        self.step = tools.journal.steps.begin(self.step, owner=tools.owner, now=tools.now(), who=tools.who)
+        return self._stands()  # writing may have taken its time
 
     def _stands(self) -> bool:
         age = max(now - then for now, then in zip(self.tools.clocks(), self.read_at, strict=True))

@@ -13,7 +13,7 @@ from lib.runs.judge import Trouble
 from lib.runs.model import Action, StepState
 from lib.runs.policy import Policy
 from lib.runs.words import said
-from tests.runs.fakes import NOW, ROBIN, FakeApi, customer, id_of, plan_of, script
+from tests.runs.fakes import KIM, NOW, ROBIN, FakeApi, customer, id_of, plan_of, script
 
 OWNER = "host:1:a"
 
@@ -290,3 +290,18 @@ def test_an_open_step_is_read_back_and_never_sent_again(tools, state, record, ge
     assert api.changes() == []
     assert (trouble is not None) == (get == "no-answer")
     assert (trouble.words.text if trouble else "") == (NoAnswer().message if trouble else "")
+
+
+@pytest.mark.parametrize("what", ["pause", "cancel"])
+def test_a_refused_call_is_not_repeated_once_an_order_is_in_the_journal_however_lately(tools, what):
+    class Refusing(FakeApi):
+        def deactivate(self, customer_id, /, wanted=always, ready=always):
+            assert ready()
+            tools.journal.request(run.id, what, now=NOW, who=KIM)  # as another process would, while the API asks to wait
+            assert not ready()
+            raise Withdrawn(sent=1)
+
+    run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
+    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    step, trouble = carry_out_step(run, tools.journal.reads.steps(run.id)[0], Refusing([customer()]), tools)
+    assert (step.state, step.attempts, trouble) == (StepState.PLANNED, 1, None)
