@@ -183,10 +183,14 @@ class Execution:
         try:
             work()
         except JournalError as exc:
-            self._stop_taking(Halt(Words(exc.message, ""), None if isinstance(exc, JournalUnavailable) else Hold.BREAKER))
+            self._stop_taking(self._out_of_reach(exc) if isinstance(exc, JournalUnavailable) else Halt(Words(exc.message, "")))
         except Exception as exc:  # whatever it was, the run must not look as if somebody still carried it
             logger.exception("A thread of %s failed", self._run.id)
             self._stop_taking(Halt(said(f"Express Ops failed inside ({type(exc).__name__}). Its log says more.")))
+
+    def _out_of_reach(self, error: JournalUnavailable) -> Halt:
+        """With the time: by the time that the words can be written they speak of the past."""
+        return Halt(Words(f"At {self._tools.now():%Y-%m-%d %H:%M} UTC: {error.message}", ""), hold=None)
 
     def _take(self, step: Step, settle: Settle) -> None:
         called = False
@@ -257,7 +261,7 @@ class Execution:
                 except IllegalTransition:
                     continue  # somebody asked for something else meanwhile, or took the run over: look again
         except JournalUnavailable as exc:
-            self._stop_taking(Halt(Words(exc.message, ""), hold=None))
+            self._stop_taking(self._out_of_reach(exc))
             return self._stopping.is_set()  # the next start finds the run without its owner and offers it
         except JournalError:
             logger.exception("The end of %s could not be written", self._run.id)

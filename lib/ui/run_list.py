@@ -124,7 +124,7 @@ def _announce(run: Run, now: datetime, stalled: str, *, ours: bool) -> None:
 def runs_table(
     runs: Sequence[Run], now: datetime, keys: Collection[str], *, stalled: Mapping[str, str] = _NONE
 ) -> pd.DataFrame:
-    """One row a run, newest first: Open, State, Carried by, Action, counts that add up, Started, Planned by, Reason ...
+    """One row a run, newest first: Open, State, Action, counts that add up, Recorded, Planned by, Reason ..., Process, Id.
 
     Of a run whose key is none of the account's `keys` the connection names it. `stalled`: why no call is made of a running
     run, by its id.
@@ -133,7 +133,6 @@ def runs_table(
         {
             "Open": ["Open"] * len(runs),
             "State": [badge(run, now, stalled.get(run.id, ""))[0] for run in runs],
-            "Carried by": ["" if run.id in stalled else _carrier(run) for run in runs],
             "Action": [run.action.value.capitalize() for run in runs],
             "Customers": [run.totals.total for run in runs],
             "Verified": [run.totals.verified for run in runs],
@@ -142,7 +141,7 @@ def runs_table(
             "Failed": [run.totals.failed for run in runs],
             "Unknown": [run.totals.unknown for run in runs],
             "To do": [run.totals.planned + run.totals.in_flight for run in runs],
-            "Started": [ago(run.created_at, now) for run in runs],
+            "Recorded": [ago(run.created_at, now) for run in runs],
             "Planned by": [run.operator for run in runs],
             "Reason": [run.reason for run in runs],
             "Ticket": [run.ticket for run in runs],
@@ -150,6 +149,7 @@ def runs_table(
                 run.connection_label if run.fingerprint in keys else f"{run.connection_label}, key {run.fingerprint[:8]}"
                 for run in runs
             ],
+            "Process": ["" if run.id in stalled else _carrier(run) for run in runs],
             "Id": [run.id for run in runs],
         }
     )

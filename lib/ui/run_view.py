@@ -76,14 +76,15 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
         st.badge(label, icon=icon, color=colour)
         carried = ", ".join(resources.journal.log.carriers(run.id))
         who = [f"planned by {md(run.operator)}", f"carried out by {md(carried)}" if carried else ""]
-        parts = [md(run.connection_label), md(run.ticket), *who, ago(run.created_at, now)]
+        # This part is not drawn again while the run goes on, so that an age would stand still.
+        recorded = exact(run.created_at) if run.live else ago(run.created_at, now)
+        parts = [md(run.connection_label), md(run.ticket), *who, f"recorded {recorded}"]
         st.markdown(" · ".join(part for part in parts if part), width="stretch", help=exact(run.created_at))
         _actions(resources, run, undos, ours=not not_ours)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
     run_undo.show_links(resources, run, undos)
-    if words := stands(run, now, why):
-        waits = why or (run.needs_person(now) and not not_ours)
-        (st.warning if waits else st.info)(md(words, limit=500), icon=":material/info:")
+    if (words := stands(run, now, why)) and (run.damage or not not_ours):  # else it would tell a way on that there is not
+        (st.warning if why or run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
     if not_ours:
         st.warning(md(not_ours, limit=400), icon=":material/key:")
         if run.base_url == resources.connection.base_url:

@@ -93,15 +93,15 @@ def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
         totals=totals,
     )
     (row,) = runs_table([run], NOW, {run.fingerprint}).to_dict("records")
-    assert (row["State"], row["Action"], row["Started"]) == ("Paused", "Reactivate", "3 hours ago")
+    assert (row["State"], row["Action"], row["Recorded"]) == ("Paused", "Reactivate", "3 hours ago")
     counts = {name: row[name] for name in ("Verified", "Skipped", "Not applied", "Failed", "Unknown", "To do")}
     assert counts == {"Verified": 3, "Skipped": 5, "Not applied": 4, "Failed": 6, "Unknown": 7, "To do": 3}
     assert row["Customers"] == sum(counts.values())
     (running,) = runs_table([replace(run, state=RunState.RUNNING, owner="server-2:417:a1b2")], NOW, ()).to_dict("records")
-    assert (row["Carried by"], running["Carried by"]) == ("", "server-2, process 417")
+    assert (row["Process"], running["Process"]) == ("", "server-2, process 417")
     stalled = {run.id: "No call is made since 14:02 UTC."}
     (standing,) = runs_table([replace(run, state=RunState.RUNNING)], NOW, (), stalled=stalled).to_dict("records")
-    assert (running["State"], standing["State"], standing["Carried by"]) == ("Running", "No call is made", "")
+    assert (running["State"], standing["State"], standing["Process"]) == ("Running", "No call is made", "")
     assert (row["Planned by"], row["Reason"], row["Ticket"], row["Connection"], row["Id"]) == (
         "Robin",
         "=1+1",
