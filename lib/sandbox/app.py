@@ -35,7 +35,7 @@ def application(sandbox: Sandbox, cut: Cut, stopping: asyncio.Event) -> Starlett
             struck = sandbox.faults.strike(call)
             sandbox.under_way += 1
             try:
-                if delay := sandbox.latency + ("slow" in struck) * faults.SLOW_SECONDS:
+                if delay := sandbox.delay + ("slow" in struck) * faults.SLOW_SECONDS:
                     await asyncio.sleep(delay)
             finally:
                 sandbox.under_way -= 1

@@ -31,7 +31,7 @@ class Outcome:
 
 
 class Sandbox:
-    """Answers calls. The caller sleeps `latency` seconds, and SLOW_SECONDS where "slow" struck, before `carry_out`.
+    """Answers calls. The caller sleeps `delay` seconds, and SLOW_SECONDS where "slow" struck, before `carry_out`.
 
     `rate_limit` is a text of lib/sandbox/limiter.py; `load_ms` is how much longer an answer takes for each other request that
     is under way. Raises LimitError.
@@ -49,7 +49,7 @@ class Sandbox:
         self.store = store
         self.faults = faults.Faults(store.seed)
         self.under_way = 0
-        self._latency, self._load = latency_ms / 1000, load_ms / 1000
+        self.latency, self._load = latency_ms / 1000, load_ms / 1000  # seconds
         self._bearers = [f"Bearer {key}".encode() for key in api_keys]
         self._limit = limit_of(str(rate_limit), store.seed) if rate_limit else None
 
@@ -58,9 +58,9 @@ class Sandbox:
         self.faults = faults.Faults(self.store.seed, tuple(faults.parse(text) for text in texts))
 
     @property
-    def latency(self) -> float:
+    def delay(self) -> float:
         """Seconds that an answer takes now."""
-        return self._latency + self._load * max(self.under_way - 1, 0)
+        return self.latency + self._load * max(self.under_way - 1, 0)
 
     def authorized(self, authorization: str) -> bool:
         given = authorization.encode("latin-1", "replace")

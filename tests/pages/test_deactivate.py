@@ -372,7 +372,8 @@ def test_undo_reactivates_what_the_run_changed_and_leaves_alone_what_somebody_ch
     assert "1 customer of that run left alone" in session.words
     undo = world.resources.journal.reads.run(session.at.query_params["run"])
     told = world.resources.journal.log.entries(undo.id)[0].payload
-    assert json.loads(told)["left_alone"] == [{"customer_id": picked[0], "why": "Somebody changed it after this run."}]
+    why = "Somebody changed it after this run: last update, name."
+    assert json.loads(told)["left_alone"] == [{"customer_id": picked[0], "why": why}]
     session.go("runs", run=first)
     assert f"This run was taken back by {undo.id}: 2 of 3 customers" in session.words
     assert not session.offers("run_undo")

@@ -309,7 +309,7 @@ def test_a_customer_that_is_as_asked_already_counts_as_done_and_one_that_changed
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_a_stopped_run_settles_its_calls_and_goes_on_later(shell, number):
     plan = shell.plan(*shell.active[:20])
-    shell.server.sandbox._latency = 0.4
+    shell.server.sandbox.latency = 0.4
     process = shell.start("apply", plan, "--confirm", 20, "--json")
     seen = []
     for line in process.stdout:
@@ -323,7 +323,7 @@ def test_a_stopped_run_settles_its_calls_and_goes_on_later(shell, number):
     assert (run["kind"], run["state"], run["totals"]["in_flight"]) == ("run", RunState.INTERRUPTED, 0)
     assert 0 < run["totals"]["verified"] < 20
 
-    shell.server.sandbox._latency = 0
+    shell.server.sandbox.latency = 0
     assert "possible now    resume, cancel" in shell("show", run["id"])
     shell("resume", run["id"])
     assert shell.rows("list")[0]["totals"]["verified"] == 20
@@ -631,14 +631,14 @@ def recorded(shell, journal, count):
 
 
 def test_a_killed_run_is_resumed_at_once_and_ends_as_if_nothing_had_happened(shell):
-    shell.server.sandbox._latency = 0.1
+    shell.server.sandbox.latency = 0.1
     plan = shell.plan(*shell.active[:40])
     applying = shell.start("apply", plan, "--confirm", "40")
     journal = shell.journal()
     until(lambda: (found := journal.reads.runs()) and found[0].totals.verified > 3)
     applying.kill()
     shell.ended(applying)
-    shell.server.sandbox._latency = 0
+    shell.server.sandbox.latency = 0
     (run,) = journal.reads.runs()
     began = time.monotonic()
     out = shell("resume", run.id)

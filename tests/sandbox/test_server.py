@@ -278,7 +278,7 @@ def test_an_answer_takes_longer_for_each_other_request_that_is_under_way(start_s
     with _client(server) as api, ThreadPoolExecutor(4) as pool:
         took = list(pool.map(lambda _: api.get(PATH).elapsed.total_seconds(), range(4)))
     assert max(took) > 0.3
-    assert (server.sandbox.under_way, server.sandbox.latency) == (0, 0.1)
+    assert (server.sandbox.under_way, server.sandbox.delay) == (0, 0.1)
 
 
 @pytest.mark.parametrize(("limit", "refused"), [("4/30", [4, 5, 6, 7]), ("100%", list(range(8))), ("1:4", [3, 7])])
