@@ -198,9 +198,9 @@ def test_under_a_mix_of_faults_the_journal_agrees_with_the_sandbox_and_a_retry_g
 
 
 def test_a_server_that_goes_away_pauses_the_run_which_goes_on_when_it_is_back(bench, tmp_path):
-    job = bench(server_options={"state": tmp_path / "sandbox.sqlite", "latency_ms": 20})
-    run = job.worker.submit(job.record(30).id, who=ROBIN)
-    until(lambda: job.journal.reads.totals(run.id).verified >= 5)
+    job = bench(server_options={"state": tmp_path / "sandbox.sqlite", "latency_ms": 60})
+    run = job.worker.submit(job.record(50).id, who=ROBIN)
+    until(lambda: job.journal.reads.totals(run.id).verified >= 1)
     job.server.stop()
     run = job.carried(run)
     assert run.state is RunState.PAUSED
