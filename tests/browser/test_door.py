@@ -98,3 +98,4 @@ def test_a_page_of_an_app_that_could_not_start_goes_on_by_itself(tmp_path_factor
         expect(drive.heading(page, "Customers")).to_be_visible()
         expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
         drive.idle(page)
+        page.close()  # before its server, which it may still be asking for a font
