@@ -34,7 +34,7 @@ from lib.runs.words import NOTHING, Words, of_error, said
 #: Seconds to wait before each reading of a record whose call left its outcome open.
 READ_BACK_WAITS = (0.2, 0.8, 2.0)
 #: Seconds for which the record read before a call counts. When the call had to wait for longer (the API asked to, say), the
-#: customer is read again.
+#: customer is read again, and that reading counts twice as long.
 FRESH = 15.0
 #: Why a call was not made.
 LEASE_LOST = said(
@@ -141,6 +141,7 @@ def carry_out_step(
     Raises JournalError when the journal can't be written (before the call: it is not made; after it: the step stays
     `in_flight`, to be read back) or when the step or its run is no longer this worker's.
     """
+    fresh = FRESH
     while True:
         record, read_at, before_call = _look(run, step, client, tools, wanted)
         if before_call is not None:
@@ -148,13 +149,14 @@ def carry_out_step(
                 heard(before_call.trouble)
             settled = _settle(step, before_call, tools) if isinstance(before_call, Settled) else step
             return settled, before_call.trouble
-        intent = _Intent(step, tools, record, read_at, admit, wanted)
+        intent = _Intent(step, tools, record, read_at, fresh, admit, wanted)
         call = _call(run.action, client, step.customer_id, wanted, intent.ready)
         if not isinstance(call.outcome, Withdrawn):
             return _judged(run, intent.step, call, client, tools, heard=heard)
         step, trouble = _withdrawn(intent, call, tools, heard)
         if trouble is not None or not intent.old or not wanted():
             return step, trouble
+        fresh *= 2  # where the API lets no call follow sooner, nothing fresher can be had
 
 
 @dataclass
@@ -165,6 +167,7 @@ class _Intent:
     tools: Tools
     record: Customer
     read_at: Sequence[float]
+    fresh: float  # seconds for which the record counts
     admit: Admit
     wanted: Wanted
     refusal: Words = NOTHING
@@ -186,7 +189,7 @@ class _Intent:
 
     def _stands(self) -> bool:
         age = max(now - then for now, then in zip(self.tools.clocks(), self.read_at, strict=True))
-        self.old = self.tools.policy.preflight and age >= FRESH
+        self.old = self.tools.policy.preflight and age >= self.fresh
         return not self.old and self.tools.held() and self.wanted()
 
 

@@ -163,6 +163,21 @@ def test_a_record_that_grew_old_while_its_call_waited_is_read_again_and_leaves_n
     assert told(tools, step) == [("attempt", 1), ("result", 1)]
 
 
+def test_an_api_that_lets_no_call_follow_its_reading_in_time_keeps_no_customer_waiting_for_good(tools):
+    """One request in 50 seconds, say: no record could ever be younger than that when its call may go."""
+    now = [0.0]
+
+    class Slow(FakeApi):
+        def deactivate(self, customer_id, /, wanted=always, ready=always):
+            now[0] += 50
+            return super().deactivate(customer_id, wanted, ready)
+
+    api = Slow([customer()])
+    step, _ = carried(replace(tools, clocks=lambda: tuple(now)), api)
+    assert step.state is StepState.VERIFIED
+    assert [what for what, _ in api.calls] == ["get", "get", "get", "deactivate"]
+
+
 def test_a_record_counts_from_when_its_reading_left_not_from_when_it_began_to_wait(tools):
     now = [0.0]
 
