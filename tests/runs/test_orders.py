@@ -24,7 +24,7 @@ MOST = 400
 
 @pytest.fixture
 def site(place, start_sandbox):
-    sandbox = start_sandbox(customers=1000)
+    sandbox = start_sandbox(customers=4000)  # enough for a run at each of some hundred statements
     return sandbox, Site(place.url, sandbox.base_url, sandbox.api_key, lease=5.0, concurrency=1)
 
 
