@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.customers.filters import describe, matching, summary
-from lib.ui import dialogs, drawer, export, filters, loading, picks, table, tray
+from lib.ui import dialogs, loading, picks
+from lib.ui.customers import drawer, export, filters, table, tray
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
 

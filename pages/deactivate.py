@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from lib.ui import nav, picks, plan_file, review, run_view
+from lib.ui import nav, picks
+from lib.ui.deactivate import plan_file, review
 from lib.ui.resources import get_resources
+from lib.ui.runs import view
 
 resources = get_resources()
 run_id = st.query_params.get("run")
@@ -12,7 +14,7 @@ undo_of = st.query_params.get("undo")
 if run_id:
     plan_file.close_started(run_id)
     st.page_link(nav.page("customers"), label="Pick more customers", icon=":material/arrow_back:")
-    run_view.show(resources, run_id)
+    view.show(resources, run_id)
 elif undo_of:
     review.show_undo(resources, undo_of)
 elif plan := plan_file.opened():

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from lib.ui import loading, overview, run_list
+from lib.ui import loading, overview
 from lib.ui.resources import get_resources
+from lib.ui.runs import listing
 
 resources = get_resources()
 frame = resources.loads.frame()
@@ -13,4 +14,4 @@ loading.show_trouble(resources.loads)
 overview.show_totals(frame, complete=resources.loads.complete)
 overview.show_charts(frame)
 st.subheader("Latest runs", anchor=False)
-run_list.show_latest(resources)
+listing.show_latest(resources)

@@ -120,6 +120,6 @@ def test_only_the_settings_read_the_environment(path: Path) -> None:
     assert "os.getenv" not in path.read_text()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "lib" / "ui").glob("*.py")), ids=module_of)
+@pytest.mark.parametrize("path", sorted((ROOT / "lib" / "ui").rglob("*.py")), ids=module_of)
 def test_no_page_turns_data_into_html(path: Path) -> None:
     assert "unsafe_allow_html" not in path.read_text()

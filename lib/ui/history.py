@@ -10,7 +10,7 @@ import streamlit as st
 from lib.runs.model import Run, Step
 from lib.ui import nav
 from lib.ui.resources import Resources
-from lib.ui.run_steps import STEP_WORDS
+from lib.ui.runs.step_table import STEP_WORDS
 from lib.ui.text import count, exact, md
 
 _SEARCH = "history_of"

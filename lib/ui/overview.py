@@ -13,7 +13,8 @@ import streamlit as st
 from lib.customers.filters import Filter, apply
 from lib.customers.frame import CustomerFrame
 from lib.customers.once import once_a_frame
-from lib.ui import filters, nav
+from lib.ui import nav
+from lib.ui.customers import filters
 from lib.ui.text import count, number
 
 #: The customers that deserve a look first.

@@ -11,7 +11,7 @@ import pytest
 
 from lib.sandbox.names import ODDITIES
 from lib.sandbox.server import SandboxServer
-from lib.ui import tray
+from lib.ui.customers import tray
 from lib.ui.text import md
 from tests.pages.world import Session, World, records_of
 

@@ -11,7 +11,7 @@ import pytest
 from lib.runs.model import Action, RunState, StepState
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.words import said
-from lib.ui import run_list, timeline
+from lib.ui.runs import listing, timeline
 from tests.pages.world import Session, World
 from tests.runs.fakes import KIM, ROBIN
 
@@ -84,7 +84,7 @@ def test_every_run_is_listed_newest_first_with_counts_that_add_up(open_world: Wo
 
 def test_older_runs_are_reached_by_page_and_by_state_and_those_that_wait_are_always_announced(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
-    open_world.patch.setattr(run_list, "_ON_A_PAGE", 2)
+    open_world.patch.setattr(listing, "_ON_A_PAGE", 2)
     old = now - timedelta(days=1)
     ids = [journal.record(a_plan(open_world, n, 1), old + timedelta(hours=n), who=ROBIN).id for n in range(4)]
     for run_id in ids[1:3]:

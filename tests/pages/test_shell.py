@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.ui import resources as wiring
-from lib.ui import run_list
+from lib.ui.runs import listing
 from tests.pages.world import KEY, World
 
 PAGES = ("overview", "customers", "deactivate", "runs", "connection")
@@ -99,8 +99,8 @@ def test_something_unexpected_becomes_one_sentence_and_the_log_says_more(
     def broken(*_: object) -> None:
         raise RuntimeError("secret inner words")
 
-    world.patch.setattr(run_list, "runs_table", broken)
-    world.patch.setattr(run_list, "show", broken)
+    world.patch.setattr(listing, "runs_table", broken)
+    world.patch.setattr(listing, "show", broken)
     session.go("runs")
     assert session.at.error[0].value.startswith("This page broke. Nothing was changed by it")
     assert not session.at.exception

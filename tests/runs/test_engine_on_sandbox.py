@@ -182,7 +182,7 @@ def test_limits_of_every_shape_neither_pause_a_run_nor_withdraw_its_calls(bench,
 
 def test_under_a_mix_of_faults_the_journal_agrees_with_the_sandbox_and_a_retry_gets_it_done(bench):
     mix = ["timeout-after=0.1", "reset-after=0.2", "http-500=0.2", "still-active=0.2", "wrong-id=0.2", "drift=0.1"]
-    job = bench(mix, timeout=0.4)
+    job = bench(mix, timeout=2.0)
     run = job.carried(job.worker.submit(job.record(40).id, who=ROBIN))
     assert run.state is RunState.FINISHED
     assert run.totals.verified

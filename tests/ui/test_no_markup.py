@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "lib" / "ui").glob("*.py"))]
+SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "lib" / "ui").rglob("*.py"))]
 
 #: What makes text safe: `md` escapes, the others make it from numbers and times alone.
 SAFE_CALLS = {"md", "count", "number", "ago", "exact", "duration", "len"}
@@ -42,12 +42,12 @@ OURS = {
     ("plan_file", "plan.action.value.capitalize()"),
     ("review", "subject.action.value.capitalize()"),
     ("review", "share"),  # a percentage of the settings
-    ("review_notes", "', '.join(found)"),  # of _KINDS
-    ("run_view", "run.action.value.capitalize()"),
-    ("run_list", "label"),  # of RUN_BADGES
-    ("run_list", "next_"),  # "resume" or "start"
-    ("run_list", "run.action.value"),
-    ("run_canary", "_MARK"),
+    ("notes", "', '.join(found)"),  # of _KINDS
+    ("view", "run.action.value.capitalize()"),
+    ("listing", "label"),  # of RUN_BADGES
+    ("listing", "next_"),  # "resume" or "start"
+    ("listing", "run.action.value"),
+    ("canary", "_MARK"),
     ("history", "run.action.value.capitalize()"),
     ("history", "run.id"),
     ("tray", "what"),  # of the findings named in the same function

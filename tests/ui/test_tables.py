@@ -15,13 +15,13 @@ from lib.customers.frame import CustomerFrame, FrameBuilder, build
 from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import PlannedCustomer
 from lib.runs.review import review
+from lib.ui.customers.tray import picks_table
+from lib.ui.deactivate.review import review_table
 from lib.ui.overview import by_age, by_year
-from lib.ui.review import review_table
-from lib.ui.run_canary import canary_table
-from lib.ui.run_list import runs_table
-from lib.ui.run_steps import STEP_WORDS, steps_table
-from lib.ui.run_view import RUN_BADGES
-from lib.ui.tray import picks_table
+from lib.ui.runs.canary import canary_table
+from lib.ui.runs.listing import runs_table
+from lib.ui.runs.step_table import STEP_WORDS, steps_table
+from lib.ui.runs.view import RUN_BADGES
 from tests.customers.records import distinct_customers
 from tests.runs.fakes import NOW, customer, id_of
 

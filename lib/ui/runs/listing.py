@@ -15,7 +15,7 @@ from lib.ui import nav
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.notices import fragment
 from lib.ui.resources import LiveRuns, Resources
-from lib.ui.run_view import RUN_BADGES, badge
+from lib.ui.runs.view import RUN_BADGES, badge
 from lib.ui.text import ago, count, md, number
 
 _ON_A_PAGE, _LATEST, _ANNOUNCED = 200, 10, 10

@@ -16,7 +16,8 @@ from lib.customers.facets import facet_keys, facet_values
 from lib.customers.filters import Filter, chips
 from lib.customers.frame import CustomerFrame
 from lib.customers.once import once_a_frame
-from lib.ui import heard, ranges
+from lib.ui import heard
+from lib.ui.customers import ranges
 from lib.ui.text import md, number
 
 _SEARCH, _STATUS, _USERS, _DAYS, _FROM, _TO, _BY = "search", "status", "users", "days", "from", "to", "by"

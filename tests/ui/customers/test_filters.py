@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from lib.customers.filters import Filter
-from lib.ui import filters
+from lib.ui.customers import filters
 
 RANGES = some.none() | some.integers(0, 10_000)
 FILTERS = some.builds(

@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from lib.runs.model import Run, Step
-from lib.ui import record_view, run_steps
+from lib.ui import record_view
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
+from lib.ui.runs import step_table
 from lib.ui.text import count, number
 
 _MOST = 100
@@ -49,7 +50,7 @@ def show(resources: Resources, run: Run) -> None:
         )
         rows = [row for row in chosen["selection"]["rows"] if 0 <= row < len(first)]
         if rows:
-            run_steps.show_step(resources, first[rows[0]])
+            step_table.show_step(resources, first[rows[0]])
         left = f"the other {number(run.totals.planned)}"
         st.caption(
             f"Are these records as you want them? *Let it go on* takes up {left}; *Cancel* leaves {left} as they are. "
@@ -63,7 +64,7 @@ def canary_table(steps: Sequence[Step]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Customer": [step.name for step in steps],
-            "State": [run_steps.STEP_WORDS[step.state] for step in steps],
+            "State": [step_table.STEP_WORDS[step.state] for step in steps],
             **{name: [told[name] for told in fields] for name in _FIELDS},
             "What happened": [step.words for step in steps],
             "Id": [step.customer_id for step in steps],

@@ -12,11 +12,12 @@ from lib.runs.policy import check_caps
 from lib.runs.records import check_fresh
 from lib.runs.review import review
 from lib.runs.terms import terms
-from lib.ui import confirm, dialogs, nav, notices
+from lib.ui import dialogs, nav, notices
+from lib.ui.deactivate import confirm
+from lib.ui.deactivate.notes import Subject, show_metrics, show_notes
+from lib.ui.deactivate.review import review_table
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources
-from lib.ui.review import review_table
-from lib.ui.review_notes import Subject, show_metrics, show_notes
 from lib.ui.text import ago, count, exact, md
 
 _OPENED, _FILE = "opened_plan", "plan_file"

@@ -13,9 +13,10 @@ from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
 from lib.runs.model import Person, Run, RunState, StepState
 from lib.runs.progress import WINDOW, progress, time_carried
 from lib.runs.stalled import stalled
-from lib.ui import dialogs, nav, receipts, run_canary, run_steps, run_undo, timeline
+from lib.ui import dialogs, nav
 from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources, operator
+from lib.ui.runs import canary, receipts, step_table, timeline, undo
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
 
 #: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
@@ -82,7 +83,7 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
         st.markdown(" · ".join(part for part in parts if part), width="stretch", help=exact(run.created_at))
         _actions(resources, run, undos, ours=not not_ours)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
-    run_undo.show_links(resources, run, undos)
+    undo.show_links(resources, run, undos)
     if (words := stands(run, now, why)) and (run.damage or not not_ours):  # else it would tell a way on that there is not
         (st.warning if why or run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
     if not_ours:
@@ -139,7 +140,7 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",
         )
-    if ours and run_undo.offered(resources, run, undos) and st.button("Undo…", icon=":material/undo:", key="run_undo"):
+    if ours and undo.offered(resources, run, undos) and st.button("Undo…", icon=":material/undo:", key="run_undo"):
         nav.go_to("deactivate", undo=run.id)
     if not run.live and not run.damage:
         receipts.show(resources, run)
@@ -188,10 +189,10 @@ def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
     if _drawn(run, datetime.now(UTC), why) != drawn:
         dialogs.redraw_page()
     if run.on_canary:
-        run_canary.show(resources, run)
+        canary.show(resources, run)
     _progress(resources, run, carried=not why)
     _metrics(run)
-    run_steps.show(resources, run)
+    step_table.show(resources, run)
 
 
 def _progress(resources: Resources, run: Run, *, carried: bool) -> None:

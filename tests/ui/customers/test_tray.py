@@ -14,8 +14,8 @@ from lib.customers.frame import CustomerFrame, build
 from lib.customers.idindex import Positions
 from lib.runs.evidence import Way
 from lib.ui import picks
+from lib.ui.customers.tray import _pick_all, _summary
 from lib.ui.text import count, number
-from lib.ui.tray import _pick_all, _summary
 from tests.customers.records import customers, distinct_customers
 
 

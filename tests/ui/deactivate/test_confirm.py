@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lib.ui.confirm import matches, wanted_text
+from lib.ui.deactivate.confirm import matches, wanted_text
 from tests.runs.fakes import customer, plan_of
 
 NOTHING_TO_SEE = ["", " ", "\u3000", "\u200b", "\u00ad\u2060", " \ufeff \u3164", "\u2800", "\x1b"]

@@ -10,7 +10,8 @@ from lib.errors import AlreadyStarted, ExpressOpsError
 from lib.runs.model import Action
 from lib.runs.plan import Plan
 from lib.runs.spelling import visible
-from lib.ui import dialogs, draft, nav, notices, picks
+from lib.ui import dialogs, nav, notices, picks
+from lib.ui.deactivate import draft
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
 

@@ -17,10 +17,11 @@ from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
 from lib.runs.undo import Undo, is_behind, undo_plan
-from lib.ui import confirm, dialogs, draft, nav, notices, picks
+from lib.ui import dialogs, nav, notices, picks
+from lib.ui.deactivate import confirm, draft
+from lib.ui.deactivate.notes import Subject, show_metrics, show_notes
 from lib.ui.grids import ROW_HEIGHT, grid_height
 from lib.ui.resources import Resources, operator
-from lib.ui.review_notes import Subject, show_metrics, show_notes
 from lib.ui.text import ago, count, number
 
 _REASON, _TICKET, _GRID = "reason", "ticket", "review_grid"
