@@ -141,13 +141,14 @@ class Table {
   }
 
   drawRow(row, [id, ...values], address) {
+    const shown = JSON.stringify([id, values, address]);
+    if (row.shown === shown) return;
+    row.shown = shown;
     row.dataset.id = id;
     row.ariaRowIndex = row.sectionRowIndex + 2;
     if (this.ticks) row.querySelector("input").ariaLabel = `Pick ${[values[0]].flat().at(-1)}`;
     values.forEach((value, at) => {
-      const cell = row.cells[at + this.ticks], shown = JSON.stringify(value);
-      if (cell.shown !== shown) this.drawCell(cell, value, this.data.columns[at].kind);
-      cell.shown = shown;
+      this.drawCell(row.cells[at + this.ticks], value, this.data.columns[at].kind);
     });
     if (address !== undefined) row.querySelector("a").href = address;
   }
@@ -170,7 +171,8 @@ class Table {
     }
     for (const row of this.body.rows) {
       row.querySelector("input").checked = picked.has(row.dataset.id);
-      row.ariaSelected = picked.has(row.dataset.id);
+      const isPicked = String(picked.has(row.dataset.id));
+      if (row.ariaSelected !== isPicked) row.ariaSelected = isPicked;
     }
     const ids = this.ids(), count = ids.filter((id) => picked.has(id)).length, all = this.head.querySelector("input");
     all.checked = count === ids.length && count > 0;

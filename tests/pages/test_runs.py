@@ -109,6 +109,10 @@ def test_the_history_of_a_customer_is_found_by_its_id_also_when_it_is_in_no_list
     session.run()
     assert "*Gone* Clinic in 1 run" in session.plain
     assert session.rows_of("Runs of this customer")["Run"].tolist() == [run.id]
+    assert session.table_of("Runs of this customer")["addresses"] == [f"runs?run={run.id}"]
+    session.act("open", 0, label="Runs of this customer")
+    assert session.at.query_params["run"] == run.id
+    session.go("runs")
     session.at.text_input(key="history_of").set_value("![x](http://evil.example/p.png)")
     assert "No run has touched" in session.run().words
     assert "evil.example" not in session.words
