@@ -42,10 +42,11 @@ def show(resources: Resources, now: datetime) -> None:
         st.caption("None yet. Set filters, columns and the sort as you want to find them again, and give that a name.")
     for one in saved:
         _show_one(resources, one, now)
-    with st.form("save_view", clear_on_submit=True, border=False):
+    with st.form("view_form", clear_on_submit=True, border=False):
         st.text_input("Name for what is on show now", max_chars=LONGEST_NAME, key=_NAME)
         st.form_submit_button(
             "Save this view",
+            key="save_view",
             type="primary",
             icon=":material/bookmark_add:",
             on_click=dialogs.act,
