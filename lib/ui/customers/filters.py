@@ -23,6 +23,7 @@ _VALUES_OFFERED = 500
 #: So many of the most common ones are told with their counts.
 _COUNTED = 6
 _LONGEST_SEARCH = 1_000
+_USERS = "users_min", "users_max"
 
 
 def show(frame: CustomerFrame) -> None:
@@ -63,7 +64,7 @@ def show(frame: CustomerFrame) -> None:
         with lacking:
             lacked = list(flt.metadata_absent)
             says = _says("metadata_absent", lacked, lambda said: {"metadata_absent": tuple(said)})
-            _choice("Without metadata", _keys(frame), lacked, says, "Customers that lack the key.")
+            _choice("Without metadata", facet_keys(frame), lacked, says, "Customers that lack the key.")
 
 
 def show_chips(flt: Filter, unknown_times: int) -> None:
@@ -92,9 +93,6 @@ def show_chips(flt: Filter, unknown_times: int) -> None:
             on_click=_filter_by,
             args=(flt.model_copy(update={"time_unknown": True}),),
         )
-
-
-_USERS = ("users_min", "users_max")
 
 
 def _filter_by(flt: Filter) -> None:
@@ -149,7 +147,7 @@ def _having(frame: CustomerFrame, flt: Filter) -> None:
 
     keys = [key for key, _ in flt.metadata]
     about = "Customers that have the key; choose values below to narrow further."
-    _choice("Metadata", _keys(frame), keys, _says("metadata_keys", keys, take_keys), about)
+    _choice("Metadata", facet_keys(frame), keys, _says("metadata_keys", keys, take_keys), about)
     for key, chosen in flt.metadata:
 
         def take_values(said: list[str], key: str = key) -> dict[str, Any]:
@@ -173,12 +171,6 @@ def _choice(label: str, offered: Counts, chosen: list[str], says: dict[str, Any]
     st.multiselect(label, options, placeholder="Choose a key" if about else "Any value", help=about, select_all=False, **says)
     told = [*chosen, *(word for word in counts if word not in chosen)][:_COUNTED]
     st.caption(md(" · ".join(f"{word} {number(counts.get(word, 0))}" for word in told), limit=200))
-
-
-@once_a_frame
-def _keys(frame: CustomerFrame) -> Counts:
-    """The metadata keys, most common first."""
-    return facet_keys(frame)
 
 
 @once_a_frame
