@@ -200,6 +200,20 @@ log_head = Table(
     Column("hash", String(64), nullable=False),
 )
 
+#: Views by their tokens. Without a name it is what an address stands for, and goes after a while; with one a person saved it.
+views = Table(
+    "views",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("name", PlainText),
+    Column("body", PlainText, nullable=False),
+    Column("saved_by", PlainText, nullable=False),
+    Column("saved_at", UtcText, nullable=False),
+    UniqueConstraint("fingerprint", "name"),
+    Index("views_by_age", "saved_at"),
+)
+
 
 def as_stored(table: Table) -> Select[*tuple[Any, ...]]:
     """All columns of a table as the database gives them: no value is read as what it should be, so none can't be read."""

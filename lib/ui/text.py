@@ -9,6 +9,7 @@ from functools import lru_cache
 import humanize
 
 from lib.avara import text
+from lib.avara.times import known
 from lib.runs import progress
 
 #: As everywhere else.
@@ -44,7 +45,8 @@ def number(value: float) -> str:
 
 
 def ago(at: datetime | None, now: datetime) -> str:
-    """How long before `now`, in words; "unknown" where there is no time."""
+    """How long before `now`, in words; "unknown" where there is no time, or none that can be a fact."""
+    at = known(at, now)
     if at is None:
         return "unknown"
     age = now - at
