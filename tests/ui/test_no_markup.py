@@ -50,6 +50,7 @@ OURS = {
     ("canary", "_MARK"),
     ("history", "run.action.value.capitalize()"),
     ("history", "run.id"),
+    ("other_keys", "where"),  # counts and words of the same function
     ("tray", "what"),  # of the findings named in the same function
 }
 
