@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 from lib.avara.models import Customer
+from lib.avara.times import known
 from lib.customers.frame import CustomerFrame, FrameBuilder, build
 from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import PlannedCustomer
@@ -166,11 +167,12 @@ def test_the_bars_are_those_of_counting_one_by_one(records: list[Customer]) -> N
     years: Counter[tuple[str, str]] = Counter()
     for record in records:
         status = "Active" if record.is_active else "Inactive"
-        days = None if record.updated_at is None else (NOW - record.updated_at).days
+        created, updated = (known(at, datetime.now(UTC)) for at in (record.created_at, record.updated_at))
+        days = None if updated is None else (NOW - updated).days
         limits = ((30, "< 1 month"), (90, "1–3 months"), (180, "3–6 months"), (365, "6–12 months"), (730, "1–2 years"))
         band = "unknown" if days is None else next((label for limit, label in limits if days < limit), "> 2 years")
         ages[band, status] += 1
-        years["unknown" if record.created_at is None else str(record.created_at.year), status] += 1
+        years["unknown" if created is None else str(created.year), status] += 1
     for table, expected in ((by_age(frame, NOW), ages), (by_year(frame), years)):
         counted = {(str(group), status): count for group, status, count in table.values if count}
         assert counted == expected
