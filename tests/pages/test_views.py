@@ -11,7 +11,6 @@ from sqlalchemy import create_engine, text
 from lib.customers.filters import Filter
 from lib.customers.views import Sort, View
 from lib.journal.views import KEPT_FOR
-from lib.sandbox.server import SandboxServer
 from lib.ui.customers import address
 from tests.pages.world import Session, World
 from tests.runs.fakes import ROBIN
@@ -24,14 +23,10 @@ NARROW = View(
 )
 
 
-@pytest.fixture(scope="module")
-def sandbox(shared_world: World) -> SandboxServer:
-    return shared_world.sandbox(CUSTOMERS)
-
-
 @pytest.fixture
-def page(shared_world: World, sandbox: SandboxServer) -> Session:
-    return shared_world.open()
+def page(world: World) -> Session:
+    world.sandbox(CUSTOMERS)
+    return world.open()
 
 
 def narrowed(page: Session) -> Session:
@@ -67,10 +62,9 @@ def kept(world: World, view: View, at: datetime) -> str:
     return token
 
 
-def test_whatever_a_person_says_a_colleague_sees_under_the_same_link_and_after_a_restart(world: World) -> None:
+def test_whatever_a_person_says_a_colleague_sees_under_the_same_link_and_after_a_restart(world: World, page: Session) -> None:
     """Four customers used to open as twenty-seven."""
-    world.sandbox(CUSTOMERS)
-    page = narrowed(world.open())
+    narrowed(page)
     link = dict(page.at.query_params)
     assert list(link) == ["view"]
     assert address.View.model_validate(page.at.session_state["customers_view"]) == NARROW
@@ -81,12 +75,12 @@ def test_whatever_a_person_says_a_colleague_sees_under_the_same_link_and_after_a
     assert on_show(world.open(**link)) == wanted
 
 
-def test_each_plain_condition_comes_back_under_its_own_link(page: Session, shared_world: World) -> None:
+def test_each_plain_condition_comes_back_under_its_own_link(page: Session, world: World) -> None:
     page.widget("users").set_value("0-0")
     page.widget("by").set_value(["api_key"])
     page.run().act("sort", column="name").act("sort", column="name")
     assert page.at.query_params == {"users": "0-0", "by": "api_key", "sort": "-name"}
-    assert on_show(shared_world.open(**page.at.query_params)) == on_show(page)
+    assert on_show(world.open(**page.at.query_params)) == on_show(page)
 
 
 @pytest.mark.parametrize(
@@ -101,10 +95,8 @@ def test_each_plain_condition_comes_back_under_its_own_link(page: Session, share
     ],
     ids=str,
 )
-def test_an_address_that_can_not_be_read_shows_nobody_and_says_so(
-    shared_world: World, sandbox: SandboxServer, query: dict[str, str]
-) -> None:
-    page = shared_world.open(**query)
+def test_an_address_that_can_not_be_read_shows_nobody_and_says_so(world: World, page: Session, query: dict[str, str]) -> None:
+    page = world.open(**query)
     assert is_refused(page)
     assert is_refused(page.run())  # and stays so
     page.press("view_all")
@@ -112,32 +104,32 @@ def test_an_address_that_can_not_be_read_shows_nobody_and_says_so(
     assert page.at.query_params == {}
 
 
-def test_an_expired_link_shows_nobody(shared_world: World, page: Session) -> None:
+def test_an_expired_link_shows_nobody(world: World, page: Session) -> None:
     now = datetime.now(UTC)
-    young, old = (kept(shared_world, NARROW, now - age) for age in (timedelta(days=300), KEPT_FOR + timedelta(days=1)))
-    assert not is_refused(shared_world.open(view=young))
-    assert is_refused(shared_world.open(view=old))
+    young, old = (kept(world, NARROW, now - age) for age in (timedelta(days=300), KEPT_FOR + timedelta(days=1)))
+    assert not is_refused(world.open(view=young))
+    assert is_refused(world.open(view=old))
 
 
-def test_a_link_of_another_account_shows_nobody(shared_world: World, page: Session) -> None:
-    token = kept(shared_world, NARROW, datetime.now(UTC))
-    engine = create_engine(f"sqlite:///{shared_world.home / 'journal.sqlite'}")
+def test_a_link_of_another_account_shows_nobody(world: World, page: Session) -> None:
+    token = kept(world, NARROW, datetime.now(UTC))
+    engine = create_engine(f"sqlite:///{world.home / 'journal.sqlite'}")
     with engine.begin() as db:
         db.execute(text("UPDATE views SET fingerprint = 'f' WHERE id = :token"), {"token": token})
     engine.dispose()
-    other = shared_world.open(view=token)
+    other = world.open(view=token)
     assert is_refused(other)
     assert "another account" in other.plain
 
 
-def test_customers_whose_date_is_unknown_can_be_looked_at(page: Session, shared_world: World) -> None:
+def test_customers_whose_date_is_unknown_can_be_looked_at(page: Session, world: World) -> None:
     page.widget("days").set_value("30")
     more = int(next(button.label for button in page.run().at.button if button.key == "time_unknown").split()[0])
     page.press("time_unknown")
     assert f"**{more}** of 250 customers" in page.words
     assert set(page.rows["updated_at"]) == {""}
     assert page.at.query_params == {"days": "30", "dates": "unknown"}
-    assert f"**{more}** of 250 customers" in shared_world.open(**page.at.query_params).words
+    assert f"**{more}** of 250 customers" in world.open(**page.at.query_params).words
 
 
 def test_a_chosen_key_survives_a_reload_that_changes_how_many_have_it(world: World) -> None:
@@ -165,10 +157,8 @@ def test_the_sort_that_view_says_is_that_of_the_rows_whatever_columns_are_shown(
     assert ordered(page.run()) == ("updated_at", "descending")
 
 
-def test_a_view_is_saved_opened_by_its_link_renamed_replaced_and_deleted(world: World) -> None:
-    world.sandbox(CUSTOMERS)
-    page = narrowed(world.open())
-    wanted = on_show(page)
+def test_a_view_is_saved_opened_by_its_link_renamed_replaced_and_deleted(world: World, page: Session) -> None:
+    wanted = on_show(narrowed(page))
     page.press("views")
     page.widget("view_name").set_value("Imaging, active")
     page.press("save_view")
@@ -199,9 +189,7 @@ def test_a_view_is_saved_opened_by_its_link_renamed_replaced_and_deleted(world: 
     assert is_refused(world.open(view=saved.id))
 
 
-def test_two_views_never_have_one_name(world: World) -> None:
-    world.sandbox(CUSTOMERS)
-    page = world.open()
+def test_two_views_never_have_one_name(world: World, page: Session) -> None:
     for _ in range(2):
         page.press("views")
         page.widget("view_name").set_value("All")
