@@ -44,7 +44,7 @@ def connect() -> Iterator[ClientFactory]:
                 server, key = server.base_url, server.api_key
             waits: list[float] = []
             hours = count()  # each look at the clock is an hour later: nobody has to wait for a limiter
-            limiter = Limiter(clock=lambda: next(hours) * 3600.0, random=lambda: 0.0)
+            limiter = Limiter(clock=lambda: next(hours) * 3600.0)
             options = {"sleep": waits.append, "random": lambda: 0.0, "limiter": limiter, **options}
             client = stack.enter_context(AvaraClient(Connection(server, SecretStr(key), "test", "sandbox"), **options))
             client.waits = waits
@@ -229,7 +229,7 @@ def test_a_key_revoked_in_mid_load_stops_it(connect, start_sandbox):
 
 def test_under_a_rate_limit_everything_arrives(connect, start_sandbox):
     sandbox = start_sandbox(rate_limit=2)
-    client = connect(sandbox, retry=RetryPolicy(retries=10_000))
+    client = connect(sandbox, limiter=Limiter())
     assert sum(len(page.customers) for page in client.iter_pages()) == 250
     assert client.deactivate(EXAMPLE_ID).customer.is_active is False  # a 429 changed nothing, so this may go again
     assert sum(client.waits) >= 1  # never earlier than Retry-After asked

@@ -35,11 +35,11 @@ class Api:
             assert self.open.wait(PATIENCE)
             return reply()
 
-        queued = len(self.limiter._calls) + len(self.limiter._others) + len(self.sent)
+        queued = len(self.limiter._queue) + len(self.sent)
         thread = threading.Thread(target=self.limiter.send, args=(kind, request), kwargs=options, daemon=True)
         thread.start()
         self._threads.append(thread)
-        until(lambda: len(self.limiter._calls) + len(self.limiter._others) + len(self.sent) > queued)
+        until(lambda: len(self.limiter._queue) + len(self.sent) > queued)
 
     def end(self):
         """Let all requests be answered; every thread ends."""
@@ -123,7 +123,7 @@ def test_a_turn_is_given_back_whatever_is_raised(where):
     limiter = Limiter(ceiling=1)
     asked = {"request": reply, "wanted": lambda: True, "ready": lambda: True, "sign": None, where: fail}
     if where == "sign":  # an answer of which nothing can be made out
-        asked["request"] = lambda: None
+        asked["request"] = lambda: Reply(429, None, b"", datetime.now(UTC))
     for _ in range(3):
         with pytest.raises((JournalUnavailable, AttributeError)):
             limiter.send(CALL, asked["request"], asked["wanted"], asked["ready"])

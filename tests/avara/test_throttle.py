@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 
 from lib.avara.reply import Reply
-from lib.avara.throttle import CALL, CEILING, LIST, LONGEST_WAIT, READ, START, Latency, Sign, Throttle, sign_of
+from lib.avara.throttle import CALL, CEILING, LIST, LONGEST_WAIT, READ, START, Latency, Throttle
 from lib.errors import BadAnswer, NoAnswer, Unreachable
 from lib.sandbox.limiter import EveryNth, FixedWindow, RandomRefusals, TokenBucket
 
@@ -39,11 +39,11 @@ def test_what_is_not_used_does_not_open_up():
 
 def test_an_answer_that_stays_out_halves_the_number_at_a_time_once_a_round_and_never_below_one():
     throttle = Throttle(at_once=8.0)
-    throttle.timed_out(1.0, 0.9)
-    throttle.timed_out(1.1, 0.95)  # sent before
+    throttle.ended(1.0, 0.9, CALL, 8, NoAnswer())
+    throttle.ended(1.1, 0.95, CALL, 7, NoAnswer())  # sent before
     assert throttle.at_once == 4
     for second in range(2, 9):
-        throttle.timed_out(float(second), second - 0.1)
+        throttle.ended(float(second), second - 0.1, CALL, 1, NoAnswer())
     assert throttle.at_once == 1
 
 
@@ -57,35 +57,49 @@ def test_a_latency_that_rises_takes_a_fifth_away_and_then_it_opens_by_one_a_roun
     assert throttle.at_once == pytest.approx(9, abs=0.1)
 
 
+class Heard(Throttle):
+    """Notes what it takes the end of a request for."""
+
+    def fine(self, *_):
+        self.heard = "fine"
+
+    def refused(self, _now, _sent, wait):
+        self.heard = ("refused", wait)
+
+    def _cut(self, *_):
+        self.heard = "too slow"
+
+
 @pytest.mark.parametrize(
-    ("status", "headers", "sign", "wait"),
+    ("outcome", "heard"),
     [
-        (200, {}, Sign.FINE, None),
-        (404, {}, Sign.FINE, None),
-        (403, {}, Sign.FINE, None),
-        (403, {"retry-after": "3"}, Sign.REFUSED, 3.0),
-        (429, {"retry-after": "7"}, Sign.REFUSED, 7.0),
-        (429, {}, Sign.REFUSED, None),
-        (503, {"retry-after": "2"}, Sign.REFUSED, 2.0),
-        (503, {}, Sign.NOTHING, None),
-        (500, {}, Sign.NOTHING, None),
-        (408, {}, Sign.TIMEOUT, None),
+        ((200, {}), "fine"),
+        ((404, {}), "fine"),
+        ((403, {}), "fine"),
+        ((403, {"retry-after": "3"}), ("refused", 3.0)),
+        ((429, {"retry-after": "7"}), ("refused", 7.0)),
+        ((429, {}), ("refused", None)),
+        ((503, {"retry-after": "2"}), ("refused", 2.0)),
+        ((503, {}), None),
+        ((500, {}), None),
+        ((408, {}), "too slow"),
+        (NoAnswer(), "too slow"),
+        (Unreachable(), "too slow"),
+        (BadAnswer(), None),
     ],
 )
-def test_what_an_answer_says_about_our_speed(status, headers, sign, wait):
-    assert sign_of(Reply(status, headers, b"", datetime.now(UTC))) == (sign, wait)
+def test_what_the_end_of_a_request_says_about_our_speed(outcome, heard):
+    throttle = Heard()
+    throttle.heard = None
+    throttle.ended(1.0, 0.9, CALL, 1, Reply(*outcome, b"", datetime.now(UTC)) if isinstance(outcome, tuple) else outcome)
+    assert throttle.heard == heard
 
 
-@pytest.mark.parametrize(
-    ("error", "sign"), [(NoAnswer(), Sign.TIMEOUT), (Unreachable(), Sign.TIMEOUT), (BadAnswer(), Sign.NOTHING)]
-)
-def test_what_the_lack_of_an_answer_says(error, sign):
-    assert sign_of(error) == (sign, None)
-
-
-def refused(throttle, times, wait=30.0):
+def refused(throttle, times, wait=30.0, since=0.0):
     for number in range(times):
-        throttle.refused((number + 1) / 100, (number + 1) / 100 - 0.005, wait)
+        now = since + (number + 1) / 100
+        throttle.take(now - 0.005)
+        throttle.refused(now, now - 0.005, wait)
     return throttle
 
 
@@ -94,16 +108,13 @@ def test_one_that_is_refused_alone_delays_nobody_else_and_when_the_next_ones_are
     assert refused(Throttle(), 3).due(0.04) == pytest.approx(30.03)
 
 
-def test_two_that_are_let_through_after_a_refused_one_make_it_noise_until_most_are_refused():
+def test_two_that_are_let_through_after_a_refused_one_make_it_chance_and_the_next_limit_takes_one_more_to_be_believed():
     throttle = refused(Throttle(), 1)
     for _ in range(2):
         throttle.fine(0.1, 0.05, CALL, 2)
-    for number in range(5):
-        throttle.refused(1.0 + number / 10, 0.9 + number / 10, 30.0)
-    assert throttle.due(2.0) == 2.0
-    for number in range(20):
-        throttle.refused(3.0 + number / 10, 2.95 + number / 10, 30.0)
-    assert throttle.due(5.0) > 30
+    assert throttle.due(0.2) == 0.2
+    assert refused(throttle, 3, since=0.2).due(0.25) == 0.25
+    assert refused(throttle, 1, since=0.3).due(0.4) > 30
 
 
 def test_nobody_waits_unheard_for_longer_than_an_hour():
@@ -112,10 +123,10 @@ def test_nobody_waits_unheard_for_longer_than_an_hour():
 
 
 def test_what_waited_and_did_not_go_after_all_uses_up_nothing():
-    throttle = Throttle(rate=1.0)
-    throttle.take(10.0, idle=False)
+    throttle = Throttle(_counted=1.0)
+    throttle.take(10.0)
     due = throttle.due(10.0)
-    throttle.take(due, idle=False)
+    throttle.take(due)
     throttle.give_back()
     assert throttle.due(10.0) == due
 
@@ -151,9 +162,7 @@ class Simulation:
             (self.reads if self.preflight else self.calls).append(self.todo)
         while (queue := self.calls or self.reads) and self.under_way < int(self.throttle.at_once):
             kind = CALL if queue is self.calls else READ
-            if self.under_way + len(self.calls) + len(self.reads) > 1:
-                self.throttle.crowd(self.now)
-            due = self.throttle.due(self.now, self.readings + len(self.calls) + 1 if kind == READ else 0)
+            due = self.throttle.due(self.now, self.readings + 1 if kind == READ else 0)
             if due > self.now + 1e-9:
                 if due < self.awake or self.awake <= self.now:
                     self.awake = due
@@ -164,7 +173,7 @@ class Simulation:
                 self.old += 1
                 self.reads.append(step)
                 continue
-            self.throttle.take(self.now, idle=not self.under_way)
+            self.throttle.take(self.now)
             self.under_way, self.readings, self.sent = self.under_way + 1, self.readings + (kind == READ), self.sent + 1
             wait = self.api.take(self.now)
             took = 0.003 if wait else self.rtt * (1 + 0.2 * self.chance.random())
@@ -173,8 +182,8 @@ class Simulation:
     def answer(self, step, kind, sent, wait):
         if wait:
             self.refused += 1
-            self.throttle.refused(self.now, sent, wait, self.chance.random())
-            self.at(self.now + wait, (self.calls if kind == CALL else self.reads).append, step)
+            self.throttle.refused(self.now, sent, wait)
+            self.at(self.now + wait * (1 + 0.25 * self.chance.random()), (self.calls if kind == CALL else self.reads).append, step)
         else:
             self.throttle.fine(self.now, sent, kind, self.under_way)
             if kind == READ:
@@ -186,69 +195,72 @@ class Simulation:
 
 
 @pytest.mark.parametrize("preflight", [False, True])
-@pytest.mark.parametrize(("rate", "requests"), [(0.5, 200), (1, 200), (2, 200), (4, 300), (10, 400), (100, 4000)])
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_limit_in_requests_a_second_is_found_out_and_used(rate, requests, preflight, seed):
-    job = Simulation(TokenBucket(rate), requests // (2 if preflight else 1), preflight=preflight, seed=seed)
-    assert requests / job.now / rate >= 0.95
-    assert job.refused / job.sent <= 0.04
-    assert job.old == 0
+@pytest.mark.parametrize(("rate", "requests"), [(0.5, 150), (1, 200), (2, 300), (4, 400), (10, 600), (100, 2000)])
+@pytest.mark.parametrize("rtt", [0.02, 0.05])
+def test_a_limit_in_requests_a_second_is_found_out_and_used(rate, requests, preflight, rtt):
+    for seed in range(5):
+        job = Simulation(TokenBucket(rate), requests // (2 if preflight else 1), preflight=preflight, seed=seed, rtt=rtt)
+        assert (requests - max(rate, 1)) / rate / job.now >= (0.95 if rate == 100 else 0.9)
+        assert job.refused / job.sent <= 0.03
+        assert job.old == 0
 
 
 @pytest.mark.parametrize("preflight", [False, True])
 def test_a_window_of_so_many_a_minute_is_used_up_each_minute_and_then_waited_for(preflight):
-    job = Simulation(FixedWindow(60, 60), 300 // (2 if preflight else 1), preflight=preflight)
-    assert job.now <= 1.3 * 240
-    assert job.refused / job.sent <= 0.05
+    job = Simulation(FixedWindow(60, 60), 150 // (2 if preflight else 1), preflight=preflight)
+    assert 120 / job.now >= 0.9
     assert job.old <= 16  # read in the first window, before it was known
 
 
 @pytest.mark.parametrize("preflight", [False, True])
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_refusals_at_random_delay_only_what_they_refuse(share, preflight, seed):
+def test_refusals_at_random_delay_only_what_they_refuse(share, preflight):
     requests = 4000 if preflight else 2000
-    job = Simulation(RandomRefusals(share, seed), 2000, preflight=preflight, seed=seed)
-    # 64 hands at a time, each held up for the second that the API asked for; the start and what is left at the end
-    assert job.now <= 1.3 * (requests * (0.055 + share * 1.06) / CEILING) + 3.5
+    for seed in range(5):
+        job = Simulation(RandomRefusals(share, seed), 2000, preflight=preflight, seed=seed)
+        # 64 hands at a time, each held up for the second that the API asked for; the start and what is left at the end
+        assert job.now <= 1.3 * (requests * (0.055 + share * 1.2) / CEILING) + 3.5
 
 
 @pytest.mark.parametrize("preflight", [False, True])
 def test_every_fifth_call_refused_is_no_limit(preflight):
     job = Simulation(EveryNth(5), 2000, preflight=preflight)
-    assert job.now <= 1.3 * ((4000 if preflight else 2000) * (0.055 + 0.25) / CEILING) + 3
+    assert job.now <= 1.3 * ((4000 if preflight else 2000) * (0.055 + 0.28) / CEILING) + 3
 
 
-@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
-@pytest.mark.parametrize("seed", range(8))
-def test_a_single_reader_that_is_refused_at_random_loses_little_more_than_its_waits(share, seed):
-    job = Simulation(RandomRefusals(share, seed), 200, hands=1, seed=seed)
-    assert job.now <= (1.3 if share < 0.1 else 1.6) * (200 * 0.055 + job.refused)
+@pytest.mark.parametrize(("share", "most"), [(0.01, 1.3), (0.05, 1.3), (0.2, 2)])
+def test_a_single_reader_that_is_refused_at_random_loses_little_more_than_its_waits(share, most):
+    for seed in range(20):
+        job = Simulation(RandomRefusals(share, seed), 200, hands=1, seed=seed)
+        assert job.now <= most * (200 * 0.055 + job.refused)
 
 
-@pytest.mark.parametrize(("rate", "hands"), [(2, 1), (10, 1), (50, 4), (50, 8)])
+@pytest.mark.parametrize(("rate", "hands"), [(0.5, 1), (2, 1), (10, 1), (50, 4), (50, 8)])
 def test_few_readers_find_out_a_limit_too(rate, hands):
     job = Simulation(TokenBucket(rate), 300 if rate < 50 else 1000, hands=hands)
-    assert job.steps / job.now / rate >= 0.93
-    assert job.refused / job.sent <= 0.03
+    assert job.steps / job.now / rate >= 0.9
+    assert job.refused / job.sent <= 0.04
 
 
-@pytest.mark.parametrize("rate", [2, 4, 10])
-def test_a_rate_that_was_counted_too_low_is_soon_grown_out_of(rate):
-    """As when the machine was busy while it was counted; what is let through until it has grown is less than the limit, too."""
-    low = Throttle(at_once=4.0, rate=rate / 4, _counted=rate / 4, _times=1, _eased_at=0.0)
-    job = Simulation(TokenBucket(rate), 600, throttle=low)
-    assert job.steps / job.now / rate >= 0.85
+class Changed(TokenBucket):
+    """From the thirtieth second on it is another one."""
+
+    def __init__(self, rate, then):
+        super().__init__(rate)
+        self.then = then
+
+    def take(self, now):
+        return super().take(now) if now < 30 else self.then.take(now)
+
+
+def test_a_limit_that_is_halved_is_obeyed_at_once():
+    job = Simulation(Changed(8, TokenBucket(4)), 600)
+    assert job.now <= 1.1 * (30 + (600 - 240) / 4)
     assert job.refused / job.sent <= 0.03
 
 
 def test_a_limit_that_is_lifted_is_not_kept_to_for_long():
-    class Lifted(TokenBucket):
-        def take(self, now):
-            return super().take(now) if now < 60 else 0.0
-
-    job = Simulation(Lifted(2), 1500)
-    assert job.now < 60 + 240  # at two a second it would be 750
+    assert Simulation(Changed(2, RandomRefusals(0, 1)), 1500).now <= 240  # at two a second it would be 750
 
 
 def test_the_kinds_of_request_have_a_latency_each():
