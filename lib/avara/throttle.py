@@ -197,7 +197,7 @@ class Throttle:
         self._begin(question.until)
         if question.score > -self._sure:
             self._counted = None
-            self._undecided = (let, self._undecided[1] + 1 if let == self._undecided[0] else 1)
+            self._undecided = (let, self._undecided[1] + 1 if 0 < let == self._undecided[0] else 1)
             if self._undecided[1] < _ALIKE:
                 return
         self._weight, self._sure = _FIRST if self._counted is None else 1, _SURE
