@@ -88,7 +88,7 @@ class Outcome:
 def peer(base_url: str, records: Sequence[Customer], *, preflight: bool) -> dict[str, int]:
     async def asked(call: Callable[[str], object], customer_id: str) -> object:
         while True:
-            with suppress(avara.RateLimitError):
+            with suppress(avara.RateLimitError, avara.APIConnectionError):  # a busy machine can be late to answer
                 return await call(customer_id)  # type: ignore[misc]
 
     async def run() -> None:

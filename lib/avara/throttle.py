@@ -133,7 +133,7 @@ class Throttle:
             self._empty_at -= 1 / rate
 
     def ended(self, now: float, sent: float, kind: str, in_flight: int, outcome: Reply | ApiError) -> None:
-        """A request came to its end, of `in_flight` that were under way. An error of ours, or 5xx, says nothing of our speed."""
+        """A request came to its end, of `in_flight` that were under way. Any other error, or 5xx, says nothing of our speed."""
         if isinstance(outcome, NoAnswer | Unreachable) or (isinstance(outcome, Reply) and outcome.status == 408):
             self._cut(now, sent, _CUT)
         elif isinstance(outcome, Reply):

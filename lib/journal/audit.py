@@ -1,33 +1,32 @@
 """Whether the journal's tables say what its log says, and what each plan says: of one run, or of all of them.
 
-Steps and entries are read side by side in the order of the customers' ids, a thousand at a time, so that a run of any size
-takes the same memory (its plan's text apart). What can't be read is a finding like what is not as it should be.
+Steps are read a thousand at a time with their entries, so that a run of any size takes the same memory (its plan's text
+apart) and no statement takes longer. What can't be read is a finding like what is not as it should be.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
+from sqlalchemy import Connection, Row, Text, func, select, type_coerce
 
 from lib.avara.models import id_key
 from lib.avara.text import one_line
 from lib.errors import JournalDamaged, OtherConnection, PlanError, RunNotFound
 from lib.journal import replay
 from lib.journal.accounts import account_of
-from lib.journal.database import Database
+from lib.journal.chain import NO_RUN
+from lib.journal.database import Database, in_pages
 from lib.journal.replay import MOST, Audit, Finding, Told
 from lib.journal.tables import as_stored, log, plain_text, plans, runs, steps
 from lib.runs.model import StepState
 from lib.runs.plan import Plan
 
-_AT_ONCE = 1000
 _LONGEST_ID = 60
 #: What reading something raises that is not what it should be.
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -101,8 +100,11 @@ class Auditor:
     def all(self) -> Audit:
         """Compare every run that the tables or the log know."""
         with self._database.read() as db:
-            known = select(runs.c.id).union(select(log.c.run_id).where(log.c.run_id != "")).order_by("id")
-            return self._of([str(run_id) for run_id in db.execute(known).scalars()])
+            known = {str(run_id) for run_id in db.execute(select(runs.c.id)).scalars()}
+            logged = NO_RUN
+            while logged := db.execute(select(func.min(log.c.run_id)).where(log.c.run_id > logged)).scalar():
+                known.add(logged)
+        return self._of(sorted(known))
 
     def _of(self, run_ids: Iterable[str]) -> Audit:
         kept: list[Finding] = []
@@ -205,39 +207,32 @@ class _OneRun:
             yield self._finding(words, row["customer_id"])
 
     def _rows(self) -> Iterator[tuple[object, Mapping[str, Any] | None, Sequence[Row[Any]]]]:
-        """Each customer of the tables or the log, with its step, if it has one, and its entries in their order."""
-        entries = groupby(self._in_order(_LOG.add_columns(log.c.customer_id), log), key=lambda entry: entry.customer_id)
-        waiting = None if self._of_plan_only else next(entries, None)
-        for step in self._in_order(as_stored(steps), steps):
-            while waiting is not None and _sorted(waiting[0]) < _sorted(step.customer_id):
-                yield waiting[0], None, []
-                waiting = next(entries, None)
-            if waiting is not None and waiting[0] == step.customer_id:
-                yield step.customer_id, step._asdict(), list(waiting[1])
-                waiting = next(entries, None)
-            else:
-                yield step.customer_id, step._asdict(), []
-        while waiting is not None:
-            yield waiting[0], None, []
-            waiting = next(entries, None)
+        """Each customer of the tables with the step and its entries in their order; then those that only the log tells of."""
+        for page in in_pages(self._db, as_stored(steps).where(steps.c.run_id == self._id), steps.c.position):
+            entries = defaultdict(list)
+            for entry in () if self._of_plan_only else self._entries_of([step.customer_id for step in page]):
+                entries[entry.customer_id].append(entry)
+            for step in page:
+                yield step.customer_id, step._asdict(), entries[step.customer_id]
+        if self._of_plan_only:
+            return
+        told_of = select(log.c.seq, log.c.customer_id).where(log.c.run_id == self._id, log.c.customer_id.is_not(None))
+        without: dict[str, None] = {}
+        for page in in_pages(self._db, told_of, log.c.seq):
+            ids = {entry.customer_id for entry in page}
+            here = select(steps.c.customer_id).where(steps.c.run_id == self._id, steps.c.customer_id.in_(ids))
+            without |= dict.fromkeys(sorted(ids.difference(self._db.execute(here).scalars()), key=str))
+        yield from ((customer_id, None, []) for customer_id in without)
 
-    def _in_order(self, query: Select[*tuple[Any, ...]], table: Table) -> Iterator[Row[Any]]:
-        """What the query finds of the run's customers, in the order of their ids, and of their entries."""
-        by_id = table.c.customer_id if self._db.dialect.name == "sqlite" else table.c.customer_id.collate("C")
-        order = (by_id, log.c.seq) if table is log else (by_id,)
-        found = query.where(table.c.run_id == self._id, table.c.customer_id.is_not(None)).order_by(*order)
-        return iter(self._db.execute(found, execution_options={"yield_per": _AT_ONCE}))
+    def _entries_of(self, customer_ids: Sequence[str]) -> Iterable[Row[Any]]:
+        theirs = _LOG.add_columns(log.c.customer_id).where(log.c.run_id == self._id, log.c.customer_id.in_(customer_ids))
+        return self._db.execute(theirs.order_by(log.c.seq)).all()
 
     def _finding(self, words: str, customer_id: object = "") -> Finding:
         return Finding(self._id, one_line(str(customer_id), _LONGEST_ID), words)
 
 
 _LOG = select(log.c.seq, type_coerce(log.c.at, Text).label("at"), log.c.event, log.c.payload)
-
-
-def _sorted(customer_id: object) -> tuple[bool, object]:
-    """In the order of the databases: what is no text comes last."""
-    return not isinstance(customer_id, str), customer_id
 
 
 def _told(row: Row[Any]) -> Told:

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Column, Connection, Engine, Row, Select, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -30,6 +30,8 @@ from lib.journal.migrations import copy_before_upgrade, prepare
 _WAL_NAP = 0.01
 #: Seconds within which the database must answer a statement, on top of what it may have to wait for a lock.
 ANSWERS_WITHIN = 5.0
+#: Rows that a statement reads at a time.
+PAGE = 1000
 #: Seconds that a statement of a migration may take: it can rewrite all there is.
 _MIGRATED_WITHIN = 3600.0
 #: Milliseconds for which a transaction may stand still at least: on a busy machine a live process can be slow too.
@@ -122,6 +124,19 @@ class Database:
         look = "Check the data folder's disk and permissions." if here else "Check the database server and the way to it."
         so = "" if what == "read" else ", so no call is made"
         return JournalUnavailable(f"The journal can't be {what} ({_cause(exc)}){so}. {look}")
+
+
+def in_pages(db: Connection, query: Select[*tuple[Any, ...]], key: Column[Any]) -> Iterator[Sequence[Row[Any]]]:
+    """What `query` finds, in the order of `key`, which is unique in it: a thousand rows a statement, however many there are.
+
+    So each statement is answered in time, whatever the size of the table. The rows have `key` under its name.
+    """
+    page = query.order_by(key).limit(PAGE)
+    rows = db.execute(page).all()
+    yield rows
+    while len(rows) == PAGE:
+        rows = db.execute(page.where(key > rows[-1]._mapping[key.name])).all()
+        yield rows
 
 
 def open_engine(where: str | Path, *, patience: float = 10.0) -> Engine:

@@ -6,6 +6,7 @@ several servers too: what a transaction reads stays as it is until it commits, a
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Text, func, insert, select, type_coerce, upda
 from lib.errors import IllegalTransition, RunNotFound
 from lib.journal import chain
 from lib.journal.chain import NO_RUN, ChainCheck, Entry, digest
-from lib.journal.database import Database
+from lib.journal.database import Database, in_pages
 from lib.journal.rows import to_entry
 from lib.journal.tables import log, log_contexts, log_head, plain_text, runs
 from lib.runs.model import Person, RunState, StepState
@@ -164,5 +165,5 @@ class Log:
         """
         with self._database.read() as db:
             head = db.execute(select(log_head.c.seq, log_head.c.hash)).one_or_none() or (0, "")  # no note: none is the last
-            rows = db.execute(_ENTRIES.order_by(log.c.seq), execution_options={"yield_per": 1000})
-            return chain.verify((to_entry(row) for row in rows), *head, shown=shown)
+            rows = itertools.chain.from_iterable(in_pages(db, _ENTRIES, log.c.seq))
+            return chain.verify(map(to_entry, rows), *head, shown=shown)

@@ -16,9 +16,9 @@ from lib.journal.tables import as_stored, database_now, plans, runs, steps
 from lib.runs.model import DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import Plan
 
+States = StepState | Iterable[StepState] | None
+_BATCH = 1000
 _ORDERS = select(runs.c.state, runs.c.owner, runs.c.requested).where(runs.c.id == bindparam("of_run"))
-
-
 _LEASES = select(runs.c.id, runs.c.owner, runs.c.lease_until, runs.c.lease_until - database_now()).where(
     runs.c.state == RunState.RUNNING
 )
@@ -35,9 +35,6 @@ class Lease:
     owner: str
     until: float
     left: float
-
-
-_BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -114,31 +111,20 @@ class Reads:
             raise RunNotFound
         return Orders(RunState(row.state), row.owner, row.requested)
 
-    def steps(
-        self,
-        run_id: str,
-        state: StepState | Iterable[StepState] | None = None,
-        *,
-        limit: int = 1000,
-        offset: int = 0,
-        after: int = -1,
-    ) -> tuple[Step, ...]:
-        """Up to `limit` steps in the plan's order, of one state or several; `after` is the last position already seen.
+    def steps(self, run_id: str, state: States = None, *, limit: int = _BATCH) -> tuple[Step, ...]:
+        """Up to `limit` steps in the plan's order, of one state or several.
 
         Raises JournalDamaged, as whatever gives steps but `steps_to_show`, where one can't be read.
         """
-        return tuple(map(_sound, self.steps_to_show(run_id, state, limit=limit, offset=offset, after=after)))
+        return tuple(map(_sound, self.steps_to_show(run_id, state, limit=limit)))
 
     def steps_to_show(
-        self,
-        run_id: str,
-        state: StepState | Iterable[StepState] | None = None,
-        *,
-        limit: int = 1000,
-        offset: int = 0,
-        after: int = -1,
+        self, run_id: str, state: States = None, *, limit: int = _BATCH, offset: int = 0, after: int = -1
     ) -> tuple[Step | DamagedStep, ...]:
-        """The same, with those that can't be read as such: they must not hide the others from people."""
+        """The same, with those that can't be read as such: they must not hide the others from people.
+
+        `after` is the last position already seen.
+        """
         query = as_stored(steps).where(steps.c.run_id == run_id, steps.c.position > after)
         if state is not None:
             states = (state,) if isinstance(state, StepState) else tuple(state)
@@ -147,13 +133,11 @@ class Reads:
             rows = db.execute(query.order_by(steps.c.position).limit(limit).offset(offset)).all()
         return tuple(to_step(row) for row in rows)
 
-    def every_step(self, run_id: str, state: StepState | Iterable[StepState] | None = None) -> Iterator[Step]:
+    def every_step(self, run_id: str, state: States = None) -> Iterator[Step]:
         """All steps in the plan's order, a thousand in memory at a time."""
         return map(_sound, self.every_step_to_show(run_id, state))
 
-    def every_step_to_show(
-        self, run_id: str, state: StepState | Iterable[StepState] | None = None
-    ) -> Iterator[Step | DamagedStep]:
+    def every_step_to_show(self, run_id: str, state: States = None) -> Iterator[Step | DamagedStep]:
         """The same, as `steps_to_show`."""
         after, batch = -1, tuple[Step | DamagedStep, ...]()
         while after < 0 or len(batch) == _BATCH:

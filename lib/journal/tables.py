@@ -39,7 +39,7 @@ from sqlalchemy.types import TypeDecorator
 from lib.runs.model import Action, Hold, RunState, StepState
 
 #: The version of these tables: the last one in lib/journal/migrations/versions.
-HEAD = "0003"
+HEAD = "0004"
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -185,6 +185,7 @@ log = Table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Index("log_by_run", "run_id", "seq"),
+    Index("log_by_customer", "run_id", "customer_id", "seq"),
 )
 
 #: What many entries share (who was asked how, where, why), once each, under the SHA-256 of its text.

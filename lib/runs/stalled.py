@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import ceil
 
-from lib.journal.journal import Journal
+from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.runs.heartbeat import is_lost
+from lib.runs.owner import carrier
+
+#: Seconds that are left of a lease which should have been renewed twice by now.
+_SILENT = LEASE_SECONDS / 3
 
 
 def stalled(journal: Journal, owner: str) -> Mapping[str, str]:
     """Why no call of a running run is made, and since when, in words by the run's id; a run that is carried is not in it.
 
-    `owner` is the worker of this process: of its runs it is known at once. The lease tells of all others. Raises
-    JournalUnavailable.
+    `owner` is the worker of this process: of its runs it is known at once. The lease tells of all others, with how long it
+    still holds where it was not renewed for most of its span. Raises JournalUnavailable.
     """
     refusal, told = journal.refusal, {}
     for lease in journal.reads.leases():
@@ -23,6 +28,11 @@ def stalled(journal: Journal, owner: str) -> Mapping[str, str]:
             until = min(datetime.fromtimestamp(lease.until, UTC), datetime.now(UTC))
             told[lease.run_id] = (
                 f"No call is made since {_at(until)}: the process that carried it is gone, or can't reach the journal."
+            )
+        elif lease.owner != owner and lease.left < _SILENT:
+            told[lease.run_id] = (
+                f"Nothing is heard any more of the process that carries it ({carrier(lease.owner)}). If that stays so, the run "
+                f"can be taken over in {ceil(lease.left)} s."
             )
     return told
 

@@ -9,7 +9,8 @@ import streamlit as st
 from lib.customers.snapshot import kept_customers
 from lib.errors import ExpressOpsError
 from lib.journal.accounts import OtherAccount
-from lib.runs.same_account import SAMPLE, join, proof
+from lib.runs.same_account import SAMPLE, Proof, join, proof
+from lib.ui import dialogs
 from lib.ui.notices import fragment, tell
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number
@@ -34,11 +35,14 @@ def _keys(resources: Resources) -> None:
     if len(keys) > 1:
         older = ", ".join(f"`{md(key[:8])}`" for key in sorted(keys - {connection.fingerprint}))
         st.markdown(f"The key in use is `{md(connection.fingerprint[:8])}`. Also of this account: {older}.")
+    asked = dialogs.opened("account")
     for other in others:
-        _other(resources, other)
+        _other(other)
+        if asked is not None and asked.about == other.name:
+            st.dialog("The same account?", width="medium", on_dismiss=dialogs.close)(_ask)(resources, other)
 
 
-def _other(resources: Resources, other: OtherAccount) -> None:
+def _other(other: OtherAccount) -> None:
     now = datetime.now(UTC)
     with st.container(border=True, width=760):
         st.markdown(
@@ -46,25 +50,53 @@ def _other(resources: Resources, other: OtherAccount) -> None:
             f"{ago(other.newest, now)}" + (f"; {number(other.live)} not ended." if other.live else "."),
             help=exact(other.newest),
         )
-        st.caption(
-            "Its runs can be seen and cancelled here, no more. If it is an older key of this very account, say so: every "
-            "customer of its live runs and some of its kept list are read with the key in use; nothing is changed. If all are "
-            "there, its runs go on and are undone under the key in use. That is written into the log for good."
+        st.caption("Its runs can be seen and cancelled here, no more. If it is an older key of this very account, say so.")
+        st.button(
+            "It is the same account…",
+            icon=":material/link:",
+            key=f"same_account_{other.name}",
+            on_click=dialogs.open_dialog,
+            args=("account", other.name),
         )
-        if st.button("It is the same account", icon=":material/link:", key=f"same_account_{other.name}"):
-            _join(resources, other)
 
 
-def _join(resources: Resources, other: OtherAccount) -> None:
-    connection = resources.connection
-    bar = st.progress(0.0, text="Looking for its customers…")
+def _ask(resources: Resources, other: OtherAccount) -> None:
+    """The dialog's content: what will be checked, and what it means."""
     try:
         asked = proof(resources.journal, other, kept_customers(resources.settings.snapshots, other.keys, SAMPLE))
-        total = len(asked.expected)
+    except ExpressOpsError as error:
+        tell(error)
+        return
+    known = (
+        (asked.checked.live, "its runs that have not ended"),
+        (asked.checked.kept, "its kept list"),
+        (asked.checked.ended, "its ended runs"),
+    )
+    where = " and ".join(f"{count(customers, 'customer')} of {place}" for customers, place in known if customers)
+    st.markdown(
+        f"To see whether `{md(other.name[:8])}` is an older key of this very account, {where} will be read with the key in "
+        "use. Nothing is changed by that, and both keys stay apart unless every one of them is found."
+    )
+    st.markdown(
+        "Then both are of one account: its runs go on and are undone under the key in use, and its lists are shown. "
+        f"That is written into the log under {md(operator().name)} and **can't be taken back**."
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep them apart", key="account_cancel"):
+            dialogs.close()
+            st.rerun()
+        confirmed = st.button("Read and join", type="primary", icon=":material/link:", key="account_go")
+    if confirmed:
+        _join(resources, asked)
+
+
+def _join(resources: Resources, asked: Proof) -> None:
+    bar, total = st.progress(0.0, text="Looking for its customers…"), len(asked.expected)
+    try:
         join(
             resources.journal,
             resources.client,
-            connection,
+            resources.connection,
             asked,
             now=lambda: datetime.now(UTC),
             who=operator(),
@@ -75,5 +107,6 @@ def _join(resources: Resources, other: OtherAccount) -> None:
         tell(error)
         return
     resources.live_runs.forget()
+    dialogs.close()
     st.session_state[_JOINED] = f"All {count(total, 'customer')} were found: both keys are of the same account now."
     st.rerun()

@@ -183,7 +183,8 @@ class Simulation:
         if wait:
             self.refused += 1
             self.throttle.refused(self.now, sent, wait)
-            self.at(self.now + wait * (1 + 0.25 * self.chance.random()), (self.calls if kind == CALL else self.reads).append, step)
+            again = self.calls if kind == CALL else self.reads
+            self.at(self.now + wait * (1 + 0.25 * self.chance.random()), again.append, step)
         else:
             self.throttle.fine(self.now, sent, kind, self.under_way)
             if kind == READ:

@@ -7,9 +7,10 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Boolean, Double, Float, Integer, create_engine, text
+from sqlalchemy import Boolean, Double, Float, Integer, create_engine, event, text
 
 from lib.errors import JournalDamaged, RunNotFound
+from lib.journal.log import in_log
 from lib.journal.replay import NOT_PROVED
 from lib.journal.tables import log, log_contexts, log_head, plans, runs, steps
 from lib.runs.model import Action, DamagedStep, Hold, RunState, Step, StepState
@@ -384,3 +385,24 @@ def test_a_step_that_can_not_be_read_is_named_and_hides_no_other(story, journal,
     )
     with pytest.raises(JournalDamaged, match=f"{run_id}, {id_of(5)}"):
         list(journal.reads.every_step(run_id))
+
+
+MANY = 20_000
+
+
+def test_a_run_of_any_size_is_verified_in_pages_so_that_no_statement_grows_with_it(journal):
+    run = journal.record(plan_of([customer(number) for number in range(MANY)]), NOW, who=ROBIN)
+    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    skipped = {"state": StepState.SKIPPED, **in_log(said(""))}
+    with journal.log.writing() as writing:
+        writing.db.execute(steps.update().values(state=StepState.SKIPPED, settled_at=NOW))
+        for number in range(MANY):
+            writing.log(run.id, "skip", who=ROBIN, now=NOW, payload=skipped, customer_id=id_of(number))
+    asked = []
+    event.listen(journal._database._engine, "before_cursor_execute", lambda _db, _cursor, sql, *_: asked.append(sql))
+    audit, chain = journal.audit.all(), journal.log.verify_chain()
+    assert (audit.findings, audit.steps, chain.ok, chain.entries) == ((), MANY, True, MANY + 2)
+    bounded = ("LIMIT", " IN (", "min(", "customer_id IS NULL")
+    assert [sql for sql in asked if "FROM steps" in sql or "FROM log" in sql if not any(part in sql for part in bounded)] == [
+        sql for sql in asked if "FROM log_head" in sql
+    ]

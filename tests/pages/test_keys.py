@@ -26,6 +26,11 @@ def rotated(world: World) -> tuple[World, str, SandboxServer]:
     return world, run_id, sandbox
 
 
+def say_so(session: Session, key: str) -> Session:
+    """What a person does to say that a key is of the same account."""
+    return session.press(f"same_account_{key}").press("account_go")
+
+
 def old_key(world: World, run_id: str) -> str:
     return world.resources.journal.reads.run(run_id).fingerprint
 
@@ -59,19 +64,27 @@ def test_a_kept_list_is_shown_under_another_key_only_once_that_is_of_the_same_ac
     hold(sandbox)
     world.resources.loads.start()
     assert not world.resources.loads.complete
-    world.open("connection", loaded=False).press(f"same_account_{old_key(world, run_id)}")
+    say_so(world.open("connection", loaded=False), old_key(world, run_id))
     world.restart()
     world.resources.loads.start()
     assert len(world.resources.loads.frame()) == 60
     assert world.resources.loads.kept is not None
 
 
-def test_once_a_person_says_so_the_run_goes_on_under_the_new_key(rotated: tuple[World, str, SandboxServer]) -> None:
+def test_once_a_person_says_so_and_confirms_it_the_run_goes_on_under_the_new_key(
+    rotated: tuple[World, str, SandboxServer],
+) -> None:
     world, run_id, _ = rotated
     old = old_key(world, run_id)
     session = world.open("connection")
     assert f"Another key of this address, `{old[:8]}`, made 1 run" in session.words
     session.press(f"same_account_{old}")
+    assert "3 customers of its runs that have not ended and 50 customers of its kept list will be read" in session.plain
+    assert "written into the log under " in session.plain
+    session.press("account_cancel")
+    assert not session.offers("account_go")
+    assert world.resources.keys() == {world.resources.connection.fingerprint}
+    say_so(session, old)
     assert "both keys are of the same account now" in session.at.success[0].value
     assert f"Also of this account: `{old[:8]}`" in session.words
     assert not session.offers(f"same_account_{old}")
@@ -87,7 +100,7 @@ def test_a_key_of_other_customers_stays_apart_and_the_page_names_the_one_that_is
     sandbox = world.sandbox(customers=20)
     stranger = plan_of([customer(1)], fingerprint="9" * 16, base_url=sandbox.base_url)
     world.resources.journal.record(stranger, NOW, who=ROBIN)
-    session = world.open("connection").press(f"same_account_{'9' * 16}")
+    session = say_so(world.open("connection"), "9" * 16)
     assert "Clinic 1" in session.plain
     assert "was not found with the key in use" in session.plain
     assert world.resources.keys() == {world.resources.connection.fingerprint}
@@ -97,7 +110,7 @@ def test_two_runs_that_hold_the_same_customer_are_both_named(rotated: tuple[Worl
     world, run_id, _ = rotated
     world.open()
     other = world.resources.journal.record(a_plan(world, 0, 1), NOW, who=ROBIN).id
-    session = world.open("connection").press(f"same_account_{old_key(world, run_id)}")
+    session = say_so(world.open("connection"), old_key(world, run_id))
     assert run_id in session.plain
     assert other in session.plain
 

@@ -1,0 +1,10 @@
+"""The log is read customer by customer when it is compared with the steps."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.create_index("log_by_customer", "log", ["run_id", "customer_id", "seq"])
