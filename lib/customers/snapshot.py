@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -110,14 +109,13 @@ class Shelf:
     def read(self) -> Snapshot | None:
         """The snapshot, or None where none is kept. Raises SnapshotUnusable, which says in words what is wrong with it."""
         try:
-            newest = max(
-                (file for file in self._readable if file.exists()), key=lambda file: file.stat().st_mtime_ns, default=None
-            )
-            content = newest.read_bytes() if newest else b""
+            kept = [file for file in self._readable if file.exists()]
+            if not kept:
+                return None
+            newest = max(kept, key=lambda file: file.stat().st_mtime_ns)
+            content = newest.read_bytes()
         except OSError as exc:
             raise SnapshotUnusable(_ignored(f"its file can't be read ({exc.strerror})")) from exc
-        if newest is None:
-            return None
         manifest, data = _opened(content, newest.parent.name)
         try:
             with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
@@ -149,8 +147,7 @@ class Shelf:
         for folder in (self._folder.parent, self._folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._tidy()
-        # mkstemp makes the file for its owner only.
-        handle, name = tempfile.mkstemp(suffix=_PART, dir=self._folder)
+        handle, name = tempfile.mkstemp(suffix=_PART, dir=self._folder)  # for its owner only
         part = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -163,7 +160,6 @@ class Shelf:
             with suppress(OSError):
                 part.unlink()
             raise
-        _sync_folder(self._folder)
 
     def _tidy(self) -> None:
         """Remove what writers left that died; a file that another process is writing now is younger."""
@@ -175,15 +171,12 @@ class Shelf:
 
 def kept_customers(folder: Path, keys: Collection[str], most: int) -> tuple[tuple[str, str], ...]:
     """Id and name of up to `most` customers, from all over the newest list kept under these keys; none where none is usable."""
-    try:
-        found = Shelf(folder, *keys).read()
-    except SnapshotUnusable:
-        return ()
-    if found is None:
-        return ()
-    rows = found.frame.rows
-    some = rows.iloc[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
-    return tuple(zip(some["id"], some["name"], strict=True))
+    with suppress(SnapshotUnusable):
+        if found := Shelf(folder, *keys).read():
+            rows = found.frame.rows
+            some = rows.iloc[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+            return tuple(zip(some["id"], some["name"], strict=True))
+    return ()
 
 
 def forget(folder: Path, *, unused_for: timedelta | None = None, but: str = "") -> None:
@@ -197,16 +190,6 @@ def forget(folder: Path, *, unused_for: timedelta | None = None, but: str = "") 
             if file.parent.name != but and file.stat().st_mtime < since:
                 file.unlink()
                 file.parent.rmdir()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a power cut, where the system lets a folder be synced."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _ignored(why: str) -> str:
@@ -283,8 +266,9 @@ def _frame(table: pa.Table, manifest: _Manifest) -> CustomerFrame:
 
 def _rows(table: pa.Table) -> pd.DataFrame:
     codes = _dictionary(table["created_by"]).indices.to_numpy()
-    plain = table.drop_columns("created_by")
-    rows: pd.DataFrame = plain.to_pandas(types_mapper={pa.large_string(): _STR}.get, split_blocks=True)
+    rows: pd.DataFrame = table.drop_columns("created_by").to_pandas(
+        types_mapper={pa.large_string(): _STR}.get, split_blocks=True
+    )
     maker = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(CREATED_BY)))
     rows.insert(_ROWS.get_field_index("created_by"), "created_by", pd.Series(maker))
     return rows
@@ -296,8 +280,7 @@ def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 def _category(words: pa.DictionaryArray) -> pd.Categorical:
     known = pd.Index(words.dictionary.to_pandas(types_mapper={pa.large_string(): _STR}.get))
-    codes: npt.NDArray[np.int32] = words.indices.to_numpy(zero_copy_only=False)
-    return pd.Categorical.from_codes(codes, categories=known)
+    return pd.Categorical.from_codes(words.indices.to_numpy(zero_copy_only=False), categories=known)
 
 
 def _check(table: pa.Table) -> None:

@@ -101,7 +101,7 @@ class Auditor:
         """Compare every run that the tables or the log know."""
         with self._database.read() as db:
             known = {str(run_id) for run_id in db.execute(select(runs.c.id)).scalars()}
-            logged = NO_RUN
+            logged: str | None = NO_RUN
             while logged := db.execute(select(func.min(log.c.run_id)).where(log.c.run_id > logged)).scalar():
                 known.add(logged)
         return self._of(sorted(known))

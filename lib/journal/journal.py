@@ -9,19 +9,19 @@ run stand still; a cancel only by the run's end, so that it outlives the process
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, RunsOverlap
 from lib.journal.accounts import Accounts, account_of
 from lib.journal.audit import Auditor, check_undo
-from lib.journal.database import Database, Refusal
+from lib.journal.database import PAGE, Database, Refusal
 from lib.journal.holds import hold, holder
 from lib.journal.log import Log, Writing, in_log
 from lib.journal.reads import Reads
@@ -31,9 +31,6 @@ from lib.journal.tables import database_now, holds, plans, runs, steps
 from lib.runs.model import LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
 from lib.runs.plan import Plan
 from lib.runs.words import Words, said
-
-_T = TypeVar("_T")
-_BATCH = 1000
 
 #: Seconds that a lease holds unless it is renewed: long enough for a slow database, short enough to wait for.
 LEASE_SECONDS = 15.0
@@ -91,8 +88,9 @@ class Journal:
                 check_undo(db, plan)
                 db.execute(insert(runs).values(**run_row(run_id, plan, now)))
                 db.execute(insert(plans).values(run_id=run_id, body=plan.to_json()))
-                for rows in _batches(step_rows(run_id, plan)):
-                    db.execute(insert(steps), rows)
+                rows = step_rows(run_id, plan)
+                while some := list(islice(rows, PAGE)):
+                    db.execute(insert(steps), some)
                 hold(db, run_id, account_of(db, plan.fingerprint), plan.ids)
                 if plan.undo_of is not None:
                     db.execute(update(runs).where(runs.c.id == plan.undo_of).values(undone_by=run_id))
@@ -164,11 +162,10 @@ class Journal:
         A cancel takes the place of a pause, never the other way round: then IllegalTransition is raised.
         """
         with self.log.writing() as writing:
-            db = writing.db
             guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING)
             if what == "pause":
                 guarded = guarded.where(runs.c.requested.is_distinct_from("cancel"))
-            if db.execute(guarded.values(requested=what)).rowcount != 1:
+            if writing.db.execute(guarded.values(requested=what)).rowcount != 1:
                 raise writing.refuse(run_id, RunState.PAUSED if what == "pause" else RunState.CANCELLED)
             writing.log(run_id, f"{what} asked", who=who, now=now, payload={})
 
@@ -193,7 +190,6 @@ class Journal:
         """
         over = to not in LIVE
         with self.log.writing() as writing:
-            db = writing.db
             values = {
                 "words": words.text,
                 "requested": "cancel" if requested == "cancel" and not over else None,
@@ -206,19 +202,15 @@ class Journal:
             guards += [runs.c.lease_until < database_now()] if expired else []
             self._move_run(writing, run_id, to, *guards, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
-            payload = {**in_log(words), "hold": hold, "steps": _stand(db, run_id)}
-            writing.log(run_id, event, who=who, now=now, payload=payload)
+            _log_words(writing, run_id, event, words, now=now, who=who, hold=hold)
         return self.reads.run(run_id)
 
     def pass_canary(self, run_id: str, *, words: Words, now: datetime, who: Person, owner: str) -> None:
         """Note that a running run goes on by itself after its canary; it holds for it no more."""
         with self.log.writing() as writing:
-            db = writing.db
-            guarded = update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING, runs.c.owner == owner)
-            if db.execute(guarded.values(canary=None)).rowcount != 1:
-                raise writing.refuse(run_id, RunState.RUNNING)
-            payload = {**in_log(words), "steps": _stand(db, run_id)}
-            writing.log(run_id, "canary", who=who, now=now, payload=payload)
+            running = RunState.RUNNING
+            self._move_run(writing, run_id, running, runs.c.owner == owner, before={running}, values={"canary": None})
+            _log_words(writing, run_id, "canary", words, now=now, who=who)
 
     def cancel(self, run_id: str, *, words: Words, now: datetime, who: Person) -> Run:
         """planned, paused or interrupted → cancelled, for a run that nobody carries.
@@ -227,12 +219,10 @@ class Journal:
         """
         before = run_states_before(RunState.CANCELLED) - {RunState.RUNNING}
         with self.log.writing() as writing:
-            db = writing.db
             values = {"words": words.text, "finished_at": now, "requested": None}
             self._move_run(writing, run_id, RunState.CANCELLED, before=before, values=values)
             _give_up(writing, run_id, now=now, who=who)
-            payload = {**in_log(words), "steps": _stand(db, run_id)}
-            writing.log(run_id, _RUN_EVENTS[RunState.CANCELLED], who=who, now=now, payload=payload)
+            _log_words(writing, run_id, _RUN_EVENTS[RunState.CANCELLED], words, now=now, who=who)
         return self.reads.run(run_id)
 
     def renew(self, owner: str, lease: float, run_ids: Iterable[str] | None = None) -> frozenset[str]:
@@ -282,20 +272,22 @@ def _carried_by(owner: str, lease: float) -> dict[str, Any]:
     return {"owner": owner, "lease_until": database_now() + lease, "hold": None, "words": ""}
 
 
-def _stand(db: Connection, run_id: str) -> dict[str, int]:
-    """How many steps of the run are in each state, for the log: words about a run may name customers, numbers never do."""
-    counted = select(steps.c.state, func.count().label("number")).where(steps.c.run_id == run_id).group_by(steps.c.state)
-    return {row.state: row.number for row in db.execute(counted)}
+def _log_words(
+    writing: Writing, run_id: str, event: str, words: Words, *, now: datetime, who: Person, hold: Hold | None = None
+) -> None:
+    """Append why a run stands as it does, and how many steps are in each state: words may name customers, numbers never do."""
+    counted = select(steps.c.state, func.count()).where(steps.c.run_id == run_id).group_by(steps.c.state)
+    stand = {row[0]: row[1] for row in writing.db.execute(counted)}
+    writing.log(run_id, event, who=who, now=now, payload={**in_log(words), "hold": hold, "steps": stand})
 
 
 def _give_up(writing: Writing, run_id: str, *, now: datetime, who: Person) -> None:
     """in_flight → unknown, for the steps of a run that ends with nobody who could read their records."""
     words = said("A call was under way when the run was cancelled, and its record was not read since.")
     is_open = steps.c.run_id == run_id, steps.c.state == StepState.IN_FLIGHT
-    for customer_id in (
-        writing.db.execute(select(steps.c.customer_id).where(*is_open).order_by(steps.c.position)).scalars().all()
-    ):
-        payload = {"state": StepState.UNKNOWN, **in_log(words)}
+    payload = {"state": StepState.UNKNOWN, **in_log(words)}
+    theirs = select(steps.c.customer_id).where(*is_open).order_by(steps.c.position)
+    for customer_id in writing.db.execute(theirs).scalars().all():
         writing.log(run_id, "verify", who=who, now=now, payload=payload, customer_id=customer_id)
     writing.db.execute(update(steps).where(*is_open).values(state=StepState.UNKNOWN, words=words.text, settled_at=now))
 
@@ -305,8 +297,3 @@ def _told_of(plan: Plan) -> dict[str, Any]:
     without = {"customers", "filter_text"}
     told = plan.model_dump(mode="json", exclude=without if plan.left_alone else without | {"left_alone"})
     return told | {"plan_hash": plan.hash, "customers": len(plan.customers), "users_affected": plan.users_affected}
-
-
-def _batches(rows: Iterator[_T]) -> Iterator[list[_T]]:
-    while batch := list(islice(rows, _BATCH)):
-        yield batch

@@ -10,14 +10,13 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select
 
 from lib.errors import JournalDamaged, RunNotFound
-from lib.journal.database import Database
+from lib.journal.database import PAGE, Database
 from lib.journal.rows import to_run, to_step
 from lib.journal.tables import as_stored, database_now, plans, runs, steps
 from lib.runs.model import DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import Plan
 
 States = StepState | Iterable[StepState] | None
-_BATCH = 1000
 _ORDERS = select(runs.c.state, runs.c.owner, runs.c.requested).where(runs.c.id == bindparam("of_run"))
 _LEASES = select(runs.c.id, runs.c.owner, runs.c.lease_until, runs.c.lease_until - database_now()).where(
     runs.c.state == RunState.RUNNING
@@ -111,7 +110,7 @@ class Reads:
             raise RunNotFound
         return Orders(RunState(row.state), row.owner, row.requested)
 
-    def steps(self, run_id: str, state: States = None, *, limit: int = _BATCH) -> tuple[Step, ...]:
+    def steps(self, run_id: str, state: States = None, *, limit: int = PAGE) -> tuple[Step, ...]:
         """Up to `limit` steps in the plan's order, of one state or several.
 
         Raises JournalDamaged, as whatever gives steps but `steps_to_show`, where one can't be read.
@@ -119,7 +118,7 @@ class Reads:
         return tuple(map(_sound, self.steps_to_show(run_id, state, limit=limit)))
 
     def steps_to_show(
-        self, run_id: str, state: States = None, *, limit: int = _BATCH, offset: int = 0, after: int = -1
+        self, run_id: str, state: States = None, *, limit: int = PAGE, offset: int = 0, after: int = -1
     ) -> tuple[Step | DamagedStep, ...]:
         """The same, with those that can't be read as such: they must not hide the others from people.
 
@@ -140,8 +139,8 @@ class Reads:
     def every_step_to_show(self, run_id: str, state: States = None) -> Iterator[Step | DamagedStep]:
         """The same, as `steps_to_show`."""
         after, batch = -1, tuple[Step | DamagedStep, ...]()
-        while after < 0 or len(batch) == _BATCH:
-            batch = self.steps_to_show(run_id, state, after=after, limit=_BATCH)
+        while after < 0 or len(batch) == PAGE:
+            batch = self.steps_to_show(run_id, state, after=after, limit=PAGE)
             yield from batch
             after = batch[-1].position if batch else 0
 

@@ -102,14 +102,6 @@ Admit = Callable[[Customer], Words]
 Heard = Callable[[Trouble | None], object]
 
 
-def _everybody(_record: Customer) -> Words:
-    return NOTHING
-
-
-def _nobody(_trouble: Trouble | None) -> None:
-    """Nobody listens."""
-
-
 @dataclass(frozen=True)
 class _Call:
     """One call as made: what came of it, and its facts for the journal."""
@@ -127,9 +119,9 @@ def carry_out_step(
     client: Client,
     tools: Tools,
     *,
-    admit: Admit = _everybody,
+    admit: Admit = lambda _: NOTHING,
     wanted: Wanted = always,
-    heard: Heard = _nobody,
+    heard: Heard = lambda _: None,
 ) -> tuple[Step, Trouble | None]:
     """Take a planned step as far as it goes; the step as journalled, and the channel's trouble, if it showed any.
 
@@ -238,7 +230,7 @@ def _look(
 
 
 def read_back_step(
-    run: Run, step: Step, client: Client, tools: Tools, *, again: bool = False, heard: Heard = _nobody
+    run: Run, step: Step, client: Client, tools: Tools, *, again: bool = False, heard: Heard = lambda _: None
 ) -> tuple[Step, Trouble | None]:
     """Settle a step that is `in_flight` (left by a dead process) or `unknown` by reading its record; nothing is sent.
 
