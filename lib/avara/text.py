@@ -53,3 +53,8 @@ def kind(value: object) -> str:
             return "an array"
         case _:
             return "a number"
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """(1, "customer") → "1 customer"; (12480, "customer") → "12,480 customers"."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from lib.avara.text import one_line
+from lib.avara.text import count, one_line
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.customers.text import words
@@ -172,7 +172,7 @@ def _conditions(flt: Filter) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if flt.users_min is not None or flt.users_max is not None:
         yield "users", _users_in_words(flt.users_min, flt.users_max), {"users_min": None, "users_max": None}
     if flt.not_updated_days is not None:
-        yield "not_updated_days", f"not updated for {_count(flt.not_updated_days, 'day')}", {"not_updated_days": None}
+        yield "not_updated_days", f"not updated for {count(flt.not_updated_days, 'day')}", {"not_updated_days": None}
     if flt.created_from is not None or flt.created_to is not None:
         yield "created", _created_in_words(flt.created_from, flt.created_to), {"created_from": None, "created_to": None}
     if flt.created_by:
@@ -191,10 +191,10 @@ def _users_in_words(low: int | None, high: int | None) -> str:
     if high == 0:
         return "no users"
     if high is None:
-        return f"{_count(low or 0, 'user')} or more"
+        return f"{count(low or 0, 'user')} or more"
     if not low:
-        return f"at most {_count(high, 'user')}"
-    return _count(low, "user") if low == high else f"{low:,} to {_count(high, 'user')}"
+        return f"at most {count(high, 'user')}"
+    return count(low, "user") if low == high else f"{low:,} to {count(high, 'user')}"
 
 
 def _created_in_words(first: date | None, last: date | None) -> str:
@@ -203,7 +203,3 @@ def _created_in_words(first: date | None, last: date | None) -> str:
     if first is None:
         return f"created until {last}"
     return f"created on {first}" if first == last else f"created {first} to {last}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from lib.avara.text import one_line
+from lib.avara.text import count, one_line
 from lib.journal.chain import digest
 from lib.journal.tables import plain_text
 from lib.runs.model import LIVE, Hold, RunState, StepState
@@ -75,12 +75,12 @@ class Audit:
     @property
     def words(self) -> str:
         """The result in a sentence or two; the findings have their own."""
-        compared = f"{_count(self.runs, 'run')} with {_count(self.steps, 'customer')}"
+        compared = f"{count(self.runs, 'run')} with {count(self.steps, 'customer')}"
         told = f"Compared with the log and the plans: {compared}, all as they say."
         if self.found:
             most = f", of which {len(self.findings)} are named" if self.found > len(self.findings) else ""
             told = f"The journal was altered: of {compared}, {self.found:,} things are not as the log and the plans say{most}."
-        older = f" Of {_count(self.partly, 'row')} an older version did not log everything, so not all of it is proved."
+        older = f" Of {count(self.partly, 'row')} an older version did not log everything, so not all of it is proved."
         return told + (older if self.partly else "")
 
 
@@ -130,7 +130,7 @@ def _carry_out(row: dict[str, Any], entry: Told) -> None:
         row |= {"state": StepState.IN_FLIGHT, "attempts": told.get("attempt"), "started_at": entry.at}
         row |= {"settled_at": None, "words": ""}
         return
-    row |= {name: told[name] for name in ("status",) if name in told}
+    row |= {"status": told["status"]} if "status" in told else {}
     row |= {"request_id": plain_text(told["request_id"])} if told.get("request_id") else {}
     row |= {"seconds": round(told["seconds"], 6)} if "seconds" in told else {}
     row["attempts"] += told.get("sent", 1) - 1  # an older version wrote false for none
@@ -239,9 +239,4 @@ def shown(value: object) -> str:
     """A value of a row for a line of words: quoted, short, with no control character."""
     if value is None or isinstance(value, Digest):
         return "nothing" if value is None else str(value)
-    text = value if isinstance(value, str) else str(value)
-    return f"“{one_line(text, _SHOWN)}”"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"“{one_line(str(value), _SHOWN)}”"

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import humanize
+
 from lib.journal.chain import Entry
 
 #: What was settled before this says nothing of the present: a pause, a slower hour.
@@ -30,6 +32,11 @@ def progress(settled: int, first_at: datetime | None, now: datetime, to_do: int)
         return Progress()
     rate = (settled - 1) / max((now - first_at).total_seconds(), 1.0)
     return Progress(rate, to_do / rate)
+
+
+def asked_to_wait(seconds: float) -> str:
+    """ "the API asked to wait, 41 seconds left"; empty where it did not, or not for long enough to be told."""
+    return f"the API asked to wait, {humanize.naturaldelta(timedelta(seconds=seconds))} left" if seconds >= 1 else ""
 
 
 def time_carried(entries: Iterable[Entry]) -> timedelta:

@@ -8,6 +8,12 @@ from functools import lru_cache
 
 import humanize
 
+from lib.avara import text
+from lib.runs import progress
+
+#: As everywhere else.
+count, asked_to_wait = text.count, progress.asked_to_wait
+
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _LINK_START = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(?=:)|\bwww(?=\.)")
 #: Streamlit draws `:streamlit:` as an image and the likes of `--` and `->` as one sign, whether they are escaped or not.
@@ -37,11 +43,6 @@ def number(value: float) -> str:
     return f"{int(value):,}"
 
 
-def count(value: int, singular: str, plural: str = "") -> str:
-    """(1, "customer") → "1 customer"; (12480, "customer") → "12,480 customers"."""
-    return f"{number(value)} {singular if value == 1 else plural or singular + 's'}"
-
-
 def ago(at: datetime | None, now: datetime) -> str:
     """How long before `now`, in words; "unknown" where there is no time."""
     if at is None:
@@ -61,11 +62,6 @@ def _days_ago(days: int) -> str:
 def exact(at: datetime | None) -> str:
     """2026-11-23 14:20:05 UTC, or an empty text where there is no time."""
     return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def asked_to_wait(seconds: float) -> str:
-    """ "the API asked to wait, 41 seconds left"; empty where it did not, or not for long enough to be told."""
-    return f"the API asked to wait, {duration(seconds)} left" if seconds >= 1 else ""
 
 
 def duration(seconds: float) -> str:

@@ -6,9 +6,10 @@ from argparse import Namespace
 
 from humanize import naturaltime
 
+from lib.avara.text import count
 from lib.errors import NotSameAccount
 from lib.journal.accounts import OtherAccount
-from lib.runs.cli.console import Console, command, count, plain
+from lib.runs.cli.console import Console, command, plain
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.session import Session
 from lib.runs.same_account import SAMPLE, join, proof

@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from contextlib import suppress
 
+from lib.avara.text import count
 from lib.errors import AlreadyStarted, ApiError, EmptyPlan, IllegalTransition, NotFound, PlanError
 from lib.runs.cli import planning
-from lib.runs.cli.console import Console, command, count, plain
+from lib.runs.cli.console import Console, command, plain
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import read_plan
 from lib.runs.cli.follow import carry, tell_end, wait_for

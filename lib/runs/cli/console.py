@@ -16,6 +16,7 @@ from lib.avara.text import one_line
 from lib.errors import ExpressOpsError, OtherKey, RunNotFound
 from lib.runs.cli.exits import Exit
 from lib.runs.model import StepState, Totals
+from lib.runs.progress import asked_to_wait
 
 #: Of data on a line for people; JSON lines have all of it.
 _LONGEST = 160
@@ -144,22 +145,11 @@ def plain(data: object, limit: int = _LONGEST) -> str:
     return one_line(str(data), limit)
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
-    """(1, "customer") → "1 customer"; (12480, "customer") → "12,480 customers"."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def states(totals: Totals) -> str:
     """The states that have steps: "12 verified, 1 skipped, 3 planned"."""
     order = sorted(StepState, key=lambda state: state in (StepState.PLANNED, StepState.IN_FLIGHT))
     told = [f"{totals.count(state):,} {state.value.replace('_', ' ')}" for state in order if totals.count(state)]
     return ", ".join(told)
-
-
-def asked_to_wait(seconds: float) -> str:
-    """ "the API asked to wait, 41 seconds left"; empty where it did not, or not for long enough to be told."""
-    left = humanize.naturaldelta(timedelta(seconds=seconds))
-    return f"the API asked to wait, {left} left" if seconds >= 1 else ""
 
 
 def progress_line(totals: Totals, rate: float, left: float | None, waiting: float = 0.0) -> str:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
 
+from lib.avara.text import count
 from lib.errors import IllegalTransition, JournalUnavailable
 from lib.receipts.rows import entry_facts, summary
 from lib.runs.cli import exits
-from lib.runs.cli.console import AT_MOST, Console, command, count, plain, progress_line, states
+from lib.runs.cli.console import AT_MOST, Console, command, plain, progress_line, states
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.session import Session
 from lib.runs.model import Run, RunState, Step, StepState, Totals

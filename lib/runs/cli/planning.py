@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.avara.models import Customer
+from lib.avara.text import count
 from lib.errors import ApiError, NotFound
 from lib.files import shown
-from lib.runs.cli.console import Console, command, count, plain
+from lib.runs.cli.console import Console, command, plain
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import read_ids, write_new
 from lib.runs.cli.session import Session

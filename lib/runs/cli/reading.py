@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable
 
 from humanize import naturaltime
 
+from lib.avara.text import count
 from lib.errors import ExportRefused, OtherConnection
 from lib.receipts.export import Format, export
 from lib.receipts.rows import step_facts, summary
-from lib.runs.cli.console import AT_MOST, Console, count, plain, states
+from lib.runs.cli.console import AT_MOST, Console, plain, states
 from lib.runs.cli.exits import Exit
 from lib.runs.cli.files import write_new
 from lib.runs.cli.follow import LOOKED_AT, tell_step

@@ -17,10 +17,11 @@ from lib.avara.text import one_line
 from lib.config import VERSION, Settings, load_policy
 from lib.errors import ApiError, ConfigError, RunNotFound
 from lib.journal.journal import Journal
-from lib.runs.cli.console import Console, asked_to_wait
+from lib.runs.cli.console import Console
 from lib.runs.model import Action, Person, Run
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.policy import Policy
+from lib.runs.progress import asked_to_wait
 from lib.runs.records import read_records
 from lib.runs.review import review
 from lib.runs.worker import Worker
