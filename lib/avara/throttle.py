@@ -24,7 +24,7 @@ _NO_WORD = 0.5
 _CATCH_UP = 0.25
 #: So many more must speak for a verdict than against it; one more after each 429 that was chance, up to so many.
 _SURE, _SUREST = 2, 10
-#: The known limit is no reason for a 429 after fewer than so many others.
+#: The known limit is no reason for a 429 after fewer than so many others, where the one before came as early.
 _FEW = 10
 #: So many in a row that nothing else can tell of, each after as many others, make a limit too.
 _ALIKE = 3
@@ -63,9 +63,8 @@ class Question:
     """A 429 that may be the sign of a limit, or chance: those sent after it tell. Times are seconds of the one clock."""
 
     sent: float
-    came: float
-    back: float  # when it was asked to come back
-    until: float  # when the last one since was, too
+    wait: float  # as long as it was asked to
+    until: float  # when everybody asked to wait since then may come back
     score: float = 0  # how many more of those sent after it were let through than refused
 
 
@@ -96,6 +95,7 @@ class Throttle:
     _since: float = 0.0
     _let: int = 0
     _question: Question | None = None
+    _after_few: bool = False
     _sure: int = _SURE
     _undecided: tuple[int, int] = (0, 0)  # after how many others the last one came that stayed so, and how often in a row
 
@@ -158,7 +158,7 @@ class Throttle:
             question.score += 1
             if question.score >= self._sure:
                 self.floor, self._counted, self._sure = now, None, min(self._sure + 1, _SUREST)
-                self._begin(now)
+                self._question = None
 
     def refused(self, now: float, sent: float, wait: float | None) -> None:
         """After a 429 that asked to wait so many seconds."""
@@ -169,9 +169,11 @@ class Throttle:
         if (question := self._question) is not None:
             question.score -= sent > question.sent
         else:
-            question = self._question = Question(sent, now, now + wait, now + wait)
-            if self._let >= _FEW and (rate := self.rate) and self._used_up(now, rate):
+            question = self._question = Question(sent, wait, now + wait)
+            few = self._let < _FEW
+            if (rate := self.rate) and self._used_up(now, rate) and not (few and self._after_few):
                 question.score = -math.inf
+            self._after_few = few
         question.until = max(question.until, now + wait)
         if question.score <= -self._sure:
             self.floor = question.until
@@ -193,7 +195,8 @@ class Throttle:
 
     def _waited(self, question: Question) -> None:
         """The wait is over: count the rate, if it was for a limit."""
-        let, counted = self._let, max(self._let, 1) / max(question.back - self._since, 0.001)
+        # From when it was sent, not from when its answer came: how long answers take must make no difference.
+        let, counted = self._let, max(self._let, 1) / max(question.sent + question.wait - self._since, 0.001)
         self._begin(question.until)
         if question.score > -self._sure:
             self._counted = None
@@ -202,4 +205,4 @@ class Throttle:
                 return
         self._weight, self._sure = _FIRST if self._counted is None else 1, _SURE
         self._counted, self._grown = counted, 0
-        self._holds, self._empty_at = question.back - question.came, question.came
+        self._holds, self._empty_at = question.wait, question.sent
