@@ -6,7 +6,7 @@ import streamlit as st
 
 from lib.customers.filters import describe, matching, summary
 from lib.ui import dialogs, loading, picks
-from lib.ui.customers import drawer, export, filters, table, tray
+from lib.ui.customers import drawer, export, filters, pick_list, table, tray
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
 
@@ -45,5 +45,5 @@ if record := dialogs.opened("record"):
     drawer.show(resources, frame, record.about)
 elif dialogs.opened("picks"):
     tray.show_picks(frame, positions)
-elif dialogs.opened("paste"):
-    tray.show_paste(resources.loads)
+elif dialogs.opened("list"):
+    pick_list.show(resources.loads)
