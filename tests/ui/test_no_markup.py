@@ -50,7 +50,7 @@ OURS = {
     ("canary", "_MARK"),
     ("history", "run.action.value.capitalize()"),
     ("history", "run.id"),
-    ("tray", "what"),  # of the findings named in the same function
+    ("pick_list", "words"),  # of _WORDS and _BY_HAND
 }
 
 
