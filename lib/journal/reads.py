@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, func, select
 from lib.errors import JournalDamaged, RunNotFound
 from lib.journal.database import Database
 from lib.journal.rows import to_run, to_step
-from lib.journal.tables import as_stored, database_now, plans, runs, steps
+from lib.journal.tables import as_stored, database_now, log, log_head, plans, runs, steps
 from lib.runs.model import DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import Plan
 
@@ -38,6 +38,7 @@ class Lease:
 
 
 _BATCH = 1000
+_ENTRIES_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,30 @@ class Reads:
         with self._database.read() as db:
             number, first_at = db.execute(query).one()
         return number, first_at
+
+    def left_since(self, entry: int, keys: Collection[str]) -> tuple[int, tuple[Step, ...]]:
+        """Steps of runs that these keys made whose record was read since the log's entry of this number, in that order; and
+        the number of the last entry looked at. Ask again with that until it stays the same.
+        """
+        with self._database.read() as db:
+            until = min(db.execute(select(log_head.c.seq)).scalar() or 0, entry + _ENTRIES_AT_ONCE)
+            if until <= entry:
+                return entry, ()
+            of_step = log.c.customer_id.is_not(None), log.c.event != "attempt"
+            told = (
+                select(log.c.run_id, log.c.customer_id, func.max(log.c.seq).label("entry"))
+                .where(log.c.seq > entry, log.c.seq <= until, *of_step)
+                .group_by(log.c.run_id, log.c.customer_id)
+                .subquery()
+            )
+            query = (
+                as_stored(steps)
+                .join(told, (told.c.run_id == steps.c.run_id) & (told.c.customer_id == steps.c.customer_id))
+                .join(runs, runs.c.id == steps.c.run_id)
+                .where(runs.c.fingerprint.in_(keys), steps.c.after.is_not(None))
+            )
+            found = [to_step(row) for row in db.execute(query.order_by(told.c.entry)).all()]
+        return until, tuple(step for step in found if isinstance(step, Step))
 
     def history(self, customer_id: str) -> tuple[tuple[Run, Step], ...]:
         """What happened to one customer in every run that planned it, newest first."""

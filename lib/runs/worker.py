@@ -11,13 +11,12 @@ from datetime import datetime
 from functools import partial
 from math import ceil
 
-from lib.avara.models import Customer
 from lib.errors import IllegalTransition, JournalDamaged, NotCounted, OtherConnection
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Lease
 from lib.runs.ending import ABANDONED, cancelled, ending
 from lib.runs.engine import READ_BACK_WAITS, Client, Tools, utc_now
-from lib.runs.execution import Execution, Notice
+from lib.runs.execution import Execution
 from lib.runs.heartbeat import Heartbeat, is_lost
 from lib.runs.model import ITSELF, Action, Person, Run, RunState
 from lib.runs.owner import carrier, new_owner
@@ -25,10 +24,6 @@ from lib.runs.policy import Policy, check_amount
 
 #: Seconds to wait for calls that a run has under way here before the same worker takes it up again.
 _LAST_CALLS = 5.0
-
-
-def _nobody(_records: Sequence[Customer], /) -> None:
-    """Nobody wants to know."""
 
 
 class Worker:
@@ -51,7 +46,6 @@ class Worker:
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
         read_back_waits: Sequence[float] = READ_BACK_WAITS,
-        on_settled: Notice = _nobody,
         lease: float = LEASE_SECONDS,
     ) -> None:
         self.owner = new_owner()
@@ -65,7 +59,7 @@ class Worker:
             read_back_waits=tuple(read_back_waits),
             policy=policy or Policy(),
         )
-        self._concurrency, self._on_settled = concurrency or self._tools.policy.concurrency, on_settled
+        self._concurrency = concurrency or self._tools.policy.concurrency
         self._active_total = active_total
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -229,7 +223,6 @@ class Worker:
                 again=again,
                 probe=probe,
                 stopping=self._stopping,
-                on_settled=self._on_settled,
             )
             thread = threading.Thread(target=self._carry, args=(execution, run.id), daemon=True, name=run.id)
             self._carried[run.id] = execution, thread
