@@ -73,7 +73,7 @@ def reload(page: Page, app: App) -> None:
 def table(page: Page) -> Locator:
     """The first table of a page's main part."""
     main = page.get_by_test_id("stMain")
-    return main.get_by_role("table", name="Customers that match").or_(main.get_by_test_id("stDataFrame")).first
+    return main.get_by_role("grid", name="Customers that match").or_(main.get_by_test_id("stDataFrame")).first
 
 
 def cell(table: Locator, header: str, row: int) -> Locator:
@@ -121,7 +121,7 @@ def box(table: Locator, row: int) -> Locator:
 
 def open_row(table: Locator, row: int) -> None:
     """Opens the record of a row of the table of customers."""
-    table.locator(f"tr[aria-rowindex='{row + 2}']").get_by_role("button", name="Open").click()
+    table.locator(f"tr[aria-rowindex='{row + 2}']").get_by_role("button").click()
 
 
 def sort_by(table: Locator, header: str, way: str = "ascending") -> None:
@@ -137,7 +137,7 @@ def expect_sorted(table: Locator, header: str, way: str = "ascending") -> None:
 
 def ticked(table: Locator) -> list[int]:
     """The visible rows that are ticked, from 0."""
-    rows = table.locator("tr[aria-selected=true], tr.picked").all()
+    rows = table.locator("tr[aria-selected=true]").all()
     return sorted(int(row.get_attribute("aria-rowindex") or 0) - 2 for row in rows)
 
 

@@ -55,7 +55,7 @@ def test_picks_hold_over_filters_pages_reloads_and_other_screens(app: App, page:
     page.get_by_role("button", name="Next page").click()
     expect(page.get_by_text("Rows 101 to 200")).to_be_visible()
     drive.idle(page)
-    expect(shown.locator("tr.picked")).to_have_count(0)
+    expect(shown.locator("tr[aria-selected=true]")).to_have_count(0)
     drive.tick_rows(page, (3,), already=2)
     ids = drive.picked_ids(page)
     assert len(set(ids)) == 3
@@ -63,7 +63,7 @@ def test_picks_hold_over_filters_pages_reloads_and_other_screens(app: App, page:
     drive.search(page, ids[2])
     drive.expect_shown(page, "1")
     expect(drive.bar(page)).to_contain_text("2 hidden by filters")
-    expect(shown.locator("tr.picked")).to_have_count(1)
+    expect(shown.locator("tr[aria-selected=true]")).to_have_count(1)
     drive.reload(page, app)
     for name, title in (("Overview", "Overview"), ("Runs", "Runs"), ("Deactivate", "Deactivate 3 customers")):
         drive.go_to(page, name, title)
@@ -103,7 +103,7 @@ def test_all_that_match_are_picked_at_once_and_a_tick_takes_one_out(app: App, pa
 
     drive.bar(page).get_by_role("button", name="Clear").click()
     drive.expect_picked(page, 0)
-    expect(shown.locator("tr.picked")).to_have_count(0)
+    expect(shown.locator("tr[aria-selected=true]")).to_have_count(0)
     expect(drive.bar(page).get_by_role("button", name="Review")).to_be_disabled()
 
 
