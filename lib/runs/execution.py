@@ -228,8 +228,9 @@ class Execution:
         journal, owner = self._tools.journal, self._tools.owner
         try:
             while (run := journal.reads.run(self._run.id)).state is RunState.RUNNING and run.owner == owner:
-                end = ending(run, self._halt, stopping=self._stopping.is_set())
                 order, now = run.requested, self._tools.now()
+                asked_by = journal.log.asked_by(run.id) if order else ""
+                end = ending(run, self._halt, asked_by=asked_by, stopping=self._stopping.is_set())
                 try:
                     journal.end(
                         run.id, end.state, words=end.words, now=now, who=ITSELF, owner=owner, hold=end.hold, requested=order
