@@ -27,6 +27,11 @@ const tickBox = (label) => {
 };
 
 const rowId = (part) => part.closest("tbody tr")?.dataset.id;
+// In which row's, or the header's, which cell a part is.
+const place = (part) => {
+  const cell = part?.closest("th, td");
+  return cell && { id: rowId(cell), column: cell.cellIndex };
+};
 // What takes the focus in a cell: its box, button or link, or the cell itself.
 const focusable = (cell) => cell.querySelector("input, button, a") ?? cell;
 
@@ -39,14 +44,14 @@ class Table {
     this.frame = root.querySelector(".frame");
     this.told = root.querySelector("[role=status]");
     [this.table, this.head, this.body] = ["table", "thead tr", "tbody"].map((part) => root.querySelector(part));
-    const { clicked: click, keyed: keydown, seized: pointerdown, pointedAt: mouseover, focused: focusin } = this;
-    for (const [event, reaction] of Object.entries({ click, keydown, pointerdown, mouseover, focusin })) {
+    const { clicked: click, keyed: keydown, seized: pointerdown, pointedAt: mouseover, focused: focusin, lost: focusout } = this;
+    for (const [event, reaction] of Object.entries({ click, keydown, pointerdown, mouseover, focusin, focusout })) {
       this.frame.addEventListener(event, reaction.bind(this));
     }
   }
 
   draw(data) {
-    const before = this.data ?? {}, focus = this.place();
+    const before = this.data ?? {}, focus = this.focus();
     this.data = data;
     this.table.ariaLabel = data.label;
     this.table.ariaMultiSelectable = data.picked ? "true" : null;
@@ -62,7 +67,8 @@ class Table {
     data.rows.forEach((row, at) => this.drawRow(this.body.rows[at], row, data.addresses?.[at]));
     this.drawTicks();
     if (before.session && data.count !== before.count) this.told.textContent = `${data.count} picked`;
-    this.keepFocus(focus);
+    const isBack = before.behind && !data.behind && document.activeElement === document.body;
+    this.keepFocus(isBack ? this.before : focus);
   }
 
   // Other rows: from the top, and no range goes on from the row ticked before.
@@ -257,10 +263,13 @@ class Table {
     target.tabIndex = 0;
   }
 
-  // Where the focus is: in which row's, or the header's, which cell.
-  place() {
-    const cell = this.frame.getRootNode().activeElement?.closest("th, td");
-    return cell && { id: rowId(cell), column: cell.cellIndex };
+  // A dialog that closes leaves the focus nowhere: it goes back to where it came from.
+  lost({ target, relatedTarget }) {
+    this.before = relatedTarget?.closest("[role=dialog]") ? place(target) : undefined;
+  }
+
+  focus() {
+    return place(this.frame.getRootNode().activeElement);
   }
 
   // It stays with its row. A key must not hit the customer that came instead of another.
@@ -269,7 +278,7 @@ class Table {
       this.stop = focusable(this.first());
       this.stop.tabIndex = 0;
     }
-    const now = this.place();
+    const now = this.focus();
     if (!before || (now?.id === before.id && now?.column === before.column)) return;
     const row = before.id === undefined ? this.head : Array.from(this.body.rows).find((row) => row.dataset.id === before.id);
     const cell = row?.cells[before.column];

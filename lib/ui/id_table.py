@@ -19,8 +19,8 @@ positions that were ticked to other data too (streamlit#17026). This is the brow
   click on either stays in this session: `react` gets it, or without `react`, `show` returns the row's id, once:
   `if run_id := id_table.show(...): nav.go_to("runs", run=run_id)`.
 - **Sorting**: a column whose `sort` is not None has a button as its header. The caller sorts.
-- **Keys**: one Tab stop; arrows, Home, End, Page Up and Down (with Ctrl the whole table) move in it; Space ticks (with Shift all
-  from the last one ticked), Enter opens. The focus stays with the row's id, whatever comes and goes around it.
+- **Keys**: one Tab stop; arrows, Home, End, Page Up and Down move in it; Space ticks (with Shift all from the last one ticked),
+  Enter opens. The focus stays with the row's id, whatever comes and goes around it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 from pydantic import BaseModel, TypeAdapter
+
+from lib.ui import dialogs
 
 #: So many rows are drawn at most.
 MOST_ROWS = 250
@@ -84,7 +86,7 @@ def change(before: str, now: str) -> Cell:
 
 
 class Act(BaseModel, frozen=True):
-    """What a person did: picked or unpicked rows, opened one, or clicked a header. Numbered from 1 for each table of a session."""
+    """What a person did: picked or unpicked rows, opened one, or clicked a header. Numbered from 1 a table."""
 
     number: int
     kind: Literal["pick", "unpick", "open", "sort"]
@@ -128,6 +130,7 @@ def show(
             "most": most,
             "height": height,
             "view": view,
+            "behind": dialogs.is_open(),
             "heard": state.get(_heard(key), 0),
             "session": state.setdefault(_SESSION, secrets.token_hex(4)),
         },

@@ -339,7 +339,7 @@ def test_what_was_done_counts_once_and_in_its_order_however_often_the_browser_sa
     page.act("pick", 0).act("pick", 1).act("unpick", 0)
     assert page.table["heard"] == 3
     late = [{"number": 4, "kind": "pick", "ids": ids[5:7]}, {"number": 5, "kind": "unpick", "ids": ids[5:6]}]
-    page.send_acts([page.acts[0], *late])
+    page.send_acts([page.acts[""][0], *late])
     assert page.picks == [ids[1], ids[6]]
     assert page.table["heard"] == 5
 
@@ -351,8 +351,8 @@ def test_a_message_sent_before_the_browser_had_our_ticks_changes_no_pick(page: S
     expected = list(page.picks)
     assert bool(expected) is (picked == "all")
     late = {"number": 3, "kind": "sort", "column": "updated_at"}
-    page.send_acts([*page.acts, late])
-    page.acts.append(late)
+    page.send_acts([*page.acts[""], late])
+    page.acts[""].append(late)
     assert page.picks == expected
     assert ticked(page) == ([] if picked == "none" else list(range(len(ids_on(page)))))
     page.act("pick" if picked == "none" else "unpick", 0)  # a new one counts
