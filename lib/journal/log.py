@@ -24,6 +24,9 @@ from lib.runs.model import ITSELF, Person, RunState, StepState
 from lib.runs.plan import canonical_json
 from lib.runs.words import Words
 
+#: What the log calls it that somebody carries a run from then on.
+TAKEN_UP = ("approved", "resume", "retry")
+
 _HEAD = select(log_head.c.seq, log_head.c.hash).with_for_update()
 _MOVE_HEAD = update(log_head)
 _ADD_ENTRY = insert(log)
@@ -145,7 +148,7 @@ class Log:
 
     def carriers(self, run_id: str) -> tuple[str, ...]:
         """Who carried the run out: whoever started it, and whoever took it up again, each once, in their order."""
-        begun = log.c.run_id == run_id, log.c.event.in_(("approved", "resume", "retry"))
+        begun = log.c.run_id == run_id, log.c.event.in_(TAKEN_UP)
         with self._database.read() as db:
             return tuple(dict.fromkeys(db.execute(select(log.c.who).where(*begun).order_by(log.c.seq)).scalars()))
 

@@ -21,6 +21,7 @@ class Way(StrEnum):
     ALL = "Picked with all that matched"
     RECORD = "Picked from its record"
     LISTED = "Picked by a list of ids"
+    RUN = "Picked from what a run left undone"
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.journal.chain import Entry
+from lib.journal.log import TAKEN_UP
 
 #: What was settled before this says nothing of the present: a pause, a slower hour.
 WINDOW = timedelta(seconds=30)
 
-_BEGINS = frozenset({"approved", "resume", "retry"})
+_BEGINS = frozenset(TAKEN_UP)
 _ENDS = frozenset({"pause", "canary", "interrupt", "finish", "cancel"})
 
 

@@ -278,4 +278,5 @@ class Worker:
 def _check_live(run: Run) -> None:
     """Raise AlreadyOver of a run that has ended."""
     if not run.live:
-        raise AlreadyOver(f"It had already {'finished' if run.state is RunState.FINISHED else 'been cancelled'}.", run_id=run.id)
+        how = "finished" if run.state is RunState.FINISHED else "been cancelled"
+        raise AlreadyOver(f"It had already {how}.", run_id=run.id)

@@ -14,14 +14,21 @@ import streamlit as st
 from lib.customers.changes import Changes
 from lib.customers.frame import CustomerFrame
 from lib.customers.loads import Comparison, Loads
-from lib.ui import dialogs, picks
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import dialogs, id_table, picks
+from lib.ui.id_table import Cell, Column
 from lib.ui.text import ago, count, md, number
 
 _HEARD = "news_heard"
 _NEWS_FOR = timedelta(hours=1)
 _NAMED = 3
-_LISTED = 500
+_COLUMNS = (
+    Column("Customer", 230),
+    Column("Picked", 70),
+    Column("What", 150),
+    Column("Before", 170, "long"),
+    Column("Now", 170, "long"),
+    Column("Id", 300, "id"),
+)
 
 
 def show(loads: Loads) -> None:
@@ -105,22 +112,21 @@ def _named(frame: CustomerFrame, ids: AbstractSet[str], picked: KeysView[str]) -
 def _show_table(changes: Changes, picked: KeysView[str]) -> None:
     """Each change, those of picks first."""
     ids = sorted(changes.ids(), key=lambda id_: id_ not in picked)
-    table = changes.table(ids[:_LISTED])
-    table.insert(1, "Picked", ["picked" if id_ in picked else "" for id_ in table["Id"]])
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=grid_height(len(table), 13),
-        row_height=ROW_HEIGHT,
-        column_config={
-            "Customer": st.column_config.TextColumn(width=240),
-            "Picked": st.column_config.TextColumn(width=70),
-            "What": st.column_config.TextColumn(width=140),
-            "Before": st.column_config.TextColumn(width=150),
-            "Now": st.column_config.TextColumn(width=150),
-        },
-        placeholder="",
-        alt="What changed, one row a change",
-    )
-    if len(ids) > _LISTED:
-        st.caption(f"The first {number(_LISTED)} of {count(len(ids), 'customer')}, picks first.")
+    told = changes.told(ids[: id_table.MOST_ROWS])
+    rows: list[tuple[str, dict[str, Cell]]] = [
+        (
+            f"{one.id} {one.what}",
+            {
+                "Customer": one.name,
+                "Picked": "picked" if one.id in picked else "",
+                "What": one.what,
+                "Before": one.before,
+                "Now": one.now,
+                "Id": one.id,
+            },
+        )
+        for one in islice(told, id_table.MOST_ROWS)
+    ]
+    id_table.show("news", *id_table.filled(_COLUMNS, rows), label="What changed, one row a change", most=13)
+    if next(told, None) or len(ids) > id_table.MOST_ROWS:
+        st.caption(f"The first {number(len(rows))} changes, picks first. Something changed of {count(len(ids), 'customer')}.")

@@ -74,7 +74,7 @@ def last_change() -> Change | None:
 
 def _picked(customer_ids: Iterable[str], way: Way) -> dict[str, Picked]:
     filter_text, read_at = st.session_state.get(_ON_SHOW, ("", None))
-    return dict.fromkeys(customer_ids, Picked(way, "" if way is Way.LISTED else filter_text, read_at))
+    return dict.fromkeys(customer_ids, Picked(way, "" if way in (Way.LISTED, Way.RUN) else filter_text, read_at))
 
 
 def _change(gone: Iterable[str], new: Mapping[str, Picked]) -> None:

@@ -1,29 +1,42 @@
-"""One customer's record on a page: every field, the metadata as a table, raw JSON to copy; or before and after, side by side.
+"""One customer's record on a page: every field, the metadata, raw JSON to copy; each value before and now where it changed.
 
-All values stand in grid cells or code blocks, which never read them as markup.
+All values stand in table cells or code blocks, which never read them as markup.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-import pandas as pd
 import streamlit as st
 
 from lib.avara.models import Customer
+from lib.customers.ours import OwnUpdate
 from lib.runs.plan import PlannedCustomer
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import id_table, nav
+from lib.ui.id_table import Cell, Column, change
 from lib.ui.text import ago, exact, md
 
-_MOST_ROWS = 12
+_NOT_SET = "not set"
 
 
-def field_values(record: Customer) -> dict[str, str]:
-    """Field in words → value in words; an empty text where the record has none."""
+def fields(before: Customer, after: Customer | None = None) -> dict[str, Cell]:
+    """Field in words → its value in words, marked where it is another one after; an empty text where the record has none."""
+    old, new = _values(before), _values(after or before)
+    return {name: change(old[name], new[name]) for name in old}
+
+
+def metadata(before: Customer, after: Customer | None = None) -> dict[str, Cell]:
+    """Key → its value, marked where it is another one after, or came or went. In the record's order."""
+    old, new = before.metadata, (after or before).metadata
+    return {key: change(old.get(key, _NOT_SET), new.get(key, _NOT_SET)) for key in dict.fromkeys([*new, *old])}
+
+
+def _values(record: Customer) -> dict[str, str]:
     return {
         "Name": record.name,
-        "Active": "yes" if record.is_active else "no",
-        "Users": str(record.user_count),
+        "Status": "● Active" if record.is_active else "○ Inactive",
+        "Users": f"{record.user_count:,}",
         "Updated": exact(record.updated_at),
         "Created": exact(record.created_at),
         "Created by user": record.created_by_user_id or "",
@@ -31,16 +44,16 @@ def field_values(record: Customer) -> dict[str, str]:
     }
 
 
-def show_record(record: Customer, now: datetime) -> None:
-    """The whole record as it was read."""
-    st.subheader(md(record.name), anchor=False)
-    st.code(record.id, language=None)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        _badge(record)
-        st.caption(f"Updated {ago(record.updated_at, now)} · created {ago(record.created_at, now)}")
-    _table(pd.DataFrame(field_values(record).items(), columns=["Field", "Value"]), "The record's fields")
-    show_metadata(record)
-    show_raw(record)
+def show_record(record: Customer, now: datetime, own: OwnUpdate | None = None) -> None:
+    """The whole record as it was read; `own`: the last update, if a run of ours made it."""
+    _heading(record, f"Updated {ago(record.updated_at, now)} · created {ago(record.created_at, now)}")
+    if own is not None:
+        before = exact(own.before) if own.before else "at an unknown time"
+        label = f"Changed by {md(own.run_id)}, before that {before}"
+        st.page_link(nav.page("runs"), label=label, icon=":material/history:", query_params={"run": own.run_id})
+    _table("Record", "Field", fields(record), record.id)
+    _metadata(record, None)
+    _raw(record)
 
 
 def show_evidence(planned: PlannedCustomer) -> None:
@@ -50,85 +63,42 @@ def show_evidence(planned: PlannedCustomer) -> None:
 
 
 def show_change(before: Customer, after: Customer | None, now: datetime) -> None:
-    """The record as planned beside the record as read after the call; changed fields carry a mark and the word."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(md(before.name), anchor=False, width="content")
-        if after is not None:
-            _badge(after)
-            st.caption(f"Updated {ago(after.updated_at, now)}")
-    st.code(before.id, language=None)
+    """The record as planned beside the record as read after the call."""
+    _heading(after or before, f"Updated {ago(after.updated_at, now)}" if after else "Not read since; as planned")
     left, right = st.columns([3, 2])
     with left:
-        st.markdown("**Record**")
-        if after is None:
-            st.caption("The record was not read after the call, so only the one before is known.")
-            _table(pd.DataFrame(field_values(before).items(), columns=["Field", "Before"]), "Record before")
-        else:
-            _table(change_table(before, after), "The record before and now, changed fields marked")
+        _table("Record", "Field", fields(before, after), before.id)
     with right:
-        show_metadata(after or before, before)
-    show_raw(after or before)
+        _metadata(before, after)
+    _raw(after or before)
 
 
-def change_table(before: Customer, after: Customer) -> pd.DataFrame:
-    """One row a field: columns Field, Before, Now, Change (all text; Change is "◀ changed" or empty)."""
-    old, new = field_values(before), field_values(after)
-    return pd.DataFrame(
-        {
-            "Field": list(old),
-            "Before": list(old.values()),
-            "Now": list(new.values()),
-            "Change": ["◀ changed" if old[field] != new[field] else "" for field in old],
-        }
-    )
+def _heading(record: Customer, told: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(md(record.name), anchor=False, width="content")
+        if record.is_active:
+            st.badge("Active", icon=":material/check_circle:", color="green")
+        else:
+            st.badge("Inactive", icon=":material/block:", color="gray")
+        st.caption(md(told), width="content")
+    st.code(record.id, language=None)
 
 
-def metadata_table(record: Customer, before: Customer | None = None) -> pd.DataFrame:
-    """Columns Key and Value, and with `before` also Before and Change, one row a key in the record's order."""
-    if before is None or before.metadata == record.metadata:
-        return pd.DataFrame({"Key": list(record.metadata), "Value": list(record.metadata.values())}, dtype="str")
-    keys = dict.fromkeys([*record.metadata, *before.metadata])
-    pairs = [(key, before.metadata.get(key), record.metadata.get(key)) for key in keys]
-    return pd.DataFrame(
-        [(key, old or "", new or "", "◀ changed" if old != new else "") for key, old, new in pairs],
-        columns=["Key", "Before", "Now", "Change"],
-    )
-
-
-def show_metadata(record: Customer, before: Customer | None = None) -> None:
-    table = metadata_table(record, before)
-    st.markdown(f"**Metadata** · {len(record.metadata)} of at most 50")
-    if table.empty:
-        st.caption("This customer has no metadata.")
+def _metadata(before: Customer, after: Customer | None) -> None:
+    pairs = metadata(before, after)
+    if pairs:
+        _table("Metadata", "Key", pairs, before.id)
     else:
-        _table(table, "Metadata, one row a key")
+        st.caption("This customer has no metadata.")
 
 
-def show_raw(record: Customer) -> None:
+def _table(name: str, first: str, values: Mapping[str, Cell], customer_id: str) -> None:
+    """What is empty takes no room."""
+    rows = [(what, what, value) for what, value in values.items() if value]
+    columns = [Column(first, 150), Column("Value", 330, "long")]
+    id_table.show(f"record-{name}", columns, rows, label=f"{name}, changed values marked", view=customer_id)
+
+
+def _raw(record: Customer) -> None:
     with st.expander("Raw JSON", icon=":material/data_object:"):
         st.code(record.model_dump_json(by_alias=True, indent=2), language="json", wrap_lines=True)
-
-
-def _badge(record: Customer) -> None:
-    if record.is_active:
-        st.badge("Active", icon=":material/check_circle:", color="green")
-    else:
-        st.badge("Inactive", icon=":material/block:", color="gray")
-
-
-def _table(table: pd.DataFrame, alt: str) -> None:
-    st.dataframe(
-        table,
-        hide_index=True,
-        row_height=ROW_HEIGHT,
-        height=grid_height(len(table), _MOST_ROWS),
-        column_config={
-            # Pinned columns stay in sight beside the field's name, however long the values are.
-            "Field": st.column_config.TextColumn(width=120, pinned=True),
-            "Key": st.column_config.TextColumn(width=140, pinned=True),
-            "Change": st.column_config.TextColumn(width=90, pinned=True),
-            "Before": st.column_config.TextColumn(width=170),
-        },
-        placeholder="",
-        alt=alt,
-    )

@@ -230,7 +230,7 @@ def test_a_record_that_was_just_read_takes_the_older_ones_place() -> None:
         (customer(2, is_active=False, updated_at=OLDER), timedelta(0), True),  # somebody changed it since
     ],
 )
-def test_a_record_that_a_run_left_counts_where_the_list_has_no_newer_one(record: Customer, ago: timedelta, shown: bool) -> None:  # noqa: FBT001
+def test_a_record_that_a_run_left_counts_where_the_list_has_no_newer_one(record: Customer, ago: timedelta, shown: bool) -> None:
     runs = Runs()
     runs.leave(record, ago=ago)
     loads = Loads(Api(two).new_load, runs_left=runs.since)

@@ -504,9 +504,8 @@ def test_a_row_opens_as_a_record_with_every_field_and_can_be_picked(page: Sessio
     page.act("open", 3)
     assert len(page.at.get("dialog")) == 1
     assert record["expressCustomerId"] in [code.value for code in page.at.code]
-    fields, metadata = page.at.dataframe[-2].value, page.at.dataframe[-1].value
-    assert dict(zip(fields["Field"], fields["Value"], strict=True))["Name"] == record["expressCustomerName"]
-    assert dict(zip(metadata["Key"], metadata["Value"], strict=True)) == record["metadata"]
+    assert dict(page.rows_of("Record").to_numpy().tolist())["Name"] == record["expressCustomerName"]
+    assert dict(page.rows_of("Metadata").to_numpy().tolist()) == record["metadata"]
     page.press("drawer_pick")
     assert page.picks == [record["expressCustomerId"]]
     assert "Picked from its record, filter: all customers; customers as read" in page.plain

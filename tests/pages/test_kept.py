@@ -171,7 +171,7 @@ def test_what_changed_since_the_kept_list_is_said_once_and_picks_are_checked(wor
     assert "1 changed (“Bold [link](https://example.org)”)" in session.plain
     assert session.picks == ids[:3]
     session.press("news_look")
-    table = session.at.dataframe[-1].value
+    table = session.rows_of("What changed")
     assert table["Id"].isin(ids[:2]).all()
     assert set(table["Picked"]) == {"picked"}
     assert table[table["What"] == "status"][["Before", "Now"]].to_numpy().tolist() == [["active", "inactive"]]

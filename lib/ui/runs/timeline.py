@@ -5,18 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-import pandas as pd
 import streamlit as st
 
 from lib.avara.text import one_line
 from lib.journal.chain import Entry
 from lib.runs.model import Run
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import id_table
+from lib.ui.id_table import Cell, Column
 from lib.ui.resources import Resources
 from lib.ui.text import count, exact, md, number
 
-_ON_A_PAGE = 500
+_ON_A_PAGE = id_table.MOST_ROWS
 _UNREAD_SHOWN = 60
+_COLUMNS = (
+    Column("Number", 80, "number"),
+    Column("When", 190, "time"),
+    Column("Event", 110),
+    Column("Customer", 300, "id"),
+    Column("By", 130),
+    Column("What", 420, "long"),
+)
 _KEEP = "Keep this journal as it is and tell whoever answers for it."
 
 
@@ -27,7 +35,8 @@ def show(resources: Resources, run: Run) -> None:
         return
     with opened:
         entries = resources.journal.log.run_entries(run.id)
-        _grid(entries_table(entries).drop(columns="Customer"), "The log's entries of the run as a whole, oldest first", 10)
+        newest = entries[-id_table.MOST_ROWS :]
+        id_table.show("log", *entries_table(newest), label="What became of the run, oldest first", most=10)
         _steps(resources, run)
         if st.button("Check the whole journal", icon=":material/verified:", key=f"check-{run.id}"):
             _check(resources)
@@ -41,36 +50,29 @@ def _steps(resources: Resources, run: Run) -> None:
     if not number_:
         return
     st.markdown(f"**Customers** · {count(number_, 'entry', 'entries')}, newest first")
-    _grid(entries_table(entries), "The log's entries of single customers, newest first", 10)
+    id_table.show("log-steps", *entries_table(entries), label="What became of its customers, newest first", most=10)
     pages = -(-number_ // _ON_A_PAGE)
     if pages > 1:
         st.pagination(pages, key=key)
 
 
-def _grid(table: pd.DataFrame, alt: str, rows: int) -> None:
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=grid_height(len(table), rows),
-        row_height=ROW_HEIGHT,
-        column_config={"What": st.column_config.TextColumn(width=420)},
-        placeholder="",
-        alt=alt,
-    )
-
-
-def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """One row an entry, in their order: Number, When, Event, Customer, By, What (all text but Number)."""
-    return pd.DataFrame(
-        {
-            "Number": [entry.seq for entry in entries],
-            "When": [exact(entry.at) for entry in entries],
-            "Event": [entry.event for entry in entries],
-            "Customer": [entry.customer_id or "" for entry in entries],
-            "By": [entry.who for entry in entries],
-            "What": [_told(entry.payload) for entry in entries],
-        }
-    )
+def entries_table(entries: Sequence[Entry]) -> tuple[list[Column], list[tuple[Cell, ...]]]:
+    """One row an entry, in their order."""
+    told: list[tuple[str, dict[str, Cell]]] = [
+        (
+            str(entry.seq),
+            {
+                "Number": number(entry.seq),
+                "When": exact(entry.at),
+                "Event": entry.event,
+                "Customer": entry.customer_id or "",
+                "By": entry.who,
+                "What": _told(entry.payload),
+            },
+        )
+        for entry in entries
+    ]
+    return id_table.filled(_COLUMNS, told)
 
 
 def _told(payload: str) -> str:
@@ -102,9 +104,6 @@ def _check(resources: Resources) -> None:
         st.success(md(audit.words, limit=400), icon=":material/verified:")
     else:
         st.error(md(f"{audit.words} {_KEEP}", limit=500), icon=":material/error:")
-        table = {
-            "Run": [found.run_id for found in audit.findings],
-            "Customer": [found.customer_id for found in audit.findings],
-            "What": [found.words for found in audit.findings],
-        }
-        _grid(pd.DataFrame(table), "What is not as the log and the plans say", 10)
+        found = [(str(at), found.run_id, found.customer_id or "", found.words) for at, found in enumerate(audit.findings)]
+        columns = [Column("Run", 200, "id"), Column("Customer", 300, "id"), Column("What", 420, "long")]
+        id_table.show("found", columns, found[: id_table.MOST_ROWS], label="What is not as the log and the plans say", most=10)
