@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-import pandas as pd
 import streamlit as st
 
 from lib.config import VERSION
 from lib.errors import ExpressOpsError
 from lib.files import shown
 from lib.runs.policy import Policy
-from lib.ui import notices, other_keys
+from lib.ui import id_table, notices, other_keys
+from lib.ui.id_table import Column
 from lib.ui.resources import Resources, operator
 from lib.ui.sidebar import show_connection
 from lib.ui.text import count, number
@@ -26,6 +26,7 @@ def show(resources: Resources) -> None:
             "To work with your account, stop the app, set `AVARA_API_KEY` and start it again."
         )
     _table(
+        "Facts about the connection",
         {
             "Base URL": connection.base_url,
             "API key": "none set: embedded sandbox" if resources.sandbox is not None else "set (never shown)",
@@ -34,7 +35,7 @@ def show(resources: Resources) -> None:
             "Data folder": shown(resources.settings.home),
             "Journal": "PostgreSQL" if isinstance(journal := resources.settings.journal, str) else f"SQLite, {shown(journal)}",
             "Version": VERSION,
-        }
+        },
     )
     if st.button(
         "Test the connection",
@@ -45,15 +46,16 @@ def show(resources: Resources) -> None:
         _test(resources)
     other_keys.show(resources)
     st.subheader("Limits of a run", anchor=False)
-    _table(limits(resources.policy))
+    _table("Limits of a run", limits(resources.policy))
     st.caption("Set in settings.toml in the data folder; the command line obeys them too.")
     st.subheader("Limits of the API", anchor=False)
     _table(
+        "Limits of the API",
         {
             "Customers on a page": "1 to 100; pages come one after the other",
             "Metadata of a customer": "at most 50 pairs; keys to 100, values to 1,000 characters",
             "Requests": "not documented; the app slows down when the API asks for it",
-        }
+        },
     )
 
 
@@ -96,13 +98,7 @@ def _test(resources: Resources) -> None:
     )
 
 
-def _table(values: dict[str, str]) -> None:
-    table = pd.DataFrame({"What": list(values), "Value": list(values.values())})
-    st.dataframe(
-        table,
-        hide_index=True,
-        height="content",
-        width=760,
-        column_config={"What": st.column_config.TextColumn(width=200), "Value": st.column_config.TextColumn(width=540)},
-        alt="Facts about the connection",
-    )
+def _table(label: str, values: dict[str, str]) -> None:
+    columns = [Column("What", 220), Column("Value", 480, "long")]
+    with st.container(width=760):
+        id_table.show(label, columns, [(what, what, value) for what, value in values.items()], label=label)

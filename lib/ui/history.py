@@ -61,12 +61,15 @@ def show(past: Sequence[tuple[Run, Step | DamagedStep]]) -> None:
         columns,
         rows,
         label="What runs did, newest first",
-        address=lambda row: "runs?run={}&customer={}".format(*row.split()),
+        address=lambda row: nav.address("runs", **_query(row)),
     )
     if opened:
         dialogs.close()
-        run_id, customer_id = opened.split()
-        nav.go_to("runs", run=run_id, customer=customer_id)
+        nav.go_to("runs", **_query(opened))
+
+
+def _query(row: str) -> dict[str, str]:
+    return dict(zip(("run", "customer"), row.split(), strict=True))
 
 
 def _told(run: Run, step: Step | DamagedStep) -> dict[str, Cell]:

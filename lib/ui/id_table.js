@@ -20,6 +20,8 @@ const make = (kind, className = "", text = "") =>
   Object.assign(document.createElement(kind), { className, textContent: text, role: ROLES[kind] ?? null });
 const silent = (text) => Object.assign(make("span", "", text), { ariaHidden: "true" });
 
+const told = (value) => (value ?? "nothing") || "empty";
+
 const tickBox = (label) => {
   const box = make("label");
   box.append(Object.assign(make("input"), { type: "checkbox", ariaLabel: label, tabIndex: -1 }));
@@ -154,7 +156,7 @@ class Table {
     const into = cell.querySelector("a, button") ?? cell, [sign] = kind === "state" ? value.match(/^\W+/u) ?? [""] : [""];
     if (Array.isArray(value)) {
       const [before, now] = value;
-      into.replaceChildren(make("span", "unseen", "changed: "), `${before || "nothing"} → `, make("b", "", now || "nothing"), silent(" ◀"));
+      into.replaceChildren(make("span", "unseen", "changed: "), `${told(before)} → `, make("b", "", told(now)), silent(" ◀"));
     } else if (sign) into.replaceChildren(silent(sign), value.slice(sign.length));
     else into.textContent = value;
   }

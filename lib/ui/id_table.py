@@ -71,18 +71,13 @@ class Column:
 
 
 class Changed(NamedTuple):
-    """A cell whose value changed."""
+    """A cell whose value changed; None where there was or is no value."""
 
-    before: str
-    now: str
+    before: str | None
+    now: str | None
 
 
 Cell = str | Changed
-
-
-def change(before: str, now: str) -> Cell:
-    """The cell for a value before and now: marked if it changed."""
-    return now if before == now else Changed(before, now)
 
 
 def filled(
@@ -125,6 +120,8 @@ def show(
     in sight, the others are scrolled to, or the table has a CSS `height`. Another `view` starts at the top.
     """
     state = st.session_state
+    if picked is not None and react is None:
+        state[_ticked(key)] = tuple(str(row[0]) for row in rows if row[0] in picked)
     _draw(
         key=key,
         data={
@@ -150,7 +147,7 @@ def show(
 
 
 def ticked(key: str) -> tuple[str, ...]:
-    """The ids that are ticked in a table that keeps its ticks itself, also those whose rows are gone."""
+    """The ids that are ticked in a table that keeps its ticks itself; they are forgotten with their rows."""
     ids: tuple[str, ...] = st.session_state.get(_ticked(key), ())
     return ids
 

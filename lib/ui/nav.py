@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, NoReturn
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -48,6 +49,11 @@ def go_to(name: PageName, **query: str) -> NoReturn:
     bound to the URL.
     """
     st.switch_page(page(name), query_params=query)
+
+
+def address(name: PageName, **query: str) -> str:
+    """The page's address with these URL parameters, for a link on any page."""
+    return f"{page(name).url_path or '.'}?{urlencode(query)}"
 
 
 def hold_address(shown: StreamlitPage) -> None:

@@ -15,18 +15,17 @@ from lib.customers.changes import Changes
 from lib.customers.frame import CustomerFrame
 from lib.customers.loads import Comparison, Loads
 from lib.ui import dialogs, id_table, picks
-from lib.ui.id_table import Cell, Column
+from lib.ui.id_table import MOST_ROWS, Changed, Column
 from lib.ui.text import ago, count, md, number
 
 _HEARD = "news_heard"
 _NEWS_FOR = timedelta(hours=1)
 _NAMED = 3
 _COLUMNS = (
-    Column("Customer", 230),
+    Column("Customer", 240),
     Column("Picked", 70),
-    Column("What", 150),
-    Column("Before", 170, "long"),
-    Column("Now", 170, "long"),
+    Column("What", 140),
+    Column("Value", 240, "long"),
     Column("Id", 300, "id"),
 )
 
@@ -112,21 +111,17 @@ def _named(frame: CustomerFrame, ids: AbstractSet[str], picked: KeysView[str]) -
 def _show_table(changes: Changes, picked: KeysView[str]) -> None:
     """Each change, those of picks first."""
     ids = sorted(changes.ids(), key=lambda id_: id_ not in picked)
-    told = changes.told(ids[: id_table.MOST_ROWS])
-    rows: list[tuple[str, dict[str, Cell]]] = [
+    rows = [
         (
             f"{one.id} {one.what}",
-            {
-                "Customer": one.name,
-                "Picked": "picked" if one.id in picked else "",
-                "What": one.what,
-                "Before": one.before,
-                "Now": one.now,
-                "Id": one.id,
-            },
+            one.name,
+            "picked" if one.id in picked else "",
+            one.what,
+            Changed(one.before or None, one.now or None),
+            one.id,
         )
-        for one in islice(told, id_table.MOST_ROWS)
+        for one in changes.told(ids[:MOST_ROWS])
     ]
-    id_table.show("news", *id_table.filled(_COLUMNS, rows), label="What changed, one row a change", most=13)
-    if next(told, None) or len(ids) > id_table.MOST_ROWS:
-        st.caption(f"The first {number(len(rows))} changes, picks first. Something changed of {count(len(ids), 'customer')}.")
+    id_table.show("changes", _COLUMNS, rows[:MOST_ROWS], label="What changed, one row a change")
+    if len(ids) > MOST_ROWS or len(rows) > MOST_ROWS:
+        st.caption(f"The first {number(MOST_ROWS)} changes of {count(len(ids), 'customer')}, picks first.")

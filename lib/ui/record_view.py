@@ -14,22 +14,23 @@ from lib.avara.models import Customer
 from lib.customers.ours import OwnUpdate
 from lib.runs.plan import PlannedCustomer
 from lib.ui import id_table, nav
-from lib.ui.id_table import Cell, Column, change
+from lib.ui.id_table import Cell, Changed, Column
 from lib.ui.text import ago, exact, md
-
-_NOT_SET = "not set"
 
 
 def fields(before: Customer, after: Customer | None = None) -> dict[str, Cell]:
     """Field in words → its value in words, marked where it is another one after; an empty text where the record has none."""
-    old, new = _values(before), _values(after or before)
-    return {name: change(old[name], new[name]) for name in old}
+    return _told(_values(before), _values(after or before))
 
 
 def metadata(before: Customer, after: Customer | None = None) -> dict[str, Cell]:
     """Key → its value, marked where it is another one after, or came or went. In the record's order."""
-    old, new = before.metadata, (after or before).metadata
-    return {key: change(old.get(key, _NOT_SET), new.get(key, _NOT_SET)) for key in dict.fromkeys([*new, *old])}
+    return _told(before.metadata, (after or before).metadata)
+
+
+def _told(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, Cell]:
+    was_is = {name: Changed(old.get(name), new.get(name)) for name in {**new, **old}}
+    return {name: both if both.before != both.now else both.now or "" for name, both in was_is.items()}
 
 
 def _values(record: Customer) -> dict[str, str]:
@@ -51,7 +52,7 @@ def show_record(record: Customer, now: datetime, own: OwnUpdate | None = None) -
         before = exact(own.before) if own.before else "at an unknown time"
         label = f"Changed by {md(own.run_id)}, before that {before}"
         st.page_link(nav.page("runs"), label=label, icon=":material/history:", query_params={"run": own.run_id})
-    _table("Record", "Field", fields(record), record.id)
+    _fields(record, None)
     _metadata(record, None)
     _raw(record)
 
@@ -67,7 +68,7 @@ def show_change(before: Customer, after: Customer | None, now: datetime) -> None
     _heading(after or before, f"Updated {ago(after.updated_at, now)}" if after else "Not read since; as planned")
     left, right = st.columns([3, 2])
     with left:
-        _table("Record", "Field", fields(before, after), before.id)
+        _fields(before, after)
     with right:
         _metadata(before, after)
     _raw(after or before)
@@ -84,19 +85,20 @@ def _heading(record: Customer, told: str) -> None:
     st.code(record.id, language=None)
 
 
+def _fields(before: Customer, after: Customer | None) -> None:
+    """What is empty takes no room."""
+    rows = [(name, name, value) for name, value in fields(before, after).items() if value]
+    columns = [Column("Field", 150), Column("Value", 330, "long")]
+    id_table.show("record-fields", columns, rows, label="The record's fields", view=before.id)
+
+
 def _metadata(before: Customer, after: Customer | None) -> None:
-    pairs = metadata(before, after)
-    if pairs:
-        _table("Metadata", "Key", pairs, before.id)
+    rows = [(key, key, value) for key, value in metadata(before, after).items()]
+    if rows:
+        columns = [Column("Key", 150), Column("Value", 250, "long")]
+        id_table.show("record-metadata", columns, rows, label="Metadata, one row a key", view=before.id)
     else:
         st.caption("This customer has no metadata.")
-
-
-def _table(name: str, first: str, values: Mapping[str, Cell], customer_id: str) -> None:
-    """What is empty takes no room."""
-    rows = [(what, what, value) for what, value in values.items() if value]
-    columns = [Column(first, 150), Column("Value", 330, "long")]
-    id_table.show(f"record-{name}", columns, rows, label=f"{name}, changed values marked", view=customer_id)
 
 
 def _raw(record: Customer) -> None:

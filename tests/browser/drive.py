@@ -67,13 +67,18 @@ def reload(page: Page, app: App) -> None:
     loaded(page)
 
 
-# --- tables: that of the customers, which is the browser's own, and Streamlit's grids
+# --- tables: the browser's own, and Streamlit's grids
 
 
 def table(page: Page) -> Locator:
     """The first table of a page's main part."""
     main = page.get_by_test_id("stMain")
-    return main.get_by_role("grid", name="Customers that match").or_(main.get_by_test_id("stDataFrame")).first
+    return main.locator("table[translate=no]").or_(main.get_by_test_id("stDataFrame")).first
+
+
+def named(part: Page | Locator, label: str) -> Locator:
+    """The table of that label, or of one that has it in it, in a page or a part of it."""
+    return part.get_by_role("grid", name=label)
 
 
 def cell(table: Locator, header: str, row: int) -> Locator:

@@ -183,6 +183,23 @@ def test_rows_far_down_come_into_sight_and_can_be_ticked(page: Page, table: Loca
     assert frame.evaluate("frame => frame.scrollTop") == 0
 
 
+def test_the_table_grows_with_the_window_and_the_pager_is_always_in_sight(page: Page, table: Locator) -> None:
+    heights = []
+    for width, height in ((760, 700), (1280, 800), (1600, 1000)):
+        page.set_viewport_size({"width": width, "height": height})
+        bottoms = []
+        for part in (table.locator("xpath=.."), page.locator(".st-key-pager"), drive.bar(page)):
+            expect(part).to_be_in_viewport()
+            box = part.bounding_box() or {}
+            bottoms += [box["y"], box["y"] + box["height"]]
+        if width > 1000:
+            assert bottoms == sorted(bottoms), "nothing lies over anything else"
+            assert bottoms[2] - bottoms[1] < 40, "no space is left empty"
+        heights.append(bottoms[1] - bottoms[0])
+    assert heights[2] - heights[1] == pytest.approx(200, abs=1)
+    expect(table.get_by_role("columnheader", name="Customer")).to_be_in_viewport()
+
+
 def test_a_column_is_made_wider_and_stays_so_while_rows_come_and_go(page: Page, table: Locator) -> None:
     header = table.get_by_role("columnheader", name="Customer", exact=True)
     before = header.bounding_box() or {}

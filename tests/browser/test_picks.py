@@ -145,10 +145,10 @@ def test_the_list_of_picks_shows_what_filters_hide_and_takes_picks_out(app: App,
     drive.expect_shown(page, "1")
     drive.show_picks(page)
     dialog = page.get_by_role("dialog")
-    listed = dialog.get_by_test_id("stDataFrame").first
+    listed = drive.named(dialog, "Picked customers")
     expect(drive.cell(listed, "Shown", 0)).to_have_text("")
     expect(drive.cell(listed, "Shown", 1)).to_have_text("hidden by filters")
-    drive.tick(listed, 1)
+    drive.box(listed, 1).check()
     dialog.get_by_role("button", name="Unpick 1 customer").click()
     expect(dialog).to_contain_text("2 picked")
     expect(page.locator("[role=dialog]:focus, [role=dialog] :focus")).to_have_count(1)  # on the page's body Escape is lost

@@ -194,7 +194,7 @@ def test_one_customer_is_deactivated_and_its_updated_record_shown_beside_the_one
     after = record_of(sandbox, chosen)
     assert after["isActive"] is False
     assert changes(sandbox) == [("deactivate", chosen)]
-    fields = dict(session.rows_of("Record").to_numpy().tolist())
+    fields = dict(session.rows_of("The record's fields").to_numpy().tolist())
     assert fields["Status"] == "● Active → ○ Inactive"
     assert fields["Name"] == before["expressCustomerName"]
     assert " UTC → " in fields["Updated"]
@@ -228,7 +228,7 @@ def test_many_are_deactivated_with_totals_that_add_up_and_a_record_for_each(worl
     for at in range(9):  # every record in full, one after the other; the first is open from the start
         assert f"Customer {at + 1} of 9" in session.words
         assert steps["Id"][at] in [code.value for code in session.at.code]
-        assert dict(session.rows_of("Record").to_numpy().tolist())["Status"] == "● Active → ○ Inactive"
+        assert dict(session.rows_of("The record's fields").to_numpy().tolist())["Status"] == "● Active → ○ Inactive"
         assert session.offers("record_previous") is (at > 0)
         if session.offers("record_next"):
             session.press("record_next")

@@ -331,12 +331,12 @@ def test_the_log_of_a_large_run_shows_what_became_of_the_run_and_its_newest_step
     journal.end(run.id, RunState.FINISHED, words=said(""), now=now, who=ROBIN)
     session = open_world.open("runs", run=run.id)
     session.at.session_state[f"log-{run.id}"] = True
-    of_run, of_steps = (session.run().rows_of(f"What became of {whom}") for whom in ("the run", "its customers"))
+    of_run, of_steps = (session.run().rows_of(f"The log's entries of {whom}") for whom in ("the run", "single"))
     assert of_run["Event"].tolist() == ["planned", "approved", "finish"]
     assert "30 entries, newest first" in session.words
     assert of_steps["Number"].tolist() == sorted(of_steps["Number"], reverse=True, key=int)
     session.at.get("pagination")[-1].set_value(2)
-    oldest = session.run().rows_of("What became of its customers")
+    oldest = session.run().rows_of("The log's entries of single")
     assert len({*of_steps["Customer"], *oldest["Customer"]}) == 30
 
 

@@ -128,7 +128,7 @@ class Session:
     def rows_of(self, label: str, names: str = "label") -> pd.DataFrame:
         """The rows of the table whose label begins so: a column of texts for each of it, a changed one as "before → now"."""
         table = self.table_of(label)
-        rows = [[" → ".join(cell) if isinstance(cell, list) else cell for cell in row[1:]] for row in table["rows"]]
+        rows = [[cell if isinstance(cell, str) else " → ".join(map(str, cell)) for cell in row[1:]] for row in table["rows"]]
         return pd.DataFrame(rows, columns=[column[names] for column in table["columns"]], dtype="str")
 
     def act(self, kind: str, *rows: int, column: str = "", label: str = "") -> Self:

@@ -36,9 +36,9 @@ def test_metadata_that_changed_shows_before_and_now_with_keys_that_came_and_went
     after = BEFORE.model_copy(update={"metadata": {"region": "south", "site": "7", "note": ""}})
     assert metadata(BEFORE, after) == {
         "region": ("north", "south"),
-        "site": ("not set", "7"),
-        "note": ("not set", ""),
-        "tier": ("gold", "not set"),
+        "site": (None, "7"),
+        "note": (None, ""),
+        "tier": ("gold", None),
     }
     assert len(changed(metadata(BEFORE, after))) == 4
     assert metadata(customer(1, metadata={})) == {}

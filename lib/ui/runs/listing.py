@@ -104,10 +104,19 @@ def _announce_waiting(resources: Resources) -> Mapping[str, str]:
 def _table(runs: Sequence[Run], keys: Collection[str], stalled: Mapping[str, str]) -> None:
     columns, rows = runs_table(runs, datetime.now(UTC), keys, stalled=stalled)
     opened = id_table.show(
-        "runs", columns, rows, label="Runs, newest first", address=lambda run_id: f"runs?run={run_id}", most=_ROWS_SEEN
+        "runs",
+        columns,
+        rows,
+        label="Runs, newest first",
+        address=lambda run_id: nav.address("runs", run=run_id),
+        most=_ROWS_SEEN,
     )
     if opened:
         nav.go_to("runs", run=opened)
+
+
+def _address(run_id: str) -> str:
+    return nav.address("runs", run=run_id)
 
 
 def _announce(resources: Resources, run: Run, now: datetime, stalled: str, *, ours: bool) -> None:

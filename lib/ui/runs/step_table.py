@@ -14,7 +14,7 @@ from lib.errors import RunNotFound
 from lib.journal.journal import Journal
 from lib.runs.model import DamagedStep, Run, Step, StepState
 from lib.runs.plan import PlannedCustomer
-from lib.ui import id_table, record_view
+from lib.ui import id_table, nav, record_view
 from lib.ui.id_table import Cell, Changed, Column
 from lib.ui.resources import Resources
 from lib.ui.text import count, md, number
@@ -76,7 +76,7 @@ def show(resources: Resources, run: Run) -> None:
         columns,
         rows,
         label="Customers of the run, what changed is marked",
-        address=lambda customer_id: f"runs?run={run.id}&customer={customer_id}",
+        address=lambda customer_id: nav.address("runs", run=run.id, customer=customer_id),
         view=f"{state} {page}",
     )
     if opened:

@@ -11,20 +11,20 @@ from lib.avara.text import one_line
 from lib.journal.chain import Entry
 from lib.runs.model import Run
 from lib.ui import id_table
-from lib.ui.id_table import Cell, Column
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources
 from lib.ui.text import count, exact, md, number
 
-_ON_A_PAGE = id_table.MOST_ROWS
-_UNREAD_SHOWN = 60
-_COLUMNS = (
+_ON_A_PAGE = MOST_ROWS
+_ENTRY = (
     Column("Number", 80, "number"),
     Column("When", 190, "time"),
-    Column("Event", 110),
+    Column("Event", 100),
     Column("Customer", 300, "id"),
     Column("By", 130),
     Column("What", 420, "long"),
 )
+_UNREAD_SHOWN = 60
 _KEEP = "Keep this journal as it is and tell whoever answers for it."
 
 
@@ -35,8 +35,7 @@ def show(resources: Resources, run: Run) -> None:
         return
     with opened:
         entries = resources.journal.log.run_entries(run.id)
-        newest = entries[-id_table.MOST_ROWS :]
-        id_table.show("log", *entries_table(newest), label="What became of the run, oldest first", most=10)
+        _show_entries("entries", entries, "The log's entries of the run as a whole, oldest first")
         _steps(resources, run)
         if st.button("Check the whole journal", icon=":material/verified:", key=f"check-{run.id}"):
             _check(resources)
@@ -50,29 +49,18 @@ def _steps(resources: Resources, run: Run) -> None:
     if not number_:
         return
     st.markdown(f"**Customers** · {count(number_, 'entry', 'entries')}, newest first")
-    id_table.show("log-steps", *entries_table(entries), label="What became of its customers, newest first", most=10)
+    _show_entries("step_entries", entries, "The log's entries of single customers, newest first")
     pages = -(-number_ // _ON_A_PAGE)
     if pages > 1:
         st.pagination(pages, key=key)
 
 
-def entries_table(entries: Sequence[Entry]) -> tuple[list[Column], list[tuple[Cell, ...]]]:
-    """One row an entry, in their order."""
-    told: list[tuple[str, dict[str, Cell]]] = [
-        (
-            str(entry.seq),
-            {
-                "Number": number(entry.seq),
-                "When": exact(entry.at),
-                "Event": entry.event,
-                "Customer": entry.customer_id or "",
-                "By": entry.who,
-                "What": _told(entry.payload),
-            },
-        )
+def _show_entries(key: str, entries: Sequence[Entry], label: str) -> None:
+    rows = [
+        (str(entry.seq), str(entry.seq), exact(entry.at), entry.event, entry.customer_id or "", entry.who, _told(entry.payload))
         for entry in entries
     ]
-    return id_table.filled(_COLUMNS, told)
+    id_table.show(key, _ENTRY, rows, label=label, most=10)
 
 
 def _told(payload: str) -> str:
@@ -104,6 +92,7 @@ def _check(resources: Resources) -> None:
         st.success(md(audit.words, limit=400), icon=":material/verified:")
     else:
         st.error(md(f"{audit.words} {_KEEP}", limit=500), icon=":material/error:")
-        found = [(str(at), found.run_id, found.customer_id or "", found.words) for at, found in enumerate(audit.findings)]
-        columns = [Column("Run", 200, "id"), Column("Customer", 300, "id"), Column("What", 420, "long")]
-        id_table.show("found", columns, found[: id_table.MOST_ROWS], label="What is not as the log and the plans say", most=10)
+        found = audit.findings[:MOST_ROWS]
+        rows = [(str(place), one.run_id, one.customer_id, one.words) for place, one in enumerate(found)]
+        columns = [Column("Run", 220), Column("Customer", 300, "id"), Column("What", 420, "long")]
+        id_table.show("findings", columns, rows, label="What is not as the log and the plans say", most=10)

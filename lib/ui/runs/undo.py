@@ -9,7 +9,7 @@ import streamlit as st
 from lib.runs.model import Run, StepState
 from lib.runs.undo import as_left
 from lib.ui import id_table, nav
-from lib.ui.id_table import Column
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources
 from lib.ui.text import count, number
 
@@ -56,9 +56,8 @@ def _left_alone(resources: Resources, run: Run, undo_of: str) -> None:
         return
     names = {step.customer_id: step.name for step in resources.journal.reads.every_step(undo_of)}
     with st.expander(f"{count(len(left), 'customer')} of that run left alone", icon=":material/block:"):
-        columns = [Column("Customer", 230), Column("Why", 420, "long"), Column("Id", 300, "id")]
-        shown = left[: id_table.MOST_ROWS]
-        rows = [(one.customer_id, names.get(one.customer_id, ""), one.why, one.customer_id) for one in shown]
-        id_table.show("left-alone", columns, rows, label="Customers that this undo left alone")
-        if len(left) > len(rows):
-            st.caption(f"The first {number(len(rows))}.")
+        rows = [(one.customer_id, names.get(one.customer_id, ""), one.why, one.customer_id) for one in left[:MOST_ROWS]]
+        columns = [Column("Customer", 240), Column("Why", 320, "long"), Column("Id", 300, "id")]
+        id_table.show("left_alone", columns, rows, label="Customers that this undo left alone")
+        if len(left) > MOST_ROWS:
+            st.caption(f"The first {number(MOST_ROWS)} of {count(len(left), 'customer')}; the receipt has all.")
