@@ -56,7 +56,7 @@ def show_charts(frame: CustomerFrame) -> None:
 
 def by_age(frame: CustomerFrame, now: datetime) -> pd.DataFrame:
     """Customers by time since their last update: columns Since update (in order), Status, Customers."""
-    updated = frame.rows["updated_at"].dt.tz_localize(None).to_numpy()
+    updated = frame.times["updated_at"].dt.tz_localize(None).to_numpy()
     unknown = np.isnat(updated)
     days = (np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us") - updated[~unknown]) // np.timedelta64(1, "D")
     bands = np.full(len(frame), len(_BANDS) + 1)
@@ -67,7 +67,7 @@ def by_age(frame: CustomerFrame, now: datetime) -> pd.DataFrame:
 @once_a_frame
 def by_year(frame: CustomerFrame) -> pd.DataFrame:
     """Customers by the year (UTC) of their creation: columns Year, Status, Customers."""
-    years, places = np.unique(frame.rows["created_at"].dt.year.fillna(0).to_numpy(dtype=np.int64), return_inverse=True)
+    years, places = np.unique(frame.times["created_at"].dt.year.fillna(0).to_numpy(dtype=np.int64), return_inverse=True)
     # The unknown come last, as their bar does.
     labels = [*(str(year) for year in years if year), *([_UNKNOWN] if 0 in years else [])]
     return _counted(frame, np.where(years[places] == 0, len(labels) - 1, places - (0 in years)), labels, "Year")
