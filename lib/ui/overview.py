@@ -13,8 +13,9 @@ import streamlit as st
 from lib.customers.filters import Filter, apply
 from lib.customers.frame import CustomerFrame
 from lib.customers.once import once_a_frame
+from lib.customers.views import View
 from lib.ui import nav
-from lib.ui.customers import filters
+from lib.ui.customers import address
 from lib.ui.text import count, number
 
 #: The customers that deserve a look first.
@@ -32,16 +33,13 @@ def show_totals(frame: CustomerFrame, *, complete: bool) -> None:
         st.metric("Active", number(active.sum()), border=True)
         st.metric("Inactive", number((~active).sum()), border=True)
         st.metric("Users", number(rows["user_count"].sum()), border=True)
-    # A button, not a link with URL parameters: those would only join the filters that are set already.
     if idle and st.button(
         f"{count(idle, 'active customer')} without users, not updated for a year: look at them",
         icon=":material/arrow_forward:",
         type="tertiary",
         key="idle",
-        on_click=filters.write,
-        args=(IDLE,),
     ):
-        nav.go_to("customers")
+        nav.go_to("customers", **address.spelled(View(filter=IDLE)))
 
 
 def show_charts(frame: CustomerFrame) -> None:
