@@ -5,26 +5,35 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.customers.filters import describe, matching, summary
+from lib.errors import ViewUnreadable
 from lib.ui import dialogs, loading, picks
-from lib.ui.customers import drawer, export, filters, table, tray
+from lib.ui.customers import address, drawer, export, filters, table, tray, views
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
 
 resources = get_resources()
+try:
+    address.keep_to(resources)
+except ViewUnreadable as error:
+    address.refuse(error)
+    st.stop()
+
 now = datetime.now(UTC)
 view = resources.loads.view(patience=loading.first_draw_patience())
 frame, complete = view.frame, view.complete
 
 loading.show_trouble(resources.loads)
 title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
-flt = filters.show(frame, now)
+filters.show(frame)
+flt = address.shown().filter
 found = matching(frame, flt, now)
 positions = found.positions
 picks.look_at(describe(flt), resources.loads.read_at)
 with title:
     st.title("Customers", anchor=False, width="stretch")
+    views.show_button()
     table.show_view_options(frame)
-    export.show(resources.loads, view, flt, positions)
+    export.show(resources.loads, view, positions)
 
 shown = summary(frame, positions)
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):
@@ -33,9 +42,8 @@ with st.container(horizontal=True, vertical_alignment="center", key="chips"):
         f"**{number(shown.customers)}** of {count(len(frame), 'customer')}{so_far} · {count(shown.users, 'user')}",
         width="content",
     )
-    filters.show_chips(flt)
-    if found.unknown_times:
-        st.caption(f"{number(found.unknown_times)} more would match, but a date of theirs is unknown.", width="content")
+    filters.show_chips(flt, found.unknown_times)
+address.show_trouble()
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)
@@ -47,3 +55,5 @@ elif dialogs.opened("picks"):
     tray.show_picks(frame, positions)
 elif dialogs.opened("paste"):
     tray.show_paste(resources.loads)
+elif dialogs.opened("views"):
+    views.show(resources, now)

@@ -13,7 +13,7 @@ undo_of = st.query_params.get("undo")
 
 if run_id:
     plan_file.close_started(run_id)
-    st.page_link(nav.page("customers"), label="Pick more customers", icon=":material/arrow_back:")
+    nav.link("customers", label="Pick more customers", icon=":material/arrow_back:")
     view.show(resources, run_id)
 elif undo_of:
     resources.loads.catch_up()  # with what the run did, whichever process carried it

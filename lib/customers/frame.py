@@ -8,8 +8,8 @@
 | `name`                  | str                      | never                          |
 | `is_active`             | bool                     | never                          |
 | `user_count`            | int64                    | never                          |
-| `created_at`            | datetime64[us, UTC]      | NaT: unknown                   |
-| `updated_at`            | datetime64[us, UTC]      | NaT: unknown                   |
+| `created_at`            | datetime64[us, UTC]      | NaT: unknown; see `times`      |
+| `updated_at`            | datetime64[us, UTC]      | NaT: unknown; see `times`      |
 | `created_by`            | category of `CREATED_BY` | "unknown"                      |
 | `created_by_user_id`    | str                      | NaN                            |
 | `created_by_api_key_id` | str                      | NaN                            |
@@ -23,6 +23,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,7 @@ import pandas as pd
 
 from lib.avara.batch import CustomerBatch
 from lib.avara.models import Customer, id_key
+from lib.avara.times import possible
 from lib.customers.columns import Columns
 from lib.customers.idindex import IdIndex, Positions
 from lib.customers.metadata import MetadataIndex, replaced_pairs
@@ -58,6 +60,7 @@ class CustomerFrame:
     #: Updates by runs of ours; whose record was updated since by somebody else may still be here (see `own_update`).
     ours: Ours = field(default_factory=dict)
     version: int = field(default_factory=lambda: next(_VERSIONS))
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     def of(cls, rows: pd.DataFrame, metadata: pd.DataFrame) -> CustomerFrame:
@@ -72,6 +75,15 @@ class CustomerFrame:
     def metadata(self) -> pd.DataFrame:
         """The long table of all metadata: `row`, `key`, `value`."""
         return self.pairs.table
+
+    @cached_property
+    def times(self) -> pd.DataFrame:
+        """`created_at` and `updated_at`, with NaT also where the time can't be a fact: what filters, sorts and words go by."""
+        return pd.DataFrame({name: self._possible(self.rows[name]) for name in ("created_at", "updated_at")})
+
+    def _possible(self, column: pd.Series[Any]) -> pd.Series[Any]:
+        first, last = possible(self.made_at)
+        return column.where((column >= first) & (column <= last))
 
     def contains(self, customer_id: str) -> bool:
         """Is this id in the frame?"""
@@ -129,7 +141,7 @@ class CustomerFrame:
 
     @cached_property
     def updated_before_ours(self) -> pd.Series[Any]:
-        """`updated_at`; where runs of ours made the last updates, the one before them. Aligned with `rows`."""
+        """`times` of the last update; where runs of ours made it, that of the one before them. Aligned with `rows`."""
         updated, own = self.rows["updated_at"], list(self.ours.values())
         at = self.index.find(self.ours)
         left, before = (
@@ -141,7 +153,7 @@ class CustomerFrame:
         theirs = (held == left) | (pd.isna(held) & pd.isna(left))
         times = updated.array.copy()
         times[at[theirs]] = before[theirs]
-        return pd.Series(times)
+        return self._possible(pd.Series(times))
 
     def with_ours(self, ours: Ours) -> CustomerFrame:
         """The same customers, with these updates by runs of ours."""

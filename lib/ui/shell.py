@@ -9,7 +9,7 @@ import streamlit as st
 
 from lib.config import APP_NAME
 from lib.errors import ExpressOpsError, NotStarted
-from lib.ui import dialogs, heard, nav, news, notices, settle, sidebar
+from lib.ui import dialogs, nav, news, notices, settle, sidebar
 from lib.ui.resources import get_resources
 from lib.ui.startup import AGAIN_AFTER
 
@@ -35,7 +35,6 @@ page = st.navigation(nav.all_pages(), position="hidden")
 nav.hold_address(page)
 settle.settle(page.url_path)
 dialogs.begin()
-heard.page_begins()
 
 try:
     resources = get_resources()
@@ -51,4 +50,3 @@ except ExpressOpsError as error:
 except Exception:  # a page never shows a traceback; Streamlit's own stop and rerun are BaseExceptions and pass
     logger.exception("A page broke")
     st.error("This page broke. Nothing was changed by it; the server's log says why. Reload the page to go on.")
-heard.page_ends()
