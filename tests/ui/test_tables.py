@@ -66,7 +66,7 @@ def test_the_steps_show_each_field_before_and_now_and_mark_what_changed() -> Non
     assert [row[0] for row in rows] == [id_of(1), id_of(2), id_of(3)]
     first, second, third = told_of(columns, rows)
     assert (first["Status"], first["Users"], first["region"]) == (("● Active", "○ Inactive"), ("0", "3"), ("north", "south"))
-    assert first["Updated"] == ("2025-01-25 12:00:00 UTC", "2026-03-01 12:00:00 UTC")
+    assert first["Updated, UTC"] == ("2025-01-25 12:00", "2026-03-01 12:00")
     assert (first["State"], first["Took"], first["Id"]) == ("✓ verified", "0.25 s", id_of(1))
     assert (second["State"], second["Status"], second["What happened"]) == ("? unknown", "● Active", "No answer.")
     assert (third["Customer"], third["State"], third["Status"]) == ("Clinic 3", "✕ damaged", "")
@@ -76,7 +76,7 @@ def test_the_steps_show_each_field_before_and_now_and_mark_what_changed() -> Non
 def test_what_no_step_has_takes_no_column_and_a_field_that_changed_has_one() -> None:
     same, renamed = customer(1, metadata={"State": "a key"}), customer(1, name="New", metadata={"State": "a key"})
     labels = [column.label for column in steps_table([replace(a_step(1, StepState.PLANNED), before=same)])[0]]
-    assert labels == ["Customer", "State", "Status", "Users", "Updated", "State", "Id"]
+    assert labels == ["Customer", "State", "Status", "Users", "Updated, UTC", "State", "Id"]
     columns, rows = steps_table([replace(a_step(1, StepState.VERIFIED), before=same, after=renamed)])
     assert told_of(columns, rows)[0]["Name"] == ("Clinic 1", "New")
     assert len({column.name or column.label for column in columns}) == len(columns)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from types import MappingProxyType
 
 import streamlit as st
@@ -46,15 +45,15 @@ def show(resources: Resources, text: str) -> None:
             icon=":material/search_off:",
         )
         return
-    _follow(resources, partial(_all, text=text))
+    _follow(_all, resources, text)
 
 
 def show_latest(resources: Resources) -> None:
     """The newest few."""
-    _follow(resources, _latest)
+    _follow(_latest, resources)
 
 
-def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
+def _follow(draw: Callable[..., None], resources: Resources, *args: str) -> None:
     resources.live_runs.get()  # of a journal that does not answer it is known at once
     counts = resources.journal.reads.run_counts()
     if not counts:
@@ -63,7 +62,7 @@ def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
             nav.go_to("customers")
         return
     working = counts.get(RunState.RUNNING) or counts.get(RunState.PLANNED)
-    fragment(draw, resources, every=_POLL_SECONDS if working else None)
+    fragment(draw, resources, *args, every=_POLL_SECONDS if working else None)
 
 
 def _all(resources: Resources, text: str) -> None:

@@ -37,16 +37,17 @@ _DAMAGED = "✕ damaged"
 #: Which columns come before those of metadata. What no row has gets none; the last few have one where some row changed there.
 _FIELDS = (
     Column("Customer", 230),
-    Column("State", 120, "state"),
-    Column("Status", 170),
-    Column("Users", 90),
-    Column("Updated", 380, "time"),
+    Column("State", 110, "state"),
+    Column("Status", 165),
+    Column("Users", 75),
+    Column("Updated, UTC", 285, "time"),
     Column("What happened", 320, "long"),
     *(Column(name, 250) for name in ("Name", "Created", "Created by user", "Created by API key")),
 )
 _IF_CHANGED = frozenset({"Name", "Created", "Created by user", "Created by API key"})
 _OTHERS = (Column("Took", 70, "number"), Column("Id", 300, "id"))
 _METADATA = "metadata:"
+_MINUTES = len("2026-11-28 22:03")
 #: In the place of an id: the record on the edge of the page that somebody turned to.
 _FIRST, _LAST = "first", "last"
 
@@ -170,7 +171,13 @@ def _cells(step: Step | DamagedStep) -> dict[str, Cell]:
         return usual
     took = "" if step.seconds is None else f"{step.seconds:.2f} s"
     metadata = {_METADATA + key: cell for key, cell in record_view.metadata(step.before, step.after).items()}
-    return usual | {"Took": took} | record_view.fields(step.before, step.after) | metadata
+    fields = record_view.fields(step.before, step.after)
+    return usual | {"Took": took, "Updated, UTC": _short(fields["Updated"])} | fields | metadata
+
+
+def _short(time: Cell) -> Cell:
+    """To the minute, so that there is room for metadata beside it; the record in full has the seconds."""
+    return Changed(*(at and at[:_MINUTES] for at in time)) if isinstance(time, Changed) else time[:_MINUTES]
 
 
 def mark(step: Step | DamagedStep) -> str:

@@ -257,4 +257,4 @@ def _metrics(run: Run) -> None:
     with st.container(horizontal=True):
         for label, value, help_ in told:
             if run.live or value:
-                st.metric(label, number(value), border=True, help=help_)
+                st.metric(label, number(value), border=True, help=help_, width="stretch" if run.live else 170)
