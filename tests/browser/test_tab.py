@@ -61,7 +61,7 @@ def test_closing_the_tab_in_mid_run_stops_nothing_and_other_tabs_show_the_run(
     drive.go_to(no_address, "Runs")
     runs = drive.table(no_address)
     expect(drive.cell(runs, "State", 0)).to_have_text("Running")
-    drive.press(runs, 35, 0)
+    drive.follow(runs, 0)
     drive.expect_state(no_address, "Running")
 
     app.api.sandbox.latency = 0

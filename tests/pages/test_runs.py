@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lib.customers.filters import Filter, matching
+from lib.journal.journal import Journal
 from lib.runs.model import Action, RunState, StepState
 from lib.runs.plan import Plan, PlannedCustomer, make_plan
 from lib.runs.words import said
+from lib.runs.worker import Worker
 from lib.ui.runs import listing, timeline
 from tests.pages.world import Session, World
 from tests.runs.fakes import KIM, ROBIN
@@ -293,6 +297,62 @@ def test_the_rate_and_the_time_left_are_those_since_a_pause_and_what_it_took_is_
         journal.steps.settle(step, StepState.SKIPPED, now=now, who=ROBIN, words=said("Inactive by now."))
     journal.end(run.id, RunState.FINISHED, words=said(""), now=now + timedelta(seconds=5), who=ROBIN)
     assert open_world.open("runs", run=run.id).at.get("progress")[0].proto.text == "20 of 20 · took 12 seconds"
+
+
+def test_the_list_on_show_learns_what_a_run_of_another_process_did(open_world: World) -> None:
+    resources, session = open_world.resources, open_world.open()
+    plan = a_plan(open_world, 0, 3)
+    with closing(Journal(resources.settings.journal)) as elsewhere:
+        worker = Worker(elsewhere, lambda _: resources.client, read_back_waits=(0.0,))
+        run = elsewhere.record(plan, datetime.now(UTC), who=KIM)
+        worker.submit(run.id, who=KIM)
+        assert worker.join(run.id, 90)
+        worker.stop()
+    ids = [planned.record.id for planned in plan.customers]
+    session.until(lambda _: not any(record.is_active for record in resources.loads.frame().records(ids)))
+    session.at.text_input(key="search").set_value(ids[0])
+    assert session.run().rows["status"].tolist() == ["○ Inactive"]
+    session.act("open", 0)
+    assert f"Changed by {run.id}, before that {plan.customers[0].record.updated_at:%Y-%m-%d}" in session.plain
+    assert open_world.open("deactivate", undo=run.id).at.title[0].value == "Reactivate 3 customers"
+    # and what is idle but for that run is found as such
+    before = len(
+        matching(resources.loads.frame(), Filter(not_updated_days=1, ignore_our_runs=True), datetime.now(UTC)).positions
+    )
+    after = len(matching(resources.loads.frame(), Filter(not_updated_days=1), datetime.now(UTC)).positions)
+    assert before - after == 3
+
+
+@pytest.mark.parametrize(("end", "picked"), [("cancelled", "planned"), ("finished", "not_applied")])
+def test_what_a_run_left_undone_can_be_picked(open_world: World, end: str, picked: str) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    run = journal.record(a_plan(open_world, 0, 5), now, who=ROBIN)
+    journal.start(run.id, owner="host:1:a", now=now, who=ROBIN)
+    for step in journal.reads.steps(run.id, limit=2 if end == "cancelled" else 5):
+        begun = journal.steps.begin(step, owner="host:1:a", now=now, who=ROBIN)
+        state = StepState.VERIFIED if step.position % 2 else StepState.NOT_APPLIED
+        journal.steps.settle(begun, state, now=now, who=ROBIN, after=step.before)
+    journal.end(run.id, RunState(end), words=said(""), now=now, who=ROBIN)
+    session = open_world.open("runs", run=run.id)
+    steps = session.rows_of("Customers of")
+    states = steps["State"].tolist()
+    assert states == sorted(states, key=lambda state: state == "✓ verified"), "those that are not verified come first"
+    wanted = steps[steps["State"] == {"planned": "· to do", "not_applied": "! not applied"}[picked]]["Id"].tolist()
+    assert f"Pick the {len(wanted)} {'not started' if picked == 'planned' else 'not applied'}" in session.words
+    session.press(f"pick_{picked}")
+    assert session.picks == wanted
+    assert session.at.title[0].value == "Deactivate 3 customers"
+
+
+def test_a_cancel_says_what_it_means_before_it_is_asked_for(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    run = journal.record(a_plan(open_world, 0, 3), now - timedelta(minutes=5), who=ROBIN)
+    session = open_world.open("runs", run=run.id)
+    assert "3 customers will not be started. A cancelled run can't go on" in session.words
+    assert [popover.proto.popover.label for popover in session.at.get("popover")][-1] == "Cancel…"
+    session.press("run_cancel")
+    assert "Cancelled by " in session.words
+    assert "after 0 of 3 customers; the other 3 were not started." in session.plain
 
 
 def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
