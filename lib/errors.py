@@ -292,3 +292,7 @@ class RunNotFound(JournalError):
 
 class IllegalTransition(JournalError):
     """A run or step can't go from its present state to the one asked for."""
+
+
+class AlreadyOver(IllegalTransition):
+    """It had already finished."""

@@ -33,7 +33,7 @@ with title:
     st.title("Customers", anchor=False, width="stretch")
     views.show_button()
     table.show_view_options(frame)
-    export.show(resources.loads, view, flt, positions)
+    export.show(resources.loads, view, positions)
 
 shown = summary(frame, positions)
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):

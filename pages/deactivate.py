@@ -16,6 +16,7 @@ if run_id:
     nav.link("customers", label="Pick more customers", icon=":material/arrow_back:")
     view.show(resources, run_id)
 elif undo_of:
+    resources.loads.catch_up()  # with what the run did, whichever process carried it
     review.show_undo(resources, undo_of)
 elif plan := plan_file.opened():
     plan_file.show(resources, plan)

@@ -17,5 +17,4 @@ else:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Runs", anchor=False, width="stretch")
         plan_file.offer()
-    if not history.search(resources):
-        listing.show(resources)
+    listing.show(resources, history.searched())

@@ -93,10 +93,8 @@ def raise_unless_ok(request: Request, reply: Reply) -> None:
     error_class = ServiceBroken if reply.status >= 500 else _REFUSALS.get(reply.status, Rejected)
     if is_throttle(reply):
         error_class = RateLimited
-    words = _words(error_class, request, reply.status)
-    if wait:
-        words += f" It asked to wait {math.ceil(wait)} s."
-    raise _error(error_class, request, reply, words, wait)
+    asked = f"It asked to wait {math.ceil(wait):,} s" if wait else ""
+    raise _error(error_class, request, reply, _words(error_class, request, reply.status, asked), wait)
 
 
 def bad_answer(request: Request, reply: Reply, words: str) -> BadAnswer:
@@ -202,15 +200,20 @@ def _redirect_words(reply: Reply) -> str:
     )
 
 
-def _words(error_class: type[ApiError], request: Request, status: int) -> str:
-    """What to tell the user; the class's own message speaks of one customer and of a change that may have been applied."""
+def _words(error_class: type[ApiError], request: Request, status: int, asked: str) -> str:
+    """What to tell the user; the class's own message speaks of one customer and of a change that may have been applied.
+
+    `asked`: for how long the API asked to wait, if it did. Then nobody is told to try again in a moment.
+    """
+    if asked and error_class is RateLimited:
+        return f"The API asked us to slow down. {asked}: try again then."
     if status == 403 and error_class is NotAuthorized:
         return "The API does not allow this key to do that. Use a key with the right to manage Express customers."
     if error_class is NotFound and request.customer_id is None:
         return "The API has nothing at this address. Check AVARA_BASE_URL."
     if error_class.may_have_applied and not request.changes:
-        return f"The API failed to answer. {_next_step(request)}"
-    return error_class().message
+        return f"The API failed to answer. {f'{asked}: try again then.' if asked else _next_step(request)}"
+    return " ".join(filter(None, (error_class().message, asked and f"{asked}.")))
 
 
 def _error(error_class: type[E], request: Request, reply: Reply, words: str, wait: float | None = None) -> E:

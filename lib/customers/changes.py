@@ -33,6 +33,16 @@ _TOUCHED = "last update"
 Mask = npt.NDArray[np.bool_]
 
 
+class Change(NamedTuple):
+    """A change of one customer in words. `what` is "gone", "new", a field or "metadata: <key>"."""
+
+    id: str
+    name: str
+    what: str
+    before: str
+    now: str
+
+
 @dataclass(frozen=True, eq=False)
 class Changes:
     """What is different in a newer list. `fields` has a name of FIELDS → the ids whose field changed, only where some did.
@@ -75,21 +85,15 @@ class Changes:
         changed = self.changed
         return (*self.gone, *self.new, *(id_ for id_ in self.after.rows["id"] if id_ in changed))
 
-    def table(self, ids: Iterable[str]) -> pd.DataFrame:
-        """One row a change of these customers, in their order; who did not change is left out.
-
-        Columns, all text: Customer, What ("gone", "new", a field or "metadata: <key>"), Before, Now, Id.
-        """
+    def told(self, ids: Iterable[str]) -> Iterator[Change]:
+        """Each change of these customers, in their order; who did not change is left out."""
         wanted = list(ids)
         before = {id_key(record.id): record for record in self.before.records(wanted)}
         after = {id_key(record.id): record for record in self.after.records(wanted)}
-        rows = []
         for id_ in wanted:
             old, new = before.get(id_key(id_)), after.get(id_key(id_))
-            record = new or old
-            if record is not None:
-                rows += [(record.name, what, was, now, id_) for what, was, now in _told(old, new)]
-        return pd.DataFrame(rows, columns=["Customer", "What", "Before", "Now", "Id"], dtype="str")
+            if record := new or old:
+                yield from (Change(id_, record.name, *told) for told in _told(old, new))
 
 
 def changes(old: CustomerFrame, new: CustomerFrame) -> Changes:

@@ -1,15 +1,14 @@
-"""Files of the filtered table: CSV and Excel for people, JSON lines and Parquet for machines.
+"""Files of the filtered table, in its order: CSV and Excel for people, JSON lines and Parquet for machines.
 
-CSV and Excel have the API's field names as columns, then one column "metadata.<key>" for each metadata key of the exported
-customers, the most common first; beyond MOST_KEY_COLUMNS keys one column "metadata" with a JSON object instead. Their texts
-are guarded against formulas. JSON lines and Parquet hold the records exactly as the API gave them.
+CSV and Excel have the API's field names as columns, then one column "metadata.<key>" for each metadata key asked for: those on
+show. No text in them is run as a formula. JSON lines and Parquet hold the records exactly as the API gave them.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,15 +16,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.customers.metadata import runs
 from lib.customers.workbook import xlsx_bytes
 from lib.spreadsheet import Cell, csv_bytes, timestamp
-
-#: A sheet with more columns than this can't be read by anyone.
-MOST_KEY_COLUMNS = 200
 
 #: Our column -> the API's field, in the order of the files.
 _FIELDS = {
@@ -42,16 +37,14 @@ _FIELDS = {
 _CHUNK = 5_000
 
 
-def to_csv(frame: CustomerFrame, positions: Positions) -> bytes:
+def to_csv(frame: CustomerFrame, positions: Positions, keys: Sequence[str]) -> bytes:
     """A CSV file of these customers in this order (see lib/spreadsheet.py for its form)."""
-    header, rows = _sheet(frame, positions)
-    return csv_bytes(header, rows)
+    return csv_bytes(_header(keys), _sheet_rows(frame, positions, keys))
 
 
-def to_xlsx(frame: CustomerFrame, positions: Positions) -> bytes:
+def to_xlsx(frame: CustomerFrame, positions: Positions, keys: Sequence[str]) -> bytes:
     """An Excel workbook of these customers. Raises ExportTooLarge where a sheet can't hold them."""
-    header, rows = _sheet(frame, positions)
-    return xlsx_bytes(header, rows)
+    return xlsx_bytes(_header(keys), _sheet_rows(frame, positions, keys))
 
 
 def to_jsonl(frame: CustomerFrame, positions: Positions) -> bytes:
@@ -73,23 +66,14 @@ def to_parquet(frame: CustomerFrame, positions: Positions) -> bytes:
     return out.getvalue()
 
 
-def _sheet(frame: CustomerFrame, positions: Positions) -> tuple[list[str], Iterator[list[Cell]]]:
-    keys = [key for key, _ in facet_keys(frame, positions)]
-    fixed = [*_FIELDS.values(), "createdBy"]
-    if len(keys) > MOST_KEY_COLUMNS:
-        return [*fixed, "metadata"], _sheet_rows(frame, positions, lambda pairs: [json.dumps(pairs, ensure_ascii=False)])
-    return (
-        [*fixed, *(f"metadata.{key}" for key in keys)],
-        _sheet_rows(frame, positions, lambda pairs: [pairs.get(key) for key in keys]),
-    )
+def _header(keys: Sequence[str]) -> list[str]:
+    return [*_FIELDS.values(), "createdBy", *(f"metadata.{key}" for key in keys)]
 
 
-def _sheet_rows(
-    frame: CustomerFrame, positions: Positions, spread: Callable[[dict[str, str]], list[str | None]]
-) -> Iterator[list[Cell]]:
+def _sheet_rows(frame: CustomerFrame, positions: Positions, keys: Sequence[str]) -> Iterator[list[Cell]]:
     makers = frame.rows["created_by"].take(positions).tolist()
     for (cells, metadata), maker in zip(_records(frame, positions), makers, strict=True):
-        yield [*cells, maker, *spread(metadata)]
+        yield [*cells, maker, *(metadata.get(key) for key in keys)]
 
 
 def _records(frame: CustomerFrame, positions: Positions) -> Iterator[tuple[tuple[Any, ...], dict[str, str]]]:

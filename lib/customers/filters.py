@@ -36,6 +36,8 @@ class Filter(BaseModel):
     users_max: Annotated[int, Field(ge=0)] | None = None
     #: Last update at least so many days ago. A customer whose last update is unknown never matches (see `Matching`).
     not_updated_days: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    #: For that an update by a run of ours counts as none: what counts is the one before.
+    ignore_our_runs: bool = False
     created_from: date | None = None
     created_to: date | None = None
     #: Instead of those who match: whoever is left out only because a time is unknown. Where nothing asks for a time: whose is.
@@ -146,7 +148,8 @@ def _match_certain(frame: CustomerFrame, flt: Filter) -> Mask:
 
 def _match_times(frame: CustomerFrame, flt: Filter, now: datetime) -> list[tuple[Mask, Mask]]:
     """For each condition on a time: who passes, and whose time is unknown."""
-    created, updated = frame.times["created_at"], frame.times["updated_at"]
+    created = frame.times["created_at"]
+    updated = frame.updated_before_ours if flt.ignore_our_runs else frame.times["updated_at"]
     found = []
     if flt.not_updated_days is not None:
         found.append((updated <= now - timedelta(days=flt.not_updated_days), updated.isna()))
@@ -178,7 +181,9 @@ def _conditions(flt: Filter) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if flt.users_min is not None or flt.users_max is not None:
         yield "users", _users_in_words(flt.users_min, flt.users_max), {"users_min": None, "users_max": None}
     if flt.not_updated_days is not None:
-        yield "not_updated_days", f"not updated for {count(flt.not_updated_days, 'day')}", {"not_updated_days": None}
+        but = ", our own runs aside" if flt.ignore_our_runs else ""
+        cleared = {"not_updated_days": None, "ignore_our_runs": False}
+        yield "not_updated_days", f"not updated for {count(flt.not_updated_days, 'day')}{but}", cleared
     if flt.created_from is not None or flt.created_to is not None:
         yield "created", _created_in_words(flt.created_from, flt.created_to), {"created_from": None, "created_to": None}
     if flt.time_unknown:

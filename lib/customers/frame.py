@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -38,6 +38,7 @@ from lib.avara.times import possible
 from lib.customers.columns import Columns
 from lib.customers.idindex import IdIndex, Positions
 from lib.customers.metadata import MetadataIndex, replaced_pairs
+from lib.customers.ours import Ours, OwnUpdate
 from lib.customers.search import SearchText
 
 #: Frames are numbered as they are made, so that a cache can tell an older one from a newer one.
@@ -56,6 +57,8 @@ class CustomerFrame:
     ranks: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
     #: All positions in order, by column and direction, filled by sorting.py likewise.
     orders: dict[tuple[str, bool], Positions] = field(default_factory=dict)
+    #: Updates by runs of ours; whose record was updated since by somebody else may still be here (see `own_update`).
+    ours: Ours = field(default_factory=dict)
     version: int = field(default_factory=lambda: next(_VERSIONS))
     made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -76,9 +79,11 @@ class CustomerFrame:
     @cached_property
     def times(self) -> pd.DataFrame:
         """`created_at` and `updated_at`, with NaT also where the time can't be a fact: what filters, sorts and words go by."""
-        columns = {name: self.rows[name] for name in ("created_at", "updated_at")}
+        return pd.DataFrame({name: self._possible(self.rows[name]) for name in ("created_at", "updated_at")})
+
+    def _possible(self, column: pd.Series[Any]) -> pd.Series[Any]:
         first, last = possible(self.made_at)
-        return pd.DataFrame({name: column.where((column >= first) & (column <= last)) for name, column in columns.items()})
+        return column.where((column >= first) & (column <= last))
 
     def contains(self, customer_id: str) -> bool:
         """Is this id in the frame?"""
@@ -129,17 +134,41 @@ class CustomerFrame:
         counted = [(key, count) for key, count in zip(self.pairs.keys, counts, strict=True) if count]
         return sorted(counted, key=lambda item: (-item[1], item[0]))
 
+    def own_update(self, customer_id: str) -> OwnUpdate | None:
+        """The last update of this customer, if a run of ours made it."""
+        own, at = self.ours.get(id_key(customer_id)), self.positions([customer_id])
+        return own if own is not None and len(at) and _plain(self.rows["updated_at"].take(at)) == [own.at] else None
+
+    @cached_property
+    def updated_before_ours(self) -> pd.Series[Any]:
+        """`times` of the last update; where runs of ours made it, that of the one before them. Aligned with `rows`."""
+        updated, own = self.rows["updated_at"], list(self.ours.values())
+        at = self.index.find(self.ours)
+        left, before = (
+            pd.Series(times, dtype=updated.dtype)[at >= 0].array
+            for times in ([one.at for one in own], [one.before for one in own])
+        )
+        at = at[at >= 0]
+        held = updated.array[at]
+        theirs = (held == left) | (pd.isna(held) & pd.isna(left))
+        times = updated.array.copy()
+        times[at[theirs]] = before[theirs]
+        return self._possible(pd.Series(times))
+
+    def with_ours(self, ours: Ours) -> CustomerFrame:
+        """The same customers, with these updates by runs of ours."""
+        return self if ours is self.ours else replace(self, ours=ours, version=next(_VERSIONS))
+
     def with_records(self, records: Iterable[Customer]) -> CustomerFrame:
-        """A new frame with these records in place of the ones with the same id; new ids are added at the end.
+        """A new frame with these records in place of the ones with the same id, where it has one that is no newer.
 
         Columns that stay as they were, and what was prepared from them, are shared with this frame. Of two records with one
         id the last counts.
         """
         given = {id_key(record.id): record for record in records}
-        known = self.known(given).tolist()
-        frame = self._replaced([record for record, there in zip(given.values(), known, strict=True) if there])
-        added = [record for record, there in zip(given.values(), known, strict=True) if not there]
-        return frame._joined(added) if added else frame
+        held = {id_key(record.id): record for record in self.records(given)}
+        fresh = [record for key, record in given.items() if key in held and not _is_older(record, held[key])]
+        return self._replaced(fresh) if fresh else self
 
     def _replaced(self, records: list[Customer]) -> CustomerFrame:
         changed = build(records)
@@ -157,13 +186,7 @@ class CustomerFrame:
         ranks = {by: rank for by, rank in dict(self.ranks).items() if by in kept or (same and by.startswith("metadata:"))}
         orders = {key: order for key, order in dict(self.orders).items() if key[0] in ranks}
         index = self.index if "id" in kept else IdIndex(rows["id"])
-        return CustomerFrame(pd.DataFrame(rows, copy=False), pairs, index, text, ranks, orders)
-
-    def _joined(self, records: list[Customer]) -> CustomerFrame:
-        added = build(records)
-        at = np.arange(len(self), len(self) + len(added))
-        rows = pd.concat([self.rows, added.rows], ignore_index=True)
-        return CustomerFrame.of(rows, replaced_pairs(self.metadata, added.metadata, at))
+        return CustomerFrame(pd.DataFrame(rows, copy=False), pairs, index, text, ranks, orders, self.ours)
 
 
 class FrameBuilder:
@@ -227,6 +250,10 @@ def build(records: Iterable[Customer]) -> CustomerFrame:
     builder = FrameBuilder()
     builder.add(records)
     return builder.frame()
+
+
+def _is_older(record: Customer, held: Customer) -> bool:
+    return record.updated_at is not None and held.updated_at is not None and record.updated_at < held.updated_at
 
 
 def _is_as_new(record: Customer, held: Customer) -> bool:

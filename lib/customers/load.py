@@ -16,6 +16,7 @@ from lib.avara.models import Customer, CustomerPage, RecordProblem
 from lib.customers import sorting
 from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame, FrameBuilder
+from lib.customers.ours import Ours
 from lib.errors import (
     BadAnswer,
     CursorRepeated,
@@ -83,6 +84,8 @@ class Load:
         self._reading = 0
         self._under_way: Iterator[CustomerPage] | None = None
         self._answered = threading.Event()
+        self._fresh: list[Customer] = []  # read one by one while the list was loading
+        self._ours: Ours = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -130,14 +133,17 @@ class Load:
                     self._forget()
                 self._run()
 
-    def update(self, records: Iterable[Customer]) -> None:
-        """Put records that were read one by one in the place of the listed ones; the next `frame` is a new one with them."""
+    def update(self, records: Iterable[Customer], ours: Ours) -> None:
+        """Put records that were read one by one in the place of older ones of the list, once those have come; `ours` are the
+        updates by runs of ours. The next `frame` is a new one with them.
+        """
         fresh = list(records)
         with self._lock:
+            self._ours = ours
             if self._state is LoadState.COMPLETE:
-                self._frame = self.frame().with_records(fresh)
+                self._frame = self.frame().with_records(fresh).with_ours(ours)
             else:
-                self._builder.add(fresh)
+                self._fresh += fresh
                 self._frame = None
 
     def progress(self) -> LoadProgress:
@@ -163,7 +169,7 @@ class Load:
         """The customers that have come so far. The same object until more come."""
         with self._lock:
             if self._frame is None:
-                self._frame = self._builder.frame()
+                self._frame = self._builder.frame().with_records(self._fresh).with_ours(self._ours)
             return self._frame
 
     @property
@@ -260,7 +266,7 @@ class Load:
                 raise BadAnswer(f"The list of customers ended {came}. Nothing was changed; try again in a moment.")
             frame = self.frame()
             self._settle(LoadState.COMPLETE)
-            self._builder = FrameBuilder()
+            self._builder, self._fresh = FrameBuilder(), []
             return frame
 
     def _fail(self, reading: int, error: str, *, start_over: bool = False) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,10 +13,14 @@ from lib.avara.models import Customer, RecordProblem
 from lib.customers.changes import Changes, changes
 from lib.customers.frame import CustomerFrame
 from lib.customers.load import Load, LoadProgress, LoadState, prepare
+from lib.customers.ours import Left, Ours, note
 from lib.customers.snapshot import Shelf, Snapshot
-from lib.errors import ListTooOld, LoadIncomplete, SnapshotNotKept, SnapshotUnusable
+from lib.errors import ExpressOpsError, ListTooOld, LoadIncomplete, SnapshotNotKept, SnapshotUnusable
 
 _log = logging.getLogger(__name__)
+
+#: How far the clocks of servers that share a journal may be apart. A record that was read sooner only is as new as the listed.
+_CLOCKS_APART = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,9 @@ class Kept:
     def frame(self) -> CustomerFrame:
         return self._frame
 
-    def update(self, records: Iterable[Customer]) -> None:
+    def update(self, records: Iterable[Customer], ours: Ours) -> None:
         with self._lock:
-            self._frame = self._frame.with_records(records)
+            self._frame = self._frame.with_records(records).with_ours(ours)
 
     def progress(self) -> LoadProgress:
         return LoadProgress(
@@ -92,19 +97,25 @@ class Loads:
     is kept on the `shelf`, it is that list at the start: good for looking and picking at once. A plan is made from it only
     while it is younger than `kept_feeds_plans_for`, counted from its first page, since each record is read again right before
     its call; from an older one never.
+
+    `runs_left` gives what runs have left of customers behind an entry of the journal's log, and the number of the last entry
+    that it looked at; its caller asks on until that stays the same.
     """
 
     def __init__(
         self,
         new_load: Callable[[], Load],
         *,
+        runs_left: Callable[[int], tuple[int, Sequence[Left]]] = lambda known: (known, ()),
         shelf: Shelf | None = None,
         kept_feeds_plans_for: timedelta = timedelta(0),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._new_load, self._shelf, self._now = new_load, shelf, now
+        self._new_load, self._runs_left, self._shelf, self._now = new_load, runs_left, shelf, now
         self._kept_feeds_plans_for = kept_feeds_plans_for
-        self._lock = threading.Lock()
+        self._lock, self._catching_up = threading.Lock(), threading.Lock()
+        self._known = 0
+        self._ours: Ours = {}
         self._complete: Load | Kept | None = None
         self._newest: Load | None = None
         self._compared: Comparison | None = None
@@ -197,16 +208,33 @@ class Loads:
         """How many customers are active, by a list that may feed a plan; None where there is none yet."""
         return int(self.frame().rows["is_active"].sum()) if self.plan_obstacle() is None else None
 
-    def update(self, records: Iterable[Customer]) -> None:
-        """Put records that were just read in the place of the older ones, after a run."""
-        fresh = list(records)
+    def catch_up(self) -> None:
+        """Bring the lists up to date with what any run has left of their customers. Raises JournalUnavailable."""
+        with self._catching_up:
+            while self._newest is not None:
+                known, left = self._runs_left(self._known)
+                if known == self._known:
+                    return
+                self._learn(left)
+                self._known = known
+
+    def _learn(self, left: Sequence[Left]) -> None:
+        """Records that were read since a list began to be read are put in it, once it is known whose updates they are."""
+        if not left:
+            return
+        ours = dict(self._ours)
+        for one in left:
+            note(ours, one)
+        self._ours = ours
         with self._lock:
             loads = {load for load in (self._complete, self._newest) if load is not None}
         for load in loads:
-            load.update(fresh)
+            since = (load.progress().started_at or self._now()) - _CLOCKS_APART
+            load.update([one.record for one in left if one.read_at >= since], ours)
 
     def _begin(self) -> None:
         load = self._new_load()
+        load.update((), self._ours)
         load.when_complete(lambda: self._finish(load))
         self._newest = load
         load.start()
@@ -218,6 +246,8 @@ class Loads:
         return newest if newest.progress().state in (LoadState.LOADING, LoadState.COMPLETE) else None
 
     def _take_over(self, load: Load) -> None:
+        with suppress(ExpressOpsError):  # whoever follows the journal hears of it too
+            self.catch_up()  # what our own runs did is no news
         with self._lock:
             before = self._complete
         compared = None

@@ -211,12 +211,17 @@ def _prepare_file(path: Path) -> None:
 
 def _sqlite_connect(connection: Any, _record: object, *, dbapi: Any, patience: float) -> None:  # noqa: ANN401  # DBAPI
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")  # one damaged text must not hide all others
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows no letter beyond z
     connection.isolation_level = None  # transactions begin in _sqlite_begin, not by the driver's guess
     _into_wal(connection, dbapi, patience)
     # FULL, not NORMAL: with NORMAL a power cut can lose the last commits, and a step whose intent is lost would be taken
     # for one that was never sent.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _lower(text: object) -> object:
+    return text.lower() if isinstance(text, str) else text
 
 
 def _into_wal(connection: Any, dbapi: Any, patience: float) -> None:  # noqa: ANN401  # DBAPI

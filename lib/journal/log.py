@@ -21,9 +21,12 @@ from lib.journal.chain import NO_RUN, ChainCheck, Entry, digest
 from lib.journal.database import Database, in_pages
 from lib.journal.rows import to_entry
 from lib.journal.tables import log, log_contexts, log_head, plain_text, runs
-from lib.runs.model import Person, RunState, StepState
+from lib.runs.model import ITSELF, Person, RunState, StepState
 from lib.runs.plan import canonical_json
 from lib.runs.words import Words
+
+#: What the log calls it that somebody carries a run from then on.
+TAKEN_UP = ("approved", "resume", "retry")
 
 _HEAD = select(log_head.c.seq, log_head.c.hash).with_for_update()
 _MOVE_HEAD = update(log_head)
@@ -146,9 +149,21 @@ class Log:
 
     def carriers(self, run_id: str) -> tuple[str, ...]:
         """Who carried the run out: whoever started it, and whoever took it up again, each once, in their order."""
-        begun = log.c.run_id == run_id, log.c.event.in_(("approved", "resume", "retry"))
+        begun = log.c.run_id == run_id, log.c.event.in_(TAKEN_UP)
         with self._database.read() as db:
             return tuple(dict.fromkeys(db.execute(select(log.c.who).where(*begun).order_by(log.c.seq)).scalars()))
+
+    def asked_by(self, run_id: str) -> str:
+        """Who asked last for a pause or a cancel of the run, be it by taking it up only to be cancelled."""
+        asked = log.c.run_id == run_id, log.c.event.in_(("pause asked", "cancel asked", "resume")), log.c.who != ITSELF.name
+        with self._database.read() as db:
+            return db.execute(select(log.c.who).where(*asked).order_by(log.c.seq.desc()).limit(1)).scalar() or "a person"
+
+    def before(self, entry: Entry) -> datetime | None:
+        """When the entry before this one, of the same run or a step of it, was written."""
+        earlier = log.c.run_id == entry.run_id, log.c.seq < entry.seq
+        with self._database.read() as db:
+            return db.execute(select(log.c.at).where(*earlier).order_by(log.c.seq.desc()).limit(1)).scalar()
 
     def step_entries(self, run_id: str, *, limit: int, offset: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """How many entries tell of the run's steps, and some of them, newest first."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, Text, bindparam, exists, func, or_, select, type_coerce
 
 from lib.errors import JournalDamaged, RunNotFound
 from lib.journal.database import PAGE, Database
+from lib.journal.log import TAKEN_UP
 from lib.journal.rows import to_run, to_step
-from lib.journal.tables import as_stored, database_now, plans, runs, steps
+from lib.journal.tables import as_stored, database_now, log, log_head, plans, runs, steps
 from lib.runs.model import DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import Plan
 
@@ -36,6 +37,9 @@ class Lease:
     left: float
 
 
+_ENTRIES_AT_ONCE = 5000
+
+
 @dataclass(frozen=True)
 class Orders:
     """What a worker must know before it takes the next step: the run's state, who carries it, what was asked for."""
@@ -51,15 +55,21 @@ class Reads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def runs(self, limit: int = 100, *, offset: int = 0, state: RunState | None = None) -> tuple[Run, ...]:
-        """The newest runs first, of all or of one state."""
+    def runs(self, limit: int = 100, *, offset: int = 0, state: RunState | None = None, text: str = "") -> tuple[Run, ...]:
+        """The newest runs first, of all or of one state, or those that `text` finds: see `run_counts`."""
         query = as_stored(runs) if state is None else as_stored(runs).where(runs.c.state == state)
+        query = query.where(_found_by(text)) if text else query
         return self._runs(query.order_by(runs.c.created_at.desc(), runs.c.id).limit(limit).offset(offset))
 
-    def run_counts(self) -> dict[RunState, int]:
-        """How many runs are in each state that has some."""
+    def run_counts(self, text: str = "") -> dict[RunState, int]:
+        """How many runs are in each state that has some.
+
+        With `text` of those that have it in their id, ticket, reason, the names of who planned or carried them or of their
+        customers; whose customer's id it is; or that were recorded, started or ended on that day, or at that time of it.
+        """
+        query = select(runs.c.state, func.count()).group_by(runs.c.state)
         with self._database.read() as db:
-            rows = db.execute(select(runs.c.state, func.count()).group_by(runs.c.state)).all()
+            rows = db.execute(query.where(_found_by(text)) if text else query).all()
         return {RunState(state): number for state, number in rows if state in set(RunState)}
 
     def live_runs(self, *states: RunState) -> tuple[Run, ...]:
@@ -118,18 +128,26 @@ class Reads:
         return tuple(map(_sound, self.steps_to_show(run_id, state, limit=limit)))
 
     def steps_to_show(
-        self, run_id: str, state: States = None, *, limit: int = PAGE, offset: int = 0, after: int = -1
+        self,
+        run_id: str,
+        state: States = None,
+        *,
+        limit: int = PAGE,
+        offset: int = 0,
+        after: int = -1,
+        verified_last: bool = False,
     ) -> tuple[Step | DamagedStep, ...]:
         """The same, with those that can't be read as such: they must not hide the others from people.
 
-        `after` is the last position already seen.
+        `after` is the last position already seen. `verified_last`: first those that a person may want to see.
         """
         query = as_stored(steps).where(steps.c.run_id == run_id, steps.c.position > after)
         if state is not None:
             states = (state,) if isinstance(state, StepState) else tuple(state)
             query = query.where(steps.c.state.in_(states))
+        order = [steps.c.state == StepState.VERIFIED] if verified_last else []
         with self._database.read() as db:
-            rows = db.execute(query.order_by(steps.c.position).limit(limit).offset(offset)).all()
+            rows = db.execute(query.order_by(*order, steps.c.position).limit(limit).offset(offset)).all()
         return tuple(to_step(row) for row in rows)
 
     def every_step(self, run_id: str, state: States = None) -> Iterator[Step]:
@@ -163,11 +181,41 @@ class Reads:
             number, first_at = db.execute(query).one()
         return number, first_at
 
-    def history(self, customer_id: str) -> tuple[tuple[Run, Step], ...]:
-        """What happened to one customer in every run that planned it, newest first."""
-        query = as_stored(steps).join(runs, runs.c.id == steps.c.run_id).where(steps.c.customer_id == customer_id)
+    def left_since(self, entry: int, keys: Collection[str]) -> tuple[int, tuple[Step, ...]]:
+        """Steps of runs that these keys made whose record was read since the log's entry of this number, in that order; and
+        the number of the last entry looked at. Ask again with that until it stays the same.
+        """
         with self._database.read() as db:
-            found = [_sound(to_step(row)) for row in db.execute(query.order_by(runs.c.created_at.desc())).all()]
+            until = min(db.execute(select(log_head.c.seq)).scalar() or 0, entry + _ENTRIES_AT_ONCE)
+            if until <= entry:
+                return entry, ()
+            of_step = log.c.customer_id.is_not(None), log.c.event != "attempt"
+            told = (
+                select(log.c.run_id, log.c.customer_id, func.max(log.c.seq).label("entry"))
+                .where(log.c.seq > entry, log.c.seq <= until, *of_step)
+                .group_by(log.c.run_id, log.c.customer_id)
+                .subquery()
+            )
+            query = (
+                as_stored(steps)
+                .join(told, (told.c.run_id == steps.c.run_id) & (told.c.customer_id == steps.c.customer_id))
+                .join(runs, runs.c.id == steps.c.run_id)
+                .where(runs.c.fingerprint.in_(keys), steps.c.after.is_not(None))
+            )
+            found = [to_step(row) for row in db.execute(query.order_by(told.c.entry)).all()]
+        return until, tuple(step for step in found if isinstance(step, Step))
+
+    def history(
+        self, customer: str, *, by_name: bool = False, limit: int | None = None
+    ) -> tuple[tuple[Run, Step | DamagedStep], ...]:
+        """What happened in every run that planned it to the customer of this id, newest first; `by_name`: or to those with this
+        in their names.
+        """
+        whom = _of_customer(customer) if by_name else steps.c.customer_id == customer
+        query = as_stored(steps).join(runs, runs.c.id == steps.c.run_id).where(whom)
+        with self._database.read() as db:
+            rows = db.execute(query.order_by(runs.c.created_at.desc(), runs.c.id, steps.c.position).limit(limit)).all()
+            found = [to_step(row) for row in rows]
         by_id = {run.id: run for run in self._runs(as_stored(runs).where(runs.c.id.in_([step.run_id for step in found])))}
         return tuple((by_id[step.run_id], step) for step in found)
 
@@ -179,6 +227,19 @@ class Reads:
             for run_id, state, number in db.execute(counted.group_by(steps.c.run_id, steps.c.state)):
                 counts[run_id][state] = number
         return tuple(to_run(row, Totals.of(counts[row.id])) for row in rows)
+
+
+def _of_customer(text: str) -> ColumnElement[bool]:
+    return (steps.c.customer_id == text.lower()) | steps.c.name.icontains(text, autoescape=True)
+
+
+def _found_by(text: str) -> ColumnElement[bool]:
+    told = [column.icontains(text, autoescape=True) for column in (runs.c.id, runs.c.operator, runs.c.ticket, runs.c.reason)]
+    moment = text.replace(" ", "T")
+    times = (runs.c.created_at, runs.c.started_at, runs.c.finished_at)
+    days = [type_coerce(time, Text).startswith(moment, autoescape=True) for time in times]
+    carried = exists().where(log.c.run_id == runs.c.id, log.c.event.in_(TAKEN_UP), log.c.who.icontains(text, autoescape=True))
+    return or_(*told, *days, carried, exists().where(steps.c.run_id == runs.c.id, _of_customer(text)))
 
 
 def _sound(step: Step | DamagedStep) -> Step:

@@ -27,11 +27,12 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class ReceiptFile:
-    """A receipt as made: its name for a download, its type and its bytes."""
+    """A receipt as made: its name for a download, its type, its bytes, and what it says to be wrong with the run or the log."""
 
     name: str
     mime: str
     body: bytes
+    wrong: tuple[str, ...]
 
 
 def export(journal: Journal, run_id: str, form: Format, *, who: Person, now: datetime) -> ReceiptFile:
@@ -55,7 +56,7 @@ def export(journal: Journal, run_id: str, form: Format, *, who: Person, now: dat
             body = to_jsonl(run, plan, steps, entries, proof)
         case Format.HTML:
             body = to_html(run, plan, steps, entries, proof, made_at=now)
-    return ReceiptFile(f"receipt-{run_id}.{form.value}", form.mime, body)
+    return ReceiptFile(f"receipt-{run_id}.{form.value}", form.mime, body, proof.wrong)
 
 
 def prove(journal: Journal, run_id: str) -> Proof:

@@ -64,6 +64,11 @@ class Proof:
     audit: Audit
     carried_by: tuple[str, ...]  # as the log knows them; who planned is the run's `operator`
 
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """All that is wrong with the log or the run, in words."""
+        return (*([] if self.chain.ok else [self.chain.words]), *map(str, self.audit.findings))
+
     def of(self, customer_id: str) -> str:
         """What is wrong with the run or this customer's step, in words, or that nothing is."""
         wrong = [] if self.chain.ok else [self.chain.words]

@@ -45,21 +45,22 @@ class Ending:
 ABANDONED = Halt(said("The process that carried this run ended in the middle, or lost its way to the journal."), hold=None)
 
 
-def cancelled(run: Run) -> Words:
-    """What is said of a run that is cancelled as it stands."""
+def cancelled(run: Run, by: str) -> Words:
+    """What is said of a run that is cancelled as it stands, for whoever asked for it."""
     totals = run.totals
-    so_far = f"Cancelled after {totals.settled:,} of {totals.total:,} customers"
-    return said(f"{so_far}; the other {totals.planned:,} were not started.")
+    left = f"the other {totals.planned:,} were not started" if totals.planned else "nothing was left to start"
+    return said(f"Cancelled by {by} after {totals.settled:,} of {totals.total:,} customers; {left}.")
 
 
-def ending(run: Run, halt: Halt | None, *, stopping: bool = False) -> Ending:
+def ending(run: Run, halt: Halt | None, *, asked_by: str = "", stopping: bool = False) -> Ending:
     """What becomes of a run that nobody works on any more. `run` is as it is now: its totals, and what was asked for."""
     totals = run.totals
     so_far = f"after {totals.settled:,} of {totals.total:,} customers"
     if run.requested == "cancel" and not totals.in_flight:
-        return Ending(RunState.CANCELLED, cancelled(run))
+        return Ending(RunState.CANCELLED, cancelled(run, asked_by))
     if not totals.planned + totals.in_flight:
-        return Ending(RunState.FINISHED)
+        late = said(f"It had already finished when {asked_by} asked for a pause: no call was left to hold.")
+        return Ending(RunState.FINISHED, late if run.requested == "pause" else NOTHING)
     next_ = _TO_BE_CANCELLED if run.requested == "cancel" else _RESUME
     if halt is not None and (halt.hold is None or run.requested == "cancel"):
         return Ending(RunState.INTERRUPTED, joined(halt.words, said(f"Stopped {so_far}{next_}")))
@@ -68,7 +69,7 @@ def ending(run: Run, halt: Halt | None, *, stopping: bool = False) -> Ending:
         return Ending(RunState.PAUSED, joined(halt.words, said(f"Paused {so_far}{next_}")), halt.hold)
     if stopping or run.requested == "cancel":
         return Ending(RunState.INTERRUPTED, said(f"Express Ops was stopped {so_far}{next_}"))
-    return Ending(RunState.PAUSED, said(f"Paused by a person {so_far}."), Hold.PERSON)
+    return Ending(RunState.PAUSED, said(f"Paused by {asked_by} {so_far}."), Hold.PERSON)
 
 
 def where_stopped(first: Step | DamagedStep, left: int) -> str:

@@ -23,6 +23,7 @@ class Way(StrEnum):
     RECORD = "Picked from its record"
     LISTED = "Picked from a list"
     CHOSEN = "Chosen by hand for a name on a list"
+    RUN = "Picked from what a run left undone"
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,15 @@
 """The execution of one run: a queue of steps, threads that take them until none is left or something says stop.
 
 After a pause a single step goes first; the first steps of a large run are its canary, after which it holds. The thread that
-called `carry` watches over the others: it alone reads the orders that persons give, and tells of settled records.
+called `carry` watches over the others: it alone reads the orders that persons give.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain, islice, takewhile
-from typing import Protocol
 
 from lib.avara.models import Customer
 from lib.errors import IllegalTransition, JournalError, JournalUnavailable
@@ -37,12 +35,6 @@ _PLANNED = frozenset({StepState.PLANNED})
 logger = logging.getLogger(__name__)
 
 Settle = Callable[[Step], tuple[Step, Trouble | None]]
-
-
-class Notice(Protocol):
-    """Told of records read after a step, so that whoever shows customers can refresh them."""
-
-    def __call__(self, records: Sequence[Customer], /) -> object: ...
 
 
 class StepQueue:
@@ -77,24 +69,21 @@ class Execution:
         again: bool,
         probe: bool,
         stopping: threading.Event,
-        on_settled: Notice,
     ) -> None:
         self._run, self._client, self._tools = run, client, tools
         self._size, self._again, self._probe = size, again, probe
-        self._stopping, self._on_settled = stopping, on_settled
+        self._stopping = stopping
         self._orders = Orders(run.state, run.owner, run.requested)
         self._users = UserCap(tools.policy.caps.max_users)
         self._lock = threading.Lock()
         self._breaker = Breaker(tools.policy.breaker, probing=probe)
         self._halt: Halt | None = None
-        self._settled: deque[Customer] = deque()  # records that nobody was told of yet
 
     def carry(self) -> None:
         """Read back what earlier attempts left open, then take the planned steps, then write how the run ended."""
         self._guarded(self._carry_all)
         if self._orders.requested == "cancel":  # whatever else stopped the run: each call's outcome is looked for once
             self._guarded(lambda: self._take_all(_OPEN, self._read_back))
-        self._tell()
         self.close()
 
     def look(self) -> None:
@@ -176,7 +165,6 @@ class Execution:
                 thread.join(LOOK)
                 if thread.is_alive():
                     self._guarded(self.look)
-                    self._tell()
         return True
 
     def _guarded(self, work: Callable[[], object]) -> None:
@@ -203,8 +191,6 @@ class Execution:
             return
         finally:
             self._users.keep_or_give_back(step, called=called)
-        if settled.after is not None and settled.after != step.after:
-            self._settled.append(settled.after)
         if trouble is not None and not trouble.doubtful and self._halt is None:
             self._tools.sleep(REST)
 
@@ -237,23 +223,14 @@ class Execution:
             if self._halt is None or halt.hold is None:
                 self._halt = halt
 
-    def _tell(self) -> None:
-        """Tell of the records that were settled since the last time. A listener that fails does no harm."""
-        records = [self._settled.popleft() for _ in range(len(self._settled))]
-        if not records:
-            return
-        try:
-            self._on_settled(records)
-        except Exception:  # whoever shows customers is not part of the run: it goes on whatever they make of the news
-            logger.exception("Nobody could be told of settled steps of %s", self._run.id)
-
     def _closed(self) -> bool:
         """Try to write how the run ended; whether nothing is left to be written."""
         journal, owner = self._tools.journal, self._tools.owner
         try:
             while (run := journal.reads.run(self._run.id)).state is RunState.RUNNING and run.owner == owner:
-                end = ending(run, self._halt, stopping=self._stopping.is_set())
                 order, now = run.requested, self._tools.now()
+                asked_by = journal.log.asked_by(run.id) if order else ""
+                end = ending(run, self._halt, asked_by=asked_by, stopping=self._stopping.is_set())
                 try:
                     journal.end(
                         run.id, end.state, words=end.words, now=now, who=ITSELF, owner=owner, hold=end.hold, requested=order

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import humanize
 
 from lib.journal.chain import Entry
+from lib.journal.log import TAKEN_UP
 
 #: What was settled before this says nothing of the present: a pause, a slower hour.
 WINDOW = timedelta(seconds=30)
 
-_BEGINS = frozenset({"approved", "resume", "retry"})
+_BEGINS = frozenset(TAKEN_UP)
 _ENDS = frozenset({"pause", "canary", "interrupt", "finish", "cancel"})
 
 
@@ -39,15 +40,25 @@ def asked_to_wait(seconds: float) -> str:
     return f"the API asked to wait, {humanize.naturaldelta(timedelta(seconds=seconds))} left" if seconds >= 1 else ""
 
 
-def time_carried(entries: Iterable[Entry]) -> timedelta:
-    """How long somebody carried the run, by the log entries of the run as a whole: pauses and waiting do not count."""
+def time_carried(entries: Iterable[Entry], before: Callable[[Entry], datetime | None]) -> timedelta:
+    """How long somebody carried the run, by the log entries of the run as a whole: pauses and waiting do not count.
+
+    `before` gives the time of the entry before one. A process that is gone was last heard of then: that it is gone may have
+    been noticed a day later.
+    """
     carried, began = timedelta(), None
     for entry in entries:
         if entry.event in _BEGINS:
             began = entry.at
         elif began is not None and entry.event in _ENDS and not _went_on(entry):
-            carried, began = carried + (entry.at - began), None
+            ended = before(entry) if entry.event == "interrupt" else None
+            carried, began = carried + max((ended or entry.at) - began, timedelta()), None
     return carried
+
+
+def last_taken_up(entries: Iterable[Entry]) -> datetime | None:
+    """When the run was started or taken up last. What was settled before says nothing of its pace since."""
+    return max((entry.at for entry in entries if entry.event in _BEGINS), default=None)
 
 
 def _went_on(entry: Entry) -> bool:

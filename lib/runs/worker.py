@@ -11,13 +11,12 @@ from datetime import datetime
 from functools import partial
 from math import ceil
 
-from lib.avara.models import Customer
-from lib.errors import IllegalTransition, JournalDamaged, NotCounted, OtherConnection
+from lib.errors import AlreadyOver, IllegalTransition, JournalDamaged, NotCounted, OtherConnection
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Lease
 from lib.runs.ending import ABANDONED, cancelled, ending
 from lib.runs.engine import READ_BACK_WAITS, Client, Tools, utc_now
-from lib.runs.execution import Execution, Notice
+from lib.runs.execution import Execution
 from lib.runs.heartbeat import Heartbeat, is_lost
 from lib.runs.model import ITSELF, Action, Person, Run, RunState
 from lib.runs.owner import carrier, new_owner
@@ -25,10 +24,6 @@ from lib.runs.policy import Policy, check_amount
 
 #: Seconds to wait for calls that a run has under way here before the same worker takes it up again.
 _LAST_CALLS = 5.0
-
-
-def _nobody(_records: Sequence[Customer], /) -> None:
-    """Nobody wants to know."""
 
 
 class Worker:
@@ -51,7 +46,6 @@ class Worker:
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
         read_back_waits: Sequence[float] = READ_BACK_WAITS,
-        on_settled: Notice = _nobody,
         lease: float = LEASE_SECONDS,
     ) -> None:
         self.owner = new_owner()
@@ -65,7 +59,7 @@ class Worker:
             read_back_waits=tuple(read_back_waits),
             policy=policy or Policy(),
         )
-        self._concurrency, self._on_settled = concurrency or self._tools.policy.concurrency, on_settled
+        self._concurrency = concurrency or self._tools.policy.concurrency
         self._active_total = active_total
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -111,21 +105,26 @@ class Worker:
         return self._launch(run, client, who, self._journal.retry, again=True, probe=True)
 
     def pause(self, run_id: str, *, who: Person) -> None:
-        """Ask a running run to hold once its calls in flight are settled. Raises IllegalTransition if it is not running."""
+        """Ask a running run to hold once its calls in flight are settled.
+
+        Raises AlreadyOver where it has ended by now, IllegalTransition where it is not running.
+        """
         self._request(run_id, "pause", who)
 
     def cancel(self, run_id: str, *, who: Person) -> None:
         """End a live run: nothing more is taken up, what is in flight is settled and verified, the rest stays planned.
 
-        A run of another account that nobody carries ends with nothing sent: what was in flight is `unknown`.
+        A run of another account that nobody carries ends with nothing sent: what was in flight is `unknown`. Raises
+        AlreadyOver where it has ended by now.
         """
         run = self._as_it_is(run_id)
+        _check_live(run)
         if run.state is RunState.RUNNING:
             self._request(run_id, "cancel", who)
         elif run.totals.in_flight + run.totals.unknown and self._can_read_back(run):
             self._launch(run, self._client(run), who, partial(self._journal.start, cancelling=True))
         else:
-            self._journal.cancel(run_id, words=cancelled(run), now=self._tools.now(), who=who)
+            self._journal.cancel(run_id, words=cancelled(run, who.name), now=self._tools.now(), who=who)
 
     def _can_read_back(self, run: Run) -> bool:
         """Whether the run is this account's, and what its plan says: if not, nobody reads back whoever was put into it."""
@@ -229,7 +228,6 @@ class Worker:
                 again=again,
                 probe=probe,
                 stopping=self._stopping,
-                on_settled=self._on_settled,
             )
             thread = threading.Thread(target=self._carry, args=(execution, run.id), daemon=True, name=run.id)
             self._carried[run.id] = execution, thread
@@ -243,7 +241,11 @@ class Worker:
             del self._carried[run_id]
 
     def _request(self, run_id: str, what: str, who: Person) -> None:
-        self._journal.request(run_id, what, now=self._tools.now(), who=who)
+        try:
+            self._journal.request(run_id, what, now=self._tools.now(), who=who)
+        except IllegalTransition:
+            _check_live(self._journal.reads.run(run_id))
+            raise
         with self._lock:
             execution, _ = self._carried.get(run_id, (None, None))
         if execution is not None:
@@ -264,9 +266,17 @@ class Worker:
             if lease.run_id in self._carried:
                 return None  # our own heartbeat is late
         run, now = self._journal.reads.run(lease.run_id), self._tools.now()
-        end, seen = ending(run, ABANDONED), run.requested
+        seen = run.requested
+        end = ending(run, ABANDONED, asked_by=self._journal.log.asked_by(run.id) if seen else "")
         move = partial(self._journal.end, run.id, end.state, words=end.words, now=now, who=ITSELF)
         try:
             return move(owner=lease.owner, requested=seen, expired=lease.left < 0)
         except IllegalTransition:
             return None  # its process was only late, another one was first to notice, or somebody asks for something now
+
+
+def _check_live(run: Run) -> None:
+    """Raise AlreadyOver of a run that has ended."""
+    if not run.live:
+        how = "finished" if run.state is RunState.FINISHED else "been cancelled"
+        raise AlreadyOver(f"It had already {how}.", run_id=run.id)

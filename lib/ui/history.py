@@ -1,4 +1,4 @@
-"""What every run did to one customer, also to one that is no longer in the list."""
+"""What runs did to customers: to one, also to one that is no longer in the list, or to those that somebody looks for."""
 
 from __future__ import annotations
 
@@ -6,65 +6,82 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from lib.runs.model import Run, Step
+from lib.runs.model import DamagedStep, Run, Step
 from lib.ui import dialogs, id_table, nav
-from lib.ui.id_table import MOST_ROWS, Column
+from lib.ui.id_table import Cell, Column
 from lib.ui.resources import Resources
-from lib.ui.runs.step_table import STEP_WORDS
-from lib.ui.text import count, exact, md
+from lib.ui.runs.step_table import mark
+from lib.ui.text import count, exact
 
-_SEARCH = "history_of"
+_SEARCH = "runs_search"
 _COLUMNS = (
     Column("When", 190, "time"),
-    Column("Action", 95),
-    Column("State", 115, "state"),
+    Column("Customer", 230),
+    Column("Action", 100),
+    Column("State", 120, "state"),
     Column("What happened", 260, "long"),
-    Column("Reason", 200, "long"),
     Column("By", 130),
-    Column("Run", 190, "id"),
+    Column("Reason", 260, "long"),
+    Column("Ticket", 110),
+    Column("Run", 200, "id"),
 )
 
 
-def search(resources: Resources) -> bool:
-    """A field for a customer's id, and below it what the runs did to that customer; whether one was asked for."""
+def searched() -> str:
+    """A field for what somebody looks for among all runs, and what was typed into it."""
     typed = st.text_input(
-        "Customer id", key=_SEARCH, placeholder="cus_… shows what every run did to it", label_visibility="collapsed", width=420
+        "Search the runs",
+        key=_SEARCH,
+        type="search",
+        placeholder="Customer's name or id, run, person, ticket, reason or day",
+        label_visibility="collapsed",
+        persist_state="session",
+        width=460,
     )
-    customer_id = (typed or "").strip()
-    if not customer_id:
-        return False
-    past = resources.journal.reads.history(customer_id) or resources.journal.reads.history(customer_id.lower())
-    if not past:
-        st.info(f"No run has touched {md(customer_id)}. Paste the whole id, as it stands in a list or a receipt.")
-        return True
-    names = dict.fromkeys(step.name for _, step in past)
-    st.markdown(f"**{md(' / '.join(names))}** in {count(len(past), 'run')}, newest first")
-    show(past)
-    return True
+    return (typed or "").strip()
 
 
-def show(past: Sequence[tuple[Run, Step]]) -> None:
-    """One row a run, newest first, each a link to it."""
-    rows = [
-        (
-            run.id,
-            exact(step.settled_at or run.created_at),
-            run.action.value.capitalize(),
-            STEP_WORDS[step.state],
-            step.words,
-            run.reason,
-            run.operator,
-            run.id,
-        )
-        for run, step in past[:MOST_ROWS]
-    ]
-    run_id = id_table.show(
+def show_found(resources: Resources, text: str) -> bool:
+    """What runs did to the customers of that id or with that in their names; whether there are any."""
+    found = resources.journal.reads.history(text, by_name=True, limit=id_table.MOST_ROWS + 1)
+    past = found[: id_table.MOST_ROWS]
+    if past:
+        more = "more than " if len(found) > len(past) else ""
+        customers = len({step.customer_id for _, step in past})
+        st.markdown(f"**{count(customers, 'customer')}** in {more}{count(len(past), 'step')} of runs, newest first")
+        show(past)
+    return bool(past)
+
+
+def show(past: Sequence[tuple[Run, Step | DamagedStep]]) -> None:
+    """One row a customer and run; it opens the customer in its run."""
+    columns, rows = id_table.filled(_COLUMNS, [(f"{run.id} {step.customer_id}", _told(run, step)) for run, step in past])
+    opened = id_table.show(
         "history",
-        _COLUMNS,
+        columns,
         rows,
-        label="Runs of this customer, newest first",
-        address=lambda run_id: nav.address("runs", run=run_id),
+        label="What runs did, newest first",
+        address=lambda row: nav.address("runs", **_query(row)),
     )
-    if run_id:
+    if opened:
         dialogs.close()
-        nav.go_to("runs", run=run_id)
+        nav.go_to("runs", **_query(opened))
+
+
+def _query(row: str) -> dict[str, str]:
+    return dict(zip(("run", "customer"), row.split(), strict=True))
+
+
+def _told(run: Run, step: Step | DamagedStep) -> dict[str, Cell]:
+    settled_at = step.settled_at if isinstance(step, Step) else None
+    return {
+        "When": exact(settled_at or run.created_at),
+        "Customer": step.name,
+        "Action": run.action.value.capitalize(),
+        "State": mark(step),
+        "What happened": step.words,
+        "By": run.operator,
+        "Reason": run.reason,
+        "Ticket": run.ticket,
+        "Run": run.id,
+    }

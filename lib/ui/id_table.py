@@ -26,7 +26,7 @@ positions that were ticked to other data too (streamlit#17026). This is the brow
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,14 @@ class Changed(NamedTuple):
 
 
 Cell = str | Changed
+
+
+def filled(
+    columns: Sequence[Column], rows: Sequence[tuple[str, Mapping[str, Cell]]]
+) -> tuple[list[Column], list[tuple[Cell, ...]]]:
+    """The columns that are not all empty, and their rows; `rows` are ids and their cells by the columns' labels."""
+    used = [column for column in columns if any(cells.get(column.label) for _, cells in rows)]
+    return used, [(id_, *(cells.get(column.label, "") for column in used)) for id_, cells in rows]
 
 
 class Act(BaseModel, frozen=True):

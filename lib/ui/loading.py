@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
+from lib.avara.models import RecordProblem
 from lib.customers.load import Load, LoadProgress, LoadState
 from lib.customers.loads import Loads
-from lib.ui import dialogs, id_table
-from lib.ui.id_table import MOST_ROWS, Column
+from lib.spreadsheet import csv_bytes
+from lib.ui import dialogs, id_table, notices
+from lib.ui.id_table import Column
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
 
 _POLL_SECONDS = 0.5
 #: Until the first customers have come there is nothing to draw, and everybody waits for them.
 _FIRST_POLL_SECONDS = 0.15
 _PROBLEM = (Column("Customer", 300, "id"), Column("Field", 140), Column("Rule", 300, "long"), Column("Seen", 220))
+_KIND = (Column("Records", 90, "number"), Column("Field", 140), Column("Rule", 420, "long"))
+#: So many of them are named, and so many kinds of them counted.
+_NAMED, _KINDS = 100, 50
 _SEEN, _DRAWN = "load_seen", "customers_drawn"
 #: Seconds that the first drawing of a tab waits for the first customers: the quickest APIs answer within them, and the table is
 #: drawn once instead of empty first.
@@ -68,19 +75,43 @@ def show_trouble(loads: Loads) -> None:
 
 
 def show_problems(loads: Loads) -> None:
-    """Records that break a rule, by name: they are not in the table."""
+    """Records that break a rule, which are not in the table: how many of what, and the first by name. All are a download."""
     shown = loads.shown
-    problems = shown.problems if shown else ()
-    if not problems:
+    total = shown.progress().problems if shown else 0
+    if shown is None or not total:
         return
-    with st.expander(f"{count(len(problems), 'record')} could not be read and left out", icon=":material/report:"):
+    title = f"{count(total, 'record')} could not be read and left out"
+    opened = st.expander(title, icon=":material/report:", on_change="rerun", key="problems_open")
+    if not opened.open:
+        return
+    with opened:
+        problems = shown.problems
+        found = Counter((problem.field, problem.rule) for problem in problems).most_common(_KINDS)
+        if len(problems) > _NAMED:
+            kinds = [(f"{field} {rule}", number(many), field, rule) for (field, rule), many in found]
+            id_table.show("problem-kinds", _KIND, kinds, label="How many records break which rule", most=6)
         rows = [
-            (str(number_), problem.customer_id, problem.field, problem.rule, problem.seen)
-            for number_, problem in enumerate(problems[:MOST_ROWS])
+            (str(at), problem.customer_id, problem.field, problem.rule, problem.seen)
+            for at, problem in enumerate(problems[:_NAMED])
         ]
         id_table.show("problems", _PROBLEM, rows, label="Records that break a rule of the API document", most=8)
-        if len(problems) > MOST_ROWS:
-            st.caption(f"The first {number(MOST_ROWS)} of {number(len(problems))}.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if len(problems) > _NAMED:
+                st.caption(f"The first {number(_NAMED)} of {number(len(problems))}.", width="content")
+            st.download_button(
+                "Download all as CSV",
+                notices.download(partial(problems_csv, problems)),
+                file_name="unreadable-records.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                on_click="ignore",
+                key="problems_download",
+            )
+
+
+def problems_csv(problems: Sequence[RecordProblem]) -> bytes:
+    rows = ((problem.customer_id, problem.field, problem.rule, problem.seen) for problem in problems)
+    return csv_bytes([column.label for column in _PROBLEM], rows)
 
 
 def _age(progress: LoadProgress) -> str:

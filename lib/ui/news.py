@@ -112,8 +112,15 @@ def _show_table(changes: Changes, picked: KeysView[str]) -> None:
     """Each change, those of picks first."""
     ids = sorted(changes.ids(), key=lambda id_: id_ not in picked)
     rows = [
-        (f"{id_} {what}", name, "picked" if id_ in picked else "", what, Changed(was or None, now or None), id_)
-        for name, what, was, now, id_ in changes.table(ids[:MOST_ROWS]).itertuples(index=False)
+        (
+            f"{one.id} {one.what}",
+            one.name,
+            "picked" if one.id in picked else "",
+            one.what,
+            Changed(one.before or None, one.now or None),
+            one.id,
+        )
+        for one in changes.told(ids[:MOST_ROWS])
     ]
     id_table.show("changes", _COLUMNS, rows[:MOST_ROWS], label="What changed, one row a change")
     if len(ids) > MOST_ROWS or len(rows) > MOST_ROWS:

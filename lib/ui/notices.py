@@ -14,7 +14,7 @@ from lib.ui import dialogs
 from lib.ui.resources import get_resources
 from lib.ui.text import md
 
-_KEY = "notice"
+_KEY, _FAILED = "notice", "downloads_failed"
 #: Seconds between two looks whether the journal is back.
 _LOOK_AGAIN = 2.0
 #: What to do next, where that is something to press or another page.
@@ -99,7 +99,30 @@ def tell_for_the_page(error: ExpressOpsError) -> None:
         st.fragment(look_again, run_every=_LOOK_AGAIN)()
 
 
+def download(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """For a download button: makes its file when it is asked for, on another thread. What goes wrong there the page tells."""
+    failed: list[str] = st.session_state.setdefault(_FAILED, [])
+
+    def made() -> bytes:
+        try:
+            return make()
+        except ExpressOpsError as error:
+            failed.append(told(error))
+            raise
+        except Exception:
+            failed.append("The file could not be made. The server's log says why.")
+            raise
+
+    return made
+
+
+def download_failed() -> bool:
+    """Whether a file could not be made, which nobody was told yet."""
+    return bool(st.session_state.get(_FAILED))
+
+
 def show() -> None:
-    message = st.session_state.pop(_KEY, None)
+    failed: list[str] = st.session_state.get(_FAILED, [])
+    message = st.session_state.pop(_KEY, None) or (failed.pop() if failed else "")
     if message:
         _tell(message)

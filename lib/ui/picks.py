@@ -74,7 +74,8 @@ def last_change() -> Change | None:
 
 def _picked(customer_ids: Iterable[str], way: Way, source: str) -> dict[str, Picked]:
     filter_text, read_at = st.session_state.get(_ON_SHOW, ("", None))
-    return dict.fromkeys(customer_ids, Picked(way, source or filter_text, read_at))
+    own = way in (Way.LISTED, Way.CHOSEN, Way.RUN)  # whoever was picked so was picked by no filter
+    return dict.fromkeys(customer_ids, Picked(way, source if own else filter_text, read_at))
 
 
 def _change(gone: Iterable[str], new: Mapping[str, Picked]) -> None:

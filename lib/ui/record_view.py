@@ -1,4 +1,4 @@
-"""One customer's record on a page: every field, the metadata, raw JSON to copy; what changed as before → now.
+"""One customer's record on a page: every field, the metadata, raw JSON to copy; each value before and now where it changed.
 
 All values stand in table cells or code blocks, which never read them as markup.
 """
@@ -11,18 +11,33 @@ from datetime import datetime
 import streamlit as st
 
 from lib.avara.models import Customer
+from lib.customers.ours import OwnUpdate
 from lib.runs.plan import PlannedCustomer
-from lib.ui import id_table
+from lib.ui import id_table, nav
 from lib.ui.id_table import Cell, Changed, Column
 from lib.ui.text import ago, exact, md
 
 
-def field_values(record: Customer) -> dict[str, str]:
-    """Field in words → value in words; an empty text where the record has none."""
+def fields(before: Customer, after: Customer | None = None) -> dict[str, Cell]:
+    """Field in words → its value in words, marked where it is another one after; an empty text where the record has none."""
+    return _told(_values(before), _values(after or before))
+
+
+def metadata(before: Customer, after: Customer | None = None) -> dict[str, Cell]:
+    """Key → its value, marked where it is another one after, or came or went. In the record's order."""
+    return _told(before.metadata, (after or before).metadata)
+
+
+def _told(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, Cell]:
+    was_is = {name: Changed(old.get(name), new.get(name)) for name in {**new, **old}}
+    return {name: both if both.before != both.now else both.now or "" for name, both in was_is.items()}
+
+
+def _values(record: Customer) -> dict[str, str]:
     return {
         "Name": record.name,
-        "Active": "yes" if record.is_active else "no",
-        "Users": str(record.user_count),
+        "Status": "● Active" if record.is_active else "○ Inactive",
+        "Users": f"{record.user_count:,}",
         "Updated": exact(record.updated_at),
         "Created": exact(record.created_at),
         "Created by user": record.created_by_user_id or "",
@@ -30,16 +45,16 @@ def field_values(record: Customer) -> dict[str, str]:
     }
 
 
-def show_record(record: Customer, now: datetime) -> None:
-    """The whole record as it was read."""
-    st.subheader(md(record.name), anchor=False)
-    st.code(record.id, language=None)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        _badge(record)
-        st.caption(f"Updated {ago(record.updated_at, now)} · created {ago(record.created_at, now)}")
-    _show_fields(record)
-    _show_metadata(record)
-    show_raw(record)
+def show_record(record: Customer, now: datetime, own: OwnUpdate | None = None) -> None:
+    """The whole record as it was read; `own`: the last update, if a run of ours made it."""
+    _heading(record, f"Updated {ago(record.updated_at, now)} · created {ago(record.created_at, now)}")
+    if own is not None:
+        before = exact(own.before) if own.before else "at an unknown time"
+        label = f"Changed by {md(own.run_id)}, before that {before}"
+        st.page_link(nav.page("runs"), label=label, icon=":material/history:", query_params={"run": own.run_id})
+    _fields(record, None)
+    _metadata(record, None)
+    _raw(record)
 
 
 def show_evidence(planned: PlannedCustomer) -> None:
@@ -49,53 +64,43 @@ def show_evidence(planned: PlannedCustomer) -> None:
 
 
 def show_change(before: Customer, after: Customer | None, now: datetime) -> None:
-    """The record as read after the call; what is not as planned is marked, with its value before."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(md(before.name), anchor=False, width="content")
-        if after is not None:
-            _badge(after)
-            st.caption(f"Updated {ago(after.updated_at, now)}")
-    st.code(before.id, language=None)
+    """The record as planned beside the record as read after the call."""
+    _heading(after or before, f"Updated {ago(after.updated_at, now)}" if after else "Not read since; as planned")
     left, right = st.columns([3, 2])
     with left:
-        st.markdown("**Record**")
-        if after is None:
-            st.caption("The record was not read after the call, so only the one before is known.")
-        _show_fields(after or before, before)
+        _fields(before, after)
     with right:
-        _show_metadata(after or before, before)
-    show_raw(after or before)
+        _metadata(before, after)
+    _raw(after or before)
 
 
-def rows_of(now: Mapping[str, str], before: Mapping[str, str]) -> list[tuple[str, str, Cell]]:
-    """One row a name: its id, the name, its value, which is `Changed` where it was another. What is gone comes last."""
-    was_is = {name: Changed(before.get(name), now.get(name)) for name in {**now, **before}}
-    return [(name, name, both if both.before != both.now else both.now or "") for name, both in was_is.items()]
+def _heading(record: Customer, told: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(md(record.name), anchor=False, width="content")
+        if record.is_active:
+            st.badge("Active", icon=":material/check_circle:", color="green")
+        else:
+            st.badge("Inactive", icon=":material/block:", color="gray")
+        st.caption(md(told), width="content")
+    st.code(record.id, language=None)
 
 
-def _show_fields(record: Customer, before: Customer | None = None) -> None:
-    rows = rows_of(field_values(record), field_values(before or record))
-    columns = [Column("Field", 140), Column("Value", 220, "long")]
-    id_table.show(f"fields-{record.id}", columns, rows, label="The record's fields")
+def _fields(before: Customer, after: Customer | None) -> None:
+    """What is empty takes no room."""
+    rows = [(name, name, value) for name, value in fields(before, after).items() if value]
+    columns = [Column("Field", 150), Column("Value", 330, "long")]
+    id_table.show("record-fields", columns, rows, label="The record's fields", view=before.id)
 
 
-def _show_metadata(record: Customer, before: Customer | None = None) -> None:
-    rows = rows_of(record.metadata, (before or record).metadata)
-    st.markdown(f"**Metadata** · {len(record.metadata)} of at most 50")
+def _metadata(before: Customer, after: Customer | None) -> None:
+    rows = [(key, key, value) for key, value in metadata(before, after).items()]
     if rows:
-        columns = [Column("Key", 140), Column("Value", 180, "long")]
-        id_table.show(f"metadata-{record.id}", columns, rows, label="Metadata, one row a key")
+        columns = [Column("Key", 150), Column("Value", 250, "long")]
+        id_table.show("record-metadata", columns, rows, label="Metadata, one row a key", view=before.id)
     else:
         st.caption("This customer has no metadata.")
 
 
-def show_raw(record: Customer) -> None:
+def _raw(record: Customer) -> None:
     with st.expander("Raw JSON", icon=":material/data_object:"):
         st.code(record.model_dump_json(by_alias=True, indent=2), language="json", wrap_lines=True)
-
-
-def _badge(record: Customer) -> None:
-    if record.is_active:
-        st.badge("Active", icon=":material/check_circle:", color="green")
-    else:
-        st.badge("Inactive", icon=":material/block:", color="gray")

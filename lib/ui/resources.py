@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from lib.avara.limiter import Limiter
 from lib.config import SANDBOX_KEY, VERSION, Settings, load_policy, load_settings, sandbox_connection
 from lib.customers.load import Load
 from lib.customers.loads import Loads
+from lib.customers.ours import Left
 from lib.customers.snapshot import Shelf, forget
-from lib.errors import ConfigError
+from lib.errors import ConfigError, JournalError
 from lib.files import shown
 from lib.journal.journal import Journal
-from lib.runs.model import LIVE, Person, Run
+from lib.runs.model import LIVE, Person, Run, StepState
 from lib.runs.policy import Policy
 from lib.runs.stalled import stalled
 from lib.runs.worker import Worker
@@ -38,6 +40,8 @@ logger = logging.getLogger(__name__)
 SANDBOX_CUSTOMERS = 10_000
 #: Seconds for which the sidebar's count of runs stands; what is done from a page of this process shows at once.
 _RUNS_STAND = 1.0
+#: Seconds between two looks at what runs did to the customers on show.
+_FOLLOW_SECONDS = 1.0
 #: For so long the kept list of a key stays that nobody uses any more.
 _LISTS_STAY = timedelta(days=30)
 
@@ -130,27 +134,67 @@ def _made() -> Resources:
         opened.callback(client.close)
         journal = Journal(settings.journal, version=VERSION)
         opened.callback(journal.close)
+        own = connection.fingerprint
         loads = Loads(
             lambda: Load(client.iter_pages),
+            runs_left=lambda entry: _left(journal, own, entry),
             shelf=_shelf(settings, connection, policy, journal),
             kept_feeds_plans_for=policy.snapshot_feeds_plans_for,
         )
-        own = connection.fingerprint
+
+        def active_now() -> int | None:
+            loads.catch_up()
+            return loads.active_total()
+
         worker = Worker(
             journal,
             lambda key: client if journal.accounts.same(key, own) else None,
             policy=policy,
-            active_total=loads.active_total,
-            on_settled=loads.update,
+            active_total=active_now,
         )
         opened.callback(worker.stop)
         worker.start()
+        opened.callback(_following(loads))
         live_runs = Lately(lambda: LiveRuns.read(journal, worker.owner), _RUNS_STAND)
         close = opened.pop_all().close
     return Resources(settings, connection, policy, client, loads, journal, worker, sandbox, live_runs, close)
 
 
 _startup = Startup(_made)
+
+
+def _left(journal: Journal, own: str, entry: int) -> tuple[int, list[Left]]:
+    """What runs of this key's account left of customers since the log's entry of this number (see Reads.left_since)."""
+    until, steps = journal.reads.left_since(entry, journal.accounts.keys(own))
+    left = [
+        Left(step.run_id, step.after, step.settled_at, step.state is StepState.VERIFIED, step.before.updated_at)
+        for step in steps
+        if step.after is not None and step.settled_at is not None
+    ]
+    return until, left
+
+
+def _following(loads: Loads) -> Callable[[], None]:
+    """Have a thread follow what runs do, whichever process carries them; returns what ends it."""
+    over = threading.Event()
+
+    def follow() -> None:
+        while not over.wait(_FOLLOW_SECONDS):
+            try:
+                loads.catch_up()
+            except JournalError as error:
+                logger.warning("What runs did could not be read: %s", error.message)
+            except Exception:  # whatever it was, the list on show must not stop to follow
+                logger.exception("The list on show missed what runs did")
+
+    thread = threading.Thread(target=follow, name="follow-runs", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        over.set()
+        thread.join()
+
+    return end
 
 
 def _shelf(settings: Settings, connection: Connection, policy: Policy, journal: Journal) -> Shelf | None:

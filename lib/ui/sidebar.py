@@ -11,7 +11,7 @@ import streamlit as st
 
 from lib.config import APP_NAME
 from lib.errors import JournalError
-from lib.ui import loading, nav, news, notices, picks
+from lib.ui import dialogs, loading, nav, news, notices, picks
 from lib.ui.resources import LiveRuns, Resources
 from lib.ui.text import md, number
 
@@ -67,6 +67,8 @@ def _runs_link(resources: Resources) -> None:
 
     It asks for what was read a moment ago: no page waits here for a journal that does not answer.
     """
+    if notices.download_failed():
+        dialogs.redraw_page()
     try:
         live = resources.live_runs.get()
         label, trouble = _runs_label(live), next(iter(live.stalled.values()), "")

@@ -213,8 +213,12 @@ def test_a_403_with_a_time_to_wait_is_a_throttle_and_says_nothing_of_the_key(hea
     assert not is_throttle(reply(503, **header))  # the API is down: a sign of another kind
 
 
-def test_the_wait_that_was_asked_for_is_told():
-    assert "It asked to wait 90 s." in error_of(429, retry_after="89.5").message
+@pytest.mark.parametrize("status", [400, 403, 429, 500, 503])
+@pytest.mark.parametrize("request_", [READ, CHANGE], ids=["read", "change"])
+def test_the_wait_that_was_asked_for_is_told_and_nobody_is_told_to_try_again_sooner(status, request_):
+    words = error_of(status, request=request_, retry_after="3599.5").message
+    assert "It asked to wait 3,600 s" in words
+    assert "moment" not in words
 
 
 @pytest.mark.parametrize(("text", "meaning"), [("true", True), ("false", False), (" True ", True), ("maybe", None), ("", None)])

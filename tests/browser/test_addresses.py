@@ -25,7 +25,7 @@ def test_a_run_keeps_its_address_however_it_is_opened_and_left(app: App, page: P
     drive.go_to(page, "Runs")
     runs = drive.table(page)
     expect(drive.cell(runs, "State", 0)).to_have_text("Finished")
-    drive.press(runs, 35, 0)
+    drive.follow(runs, 0)
     expect(drive.heading(page, title)).to_be_visible()
     page.wait_for_url(f"**/runs?run={run}")
     _rerun(page)

@@ -59,18 +59,18 @@ def test_each_field_that_differs_is_told_with_both_sides(change, fields, told) -
     assert {field: set(ids) for field, ids in found.fields.items()} == {field: {an_id(1)} for field in fields}
     assert found.changed == ({an_id(1)} if fields else set())
     assert bool(found) == bool(fields)
-    rows = found.table([an_id(1), an_id(2), an_id(3)])
-    assert list(rows.drop(columns=["Customer", "Id"]).itertuples(index=False, name=None)) == told
-    assert set(rows["Id"]) <= {an_id(1)}
+    rows = list(found.told([an_id(1), an_id(2), an_id(3)]))
+    assert [(one.what, one.before, one.now) for one in rows] == told
+    assert {one.id for one in rows} <= {an_id(1)}
 
 
 def test_who_is_new_and_who_is_gone_is_told_with_what_they_are() -> None:
     found = changes(build([customer(1), customer(2, user_count=1204)]), build([customer(1), customer(3, is_active=False)]))
     assert (found.new, found.gone, found.fields) == ((an_id(3),), (an_id(2),), {})
     assert found.ids() == (an_id(2), an_id(3))
-    assert found.table(found.ids()).to_dict("records") == [
-        {"Customer": "Hospital 2", "What": "gone", "Before": "active, 1,204 users", "Now": "", "Id": an_id(2)},
-        {"Customer": "Hospital 3", "What": "new", "Before": "", "Now": "inactive, 3 users", "Id": an_id(3)},
+    assert list(found.told(found.ids())) == [
+        (an_id(2), "Hospital 2", "gone", "active, 1,204 users", ""),
+        (an_id(3), "Hospital 3", "new", "", "inactive, 3 users"),
     ]
 
 
@@ -131,7 +131,7 @@ def test_it_finds_what_a_comparison_one_by_one_finds(records, others, chance: ra
     earlier = [id_ for id_ in old if id_ in found.changed or id_ in found.gone]
     assert found.before.records(earlier) == [old[id_] for id_ in earlier]
     assert len(found.before) == len(earlier)
-    assert set(found.table(found.ids())["Id"]) == {*concerned, *earlier}
+    assert {one.id for one in found.told(found.ids())} == {*concerned, *earlier}
 
 
 @given(distinct_customers, st.randoms(use_true_random=False))
@@ -163,4 +163,4 @@ def test_a_change_that_would_be_told_alike_is_told_exactly(before, after, told) 
     record = customer(1)
     old, new = (build([record.model_copy(update=changed)]) for changed in (before, after))
     found = changes(old, new)
-    assert [tuple(row) for row in found.table(found.ids())[["What", "Before", "Now"]].to_numpy()] == [told]
+    assert [(one.what, one.before, one.now) for one in found.told(found.ids())] == [told]

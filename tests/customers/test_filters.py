@@ -213,6 +213,8 @@ def test_a_condition_matches(conditions, matches):
         ({"users_min": 0, "users_max": 5}, "at most 5 users"),
         ({"users_min": 2, "users_max": 1200}, "2 to 1,200 users"),
         ({"users_min": 1, "users_max": 1}, "1 user"),
+        ({"not_updated_days": 1, "ignore_our_runs": True}, "not updated for 1 day, our own runs aside"),
+        ({"ignore_our_runs": True}, "all customers"),
         ({"not_updated_days": 1}, "not updated for 1 day"),
         ({"created_from": date(2024, 1, 1)}, "created from 2024-01-01"),
         ({"created_to": date(2024, 1, 1)}, "created until 2024-01-01"),

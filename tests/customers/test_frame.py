@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lib.avara.models import Customer, id_key
 from lib.customers import idindex
 from lib.customers.frame import FrameBuilder, build
+from lib.customers.ours import OwnUpdate
 from tests.customers.records import (
     API_KEY_ID,
     NOW,
@@ -127,15 +128,19 @@ def test_many_ids_at_once_are_looked_up_as_one_by_one(records, others, random):
 
 
 @given(distinct_customers, st.lists(customers, max_size=4))
-def test_with_records_puts_records_in_place_and_adds_the_unknown_ones_at_the_end(records, fresh):
+def test_with_records_puts_records_in_the_place_of_those_that_are_no_newer(records, fresh):
     frame = build(records)
     frame.text.mask("north")  # what was prepared must not outlive a change
-    expected = {**{record.id: record for record in records}, **{record.id: record for record in fresh}}
+    expected = {record.id: record for record in records}
+    for record in {record.id: record for record in fresh}.values():
+        times = [one.updated_at for one in (expected.get(record.id), record) if one]
+        if len(times) == 2 and (None in times or times[0] <= times[1]):
+            expected[record.id] = record
     changed = frame.with_records(fresh)
     assert_same(changed, build(expected.values()))
     assert changed.text.mask("north").tolist() == build(expected.values()).text.mask("north").tolist()
     assert frame.records([record.id for record in records]) == records, "the older frame is as it was"
-    assert changed.version > frame.version
+    assert changed is frame or changed.version > frame.version
 
 
 def test_with_records_shares_what_did_not_change():
@@ -163,6 +168,27 @@ def test_a_search_finds_the_new_name_and_the_new_metadata_and_not_the_old_ones()
     changed = frame.with_records([customer(1, name="Old", metadata={"k": "after"})])
     assert changed.text.mask("after").tolist() == [True, False]
     assert not changed.text.mask("before").any()
+
+
+def test_what_was_updated_last_by_runs_of_ours_has_the_time_before_them():
+    at = [NOW - timedelta(days=days) for days in range(9)]
+    old = at[8]
+    ours = {
+        an_id(1): OwnUpdate("run_1", at[1], old),
+        an_id(2): OwnUpdate("run_1", at[1], old),  # somebody updated it since
+        an_id(3): OwnUpdate("run_2", at[1], None),
+        an_id(4): OwnUpdate("run_2", None, old),
+        an_id(7): OwnUpdate("run_2", at[1], old),  # not in the list
+    }
+    frame = build(customer(n, updated_at=updated) for n, updated in ((1, at[1]), (2, at[0]), (3, at[1]), (4, None), (5, at[2])))
+    changed = frame.with_ours(ours)
+    assert changed.updated_before_ours.tolist() == [old, at[0], pd.NaT, old, at[2]]
+    assert changed.updated_before_ours.dtype == frame.rows["updated_at"].dtype
+    own = [changed.own_update(an_id(n)) for n in range(1, 8)]
+    assert own == [ours[an_id(1)], None, ours[an_id(3)], ours[an_id(4)], None, None, None]
+    assert frame.updated_before_ours.tolist() == frame.rows["updated_at"].tolist()
+    renamed = changed.with_records([customer(1, name="New", updated_at=at[1])])
+    assert renamed.updated_before_ours.tolist() == changed.updated_before_ours.tolist()
 
 
 def test_nothing_can_be_written_into_a_shared_frame_by_way_of_a_row_of_it():

@@ -244,7 +244,7 @@ def test_time_and_rate_leave_pauses_out_and_the_age_is_that_of_the_first_page():
 def test_a_record_read_again_takes_the_place_of_the_listed_one():
     load = finished(Pages(2))
     before = load.frame()
-    load.update([customer(1, is_active=False, updated_at=NOW)])
+    load.update([customer(1, is_active=False, updated_at=NOW)], {})
     assert load.frame().record(an_id(1)).is_active is False
     assert load.frame().version > before.version
     assert before.record(an_id(1)).is_active is True
@@ -256,7 +256,7 @@ def test_an_update_while_loading_is_not_lost_to_an_older_row_of_a_later_page():
     pages = Pages(2, held=True)
     load = Load(pages)
     load.start()
-    load.update([customer(3, is_active=False, updated_at=NOW)])
+    load.update([customer(3, is_active=False, updated_at=NOW), customer(9)], {})
     pages.gate.release(2)
     until(load, LoadState.COMPLETE)
     assert load.frame().record(an_id(3)).is_active is False

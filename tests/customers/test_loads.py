@@ -5,6 +5,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +17,15 @@ from lib.customers import loads as loads_module
 from lib.customers.frame import build
 from lib.customers.load import Load, LoadState
 from lib.customers.loads import Loads
+from lib.customers.ours import Left, OwnUpdate
 from lib.customers.snapshot import Shelf, Snapshot
 from lib.errors import ListTooOld, LoadIncomplete, Unreachable
 from tests.customers.records import an_id, customer
 
 Script = Callable[[], Iterator[CustomerPage]]
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OLDER, NEWER = (datetime(year, 6, 1, tzinfo=UTC) for year in (2024, 2026))
 
 
 def page(*numbers: int, cursor: str | None = None, **changes: object) -> CustomerPage:
@@ -185,13 +190,76 @@ def changed(number: int) -> Customer:
     return customer(number, is_active=False, name="Renamed")
 
 
+class Runs:
+    """What runs left, as the journal gives it."""
+
+    def __init__(self) -> None:
+        self.left: list[Left] = []
+
+    def leave(self, record: Customer, *, ago: timedelta = timedelta(0), run: str = "run_1", changed: bool = True) -> None:
+        self.left.append(Left(run, record, datetime.now(UTC) - ago, changed, customer(1).updated_at))
+
+    def since(self, known: int) -> tuple[int, list[Left]]:
+        return len(self.left), self.left[known:]
+
+
 def test_a_record_that_was_just_read_takes_the_older_ones_place() -> None:
-    loads = Loads(Api(two).new_load)
+    runs = Runs()
+    loads = Loads(Api(two).new_load, runs_left=runs.since)
+    loads.catch_up()  # too early: there is no list yet
     loads.start()
     until(lambda: loads.complete)
-    loads.update([changed(2)])
+    runs.leave(changed(2))
+    runs.leave(changed(3))  # not in the list
+    loads.catch_up()
     assert loads.frame().record(an_id(2)) == changed(2)
     assert loads.frame().record(an_id(1)) == customer(1)
+    assert names(loads) == [an_id(1), an_id(2)]
+    caught_up = loads.frame()
+    loads.catch_up()
+    assert loads.frame() is caught_up
+
+
+@pytest.mark.parametrize(
+    ("record", "ago", "shown"),
+    [
+        (customer(2, is_active=False, updated_at=NEWER), timedelta(0), False),
+        (customer(2, is_active=False), timedelta(0), False),  # the API tells no time of this change
+        (customer(2, is_active=False), timedelta(hours=1), True),  # and somebody changed it back before the list was read
+        (customer(2, is_active=False, updated_at=NEWER), timedelta(hours=1), True),
+        (customer(2, is_active=False, updated_at=OLDER), timedelta(0), True),  # somebody changed it since
+    ],
+)
+def test_a_record_that_a_run_left_counts_where_the_list_has_no_newer_one(record: Customer, ago: timedelta, shown: bool) -> None:
+    runs = Runs()
+    runs.leave(record, ago=ago)
+    loads = Loads(Api(two).new_load, runs_left=runs.since)
+    loads.start()
+    until(lambda: loads.complete)
+    loads.catch_up()
+    found = loads.frame().record(an_id(2))
+    assert found is not None
+    assert found.is_active is shown
+
+
+def test_updates_of_runs_that_follow_one_another_have_one_time_before_them_in_every_list() -> None:
+    def second() -> Iterator[CustomerPage]:
+        yield CustomerPage((customer(1, updated_at=NEWER),), (), None)
+
+    runs, long_ago = Runs(), timedelta(days=30)
+    loads = Loads(Api(two, second).new_load, runs_left=runs.since)
+    loads.start()
+    until(lambda: loads.complete)
+    before = customer(1).updated_at
+    undone = customer(1, updated_at=NEWER)
+    for run, record in (("run_1", customer(1, is_active=False, updated_at=OLDER)), ("run_2", undone), ("run_2", undone)):
+        runs.left.append(Left(run, record, datetime.now(UTC) - long_ago, True, before if run == "run_1" else OLDER))
+    runs.leave(customer(2, updated_at=NEWER), changed=False)
+    loads.catch_up()
+    assert loads.frame().own_update(an_id(1)) is None  # its record says that somebody else updated it, or that the list is old
+    loads.reload()
+    until(lambda: len(loads.frame()) == 1)
+    assert loads.frame().own_update(an_id(1)) == OwnUpdate("run_2", NEWER, before)
 
 
 def test_a_record_read_during_a_reload_is_in_the_list_on_show_and_in_the_one_behind(gate: threading.Event) -> None:
@@ -200,12 +268,14 @@ def test_a_record_read_during_a_reload_is_in_the_list_on_show_and_in_the_one_beh
         gate.wait(60)
         yield page(3)
 
-    loads = Loads(Api(two, again).new_load)
+    runs = Runs()
+    loads = Loads(Api(two, again).new_load, runs_left=runs.since)
     loads.start()
     until(lambda: loads.complete)
     loads.reload()
     until(lambda: loads.newest is not None and loads.newest.progress().customers == 2)
-    loads.update([changed(2)])
+    runs.leave(changed(2))
+    loads.catch_up()
     assert loads.frame().record(an_id(2)) == changed(2)
     gate.set()
     until(lambda: len(loads.frame()) == 3)
@@ -326,10 +396,12 @@ def test_an_older_list_is_let_go_of_once_it_was_compared(shelf: Shelf) -> None:
 
 def test_a_kept_list_does_not_hold_its_frame_beside_the_changed_one(shelf: Shelf, gate: threading.Event) -> None:
     keep(shelf, 1, 2)
-    loads = opened(shelf, waiting(gate))
+    runs = Runs()
+    loads = opened(shelf, waiting(gate), runs=runs)
     loads.start()
     original = weakref.ref(loads.frame())
-    loads.update([changed(2)])
+    runs.leave(changed(2))
+    loads.catch_up()
     until(lambda: gc.collect() is not None and original() is None)
     assert loads.frame().record(an_id(2)) == changed(2)
 
@@ -345,9 +417,6 @@ def test_a_list_that_was_on_show_when_it_ended_is_kept() -> None:
     assert loads.shown is load
 
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
 @pytest.fixture
 def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path, "0123456789abcdef")
@@ -358,8 +427,10 @@ def keep(shelf: Shelf, *numbers: int, age: timedelta = timedelta(hours=3)) -> No
     shelf.write(Snapshot(frame, (), NOW - age, NOW - age + timedelta(seconds=50)))
 
 
-def opened(shelf: Shelf, *scripts: Script, minutes: float = 15) -> Loads:
-    return Loads(Api(*scripts).new_load, shelf=shelf, kept_feeds_plans_for=timedelta(minutes=minutes), now=lambda: NOW)
+def opened(shelf: Shelf, *scripts: Script, minutes: float = 15, runs: Runs | None = None) -> Loads:
+    known = (runs or Runs()).since
+    young = timedelta(minutes=minutes)
+    return Loads(Api(*scripts).new_load, runs_left=known, shelf=shelf, kept_feeds_plans_for=young, now=lambda: NOW)
 
 
 def test_a_kept_list_is_on_show_at_once_and_gives_way_to_the_load_behind_it(shelf: Shelf, gate: threading.Event) -> None:
@@ -451,9 +522,12 @@ def test_each_complete_load_is_kept_with_its_times(shelf: Shelf) -> None:
 
 def test_what_was_read_since_is_in_the_kept_list_on_show(shelf: Shelf, gate: threading.Event) -> None:
     keep(shelf, 1, 2)
-    loads = opened(shelf, waiting(gate))
+    runs = Runs()
+    runs.leave(changed(2))
+    runs.left = [replace(runs.left[0], read_at=NOW - timedelta(hours=1))]
+    loads = opened(shelf, waiting(gate), runs=runs)
     loads.start()
-    loads.update([changed(2)])
+    loads.catch_up()
     assert loads.frame().record(an_id(2)) == changed(2)
 
 
@@ -480,14 +554,15 @@ def test_a_list_that_can_not_be_kept_is_told_and_is_complete_all_the_same(tmp_pa
     assert loads.plan_obstacle() is None
 
 
-def test_a_run_between_two_loads_is_no_change_since(shelf: Shelf) -> None:
+def test_a_run_between_two_loads_is_no_change_since_whoever_carried_it(shelf: Shelf) -> None:
     def second() -> Iterator[CustomerPage]:
         yield CustomerPage((customer(1), changed(2)), (), None)
 
-    loads = opened(shelf, two, second)
+    runs = Runs()
+    loads = opened(shelf, two, second, runs=runs)
     loads.start()
     until(lambda: loads.complete)
-    loads.update([changed(2)])
+    runs.leave(changed(2))  # and nobody has looked at the journal since
     before = loads.shown
     loads.reload()
     until(lambda: loads.shown is not before)

@@ -281,6 +281,29 @@ def test_history_tells_every_run_of_a_customer_newest_first(journal):
     assert journal.reads.history(id_of(9)) == ()
 
 
+def test_what_runs_left_of_customers_is_told_once_in_the_order_of_the_log(journal, monkeypatch):
+    monkeypatch.setattr("lib.journal.reads._ENTRIES_AT_ONCE", 2)
+    run = started(journal, 1, 2, 3)
+    began = [begin(journal, step) for step in journal.reads.steps(run.id)]
+    settle(journal, began[1], StepState.VERIFIED, after=customer(2, is_active=False))
+    settle(journal, began[0], StepState.UNKNOWN)  # its record could not be read
+
+    def told(entry, keys=(FINGERPRINT,)):
+        found = []
+        while (seen := journal.reads.left_since(entry, keys))[0] != entry:
+            entry = seen[0]
+            found += [(step.customer_id, step.state, step.after.is_active) for step in seen[1]]
+        return found, entry
+
+    first, entry = told(0)
+    assert first == [(id_of(2), StepState.VERIFIED, False)]
+    assert told(entry) == ([], entry)
+    settle(journal, journal.reads.step(run.id, id_of(1)), StepState.NOT_APPLIED, after=customer(1))
+    settle(journal, began[2], StepState.VERIFIED, after=customer(3, is_active=False))
+    assert told(entry)[0] == [(id_of(1), StepState.NOT_APPLIED, True), (id_of(3), StepState.VERIFIED, False)]
+    assert told(0, keys=("another account",)) == ([], told(entry)[1])
+
+
 def test_steps_come_in_order_by_state_in_pages_and_all_one_by_one(journal):
     run = started(journal, *range(1, 8))
     for step in journal.reads.steps(run.id)[::2]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lib.customers.frame import build
 from lib.customers.snapshot import Shelf
 from lib.sandbox.server import SandboxServer
 from tests.pages.world import Session, World, records_of
@@ -212,7 +213,7 @@ def test_customers_that_are_gone_are_named_and_left_out_of_the_plan(world: World
     kept = shelf.read()
     assert kept is not None
     extra = kept.frame.record(gone).model_copy(update={"id": f"cus_{'9' * 32}", "name": f"Gone {name}"})
-    shelf.write(replace(kept, frame=kept.frame.with_records([extra])))
+    shelf.write(replace(kept, frame=build([*kept.frame.records(kept.frame.rows["id"]), extra])))
     session = world.open(loaded=False).pick([extra.id, still])
     reloaded(world, session)
     assert "1 gone" in session.plain

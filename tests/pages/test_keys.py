@@ -46,7 +46,7 @@ def test_a_run_of_an_older_key_is_seen_and_can_only_be_cancelled(rotated: tuple[
     key = old_key(world, run_id)[:8]
     session = world.open("runs")
     assert f"Made under another key ({key}). Open it to cancel." in session.plain
-    assert session.at.dataframe[0].value["Connection"].tolist()[0].endswith(f", key {key}")
+    assert session.rows_of("Runs")["Connection"].tolist()[0].endswith(f", key {key}")
     session.go("runs", run=run_id)
     assert f"made under another key of this address (fingerprint {key})" in session.plain
     assert "say so on the Connection page" in session.plain

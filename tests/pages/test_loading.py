@@ -7,8 +7,10 @@ import weakref
 
 import pytest
 
+from lib.avara.models import RecordProblem
 from lib.customers.load import LoadState
 from lib.ui import loading
+from lib.ui.loading import problems_csv
 from tests.pages.world import Session, World, records_of
 
 PAGES = ("overview", "customers", "deactivate", "runs", "connection")
@@ -156,11 +158,33 @@ def test_records_that_break_a_rule_are_named_and_the_others_live(world: World) -
     session = world.open()
     assert "3 records could not be read and left out" in session.words
     assert "**247** of 247 customers" in session.words
-    problems = session.rows_of("Records that break")
+    session.at.session_state["problems_open"] = True
+    problems = session.run().rows_of("Records that break")
     assert list(problems) == ["Customer", "Field", "Rule", "Seen"]
     assert len(problems) == 3
     assert all(problems["Field"])
     assert all(problems["Rule"])
+
+
+def test_of_very_many_unreadable_records_the_first_are_named_the_kinds_counted_and_all_are_a_download(world: World) -> None:
+    world.sandbox()
+    session = world.open()
+    load = world.resources.loads.newest
+    assert load is not None
+    many = [
+        RecordProblem(f"cus_{at:032x}", "userCount" if at % 3 else "createdAt", f"=cmd {at}", "is wrong") for at in range(9000)
+    ]
+    load._problems.extend(many)
+    assert "9,000 records could not be read and left out" in session.run().words
+    assert len(session.everything) < 1_000_000
+    session.at.session_state["problems_open"] = True
+    assert len(session.run().everything) < 1_000_000
+    assert session.rows_of("Records that break")["Customer"].tolist() == [problem.customer_id for problem in many[:100]]
+    assert session.rows_of("How many")["Records"].tolist() == ["6,000", "3,000"]
+    assert "The first 100 of 9,000." in session.words
+    lines = problems_csv(many).decode("utf-8-sig").splitlines()
+    assert len(lines) == 9001
+    assert lines[1].endswith('"\'=cmd 0"')
 
 
 def test_a_reload_that_fails_leaves_the_earlier_list_on_show_and_usable(world: World) -> None:

@@ -84,7 +84,7 @@ def test_a_page_that_needs_the_journal_says_so_once_and_comes_back(
         assert "goes on by itself" in session.plain
         assert bool(session.at.get("metric")) == (page == "overview")  # its totals come from the list of customers
     session.until(lambda it: not it.at.error)
-    assert "Deactivate 3 customers" in session.words or session.at.dataframe
+    assert "Deactivate 3 customers" in session.words or session.rows_of("Runs").size
 
 
 def test_a_plan_that_is_confirmed_meanwhile_says_why_it_does_not_start_and_starts_once_the_journal_is_back(
@@ -143,12 +143,15 @@ def test_on_a_full_disk_no_page_says_that_a_run_is_running_and_none_tells_a_rate
         assert "Running" not in session.words
         assert "No call is made since " in session.at.warning[0].value
         assert "disk is full" in session.at.warning[0].value
+        assert not session.offers("run_pause")
+        assert not session.offers("run_cancel")
+        assert "It can't be paused or cancelled before the journal can be written." in session.words
         for page in ("runs", "overview"):
             session.go(page)
             assert "Runs · 1 waiting for you" in session.words
-            assert "No call is made: deactivate 12 customers. Open it to see it or cancel." in session.plain
+            assert "No call is made: deactivate 12 customers. Open it to see it." in session.plain
             assert "No call is made since " in session.plain
-            assert "No call is made" in session.at.dataframe[0].value["State"].tolist()
+            assert "No call is made" in session.rows_of("Runs")["State"].tolist()
             assert "running" not in session.words.lower().replace("running (1)", "")
         for page in ("customers", "connection"):  # which have no runs of their own: the sidebar tells it
             session.go(page)

@@ -21,16 +21,29 @@ def run(totals, requested):
     ("totals", "requested", "halt", "stopping", "end"),
     [
         (OVER, None, None, False, Ending(RunState.FINISHED)),
-        (OVER, "pause", TROUBLE, True, Ending(RunState.FINISHED)),
+        (
+            OVER,
+            "pause",
+            TROUBLE,
+            True,
+            Ending(RunState.FINISHED, said("It had already finished when Kim asked for a pause: no call was left to hold.")),
+        ),
+        (
+            OVER,
+            "cancel",
+            None,
+            False,
+            Ending(RunState.CANCELLED, said("Cancelled by Kim after 4 of 4 customers; nothing was left to start.")),
+        ),
         (OVER, None, ABANDONED, False, Ending(RunState.FINISHED)),
         (
             LEFT,
             "cancel",
             None,
             False,
-            Ending(RunState.CANCELLED, said("Cancelled after 1 of 4 customers; the other 3 were not started.")),
+            Ending(RunState.CANCELLED, said("Cancelled by Kim after 1 of 4 customers; the other 3 were not started.")),
         ),
-        (LEFT, "pause", None, False, Ending(RunState.PAUSED, said("Paused by a person after 1 of 4 customers."), Hold.PERSON)),
+        (LEFT, "pause", None, False, Ending(RunState.PAUSED, said("Paused by Kim after 1 of 4 customers."), Hold.PERSON)),
         (
             LEFT,
             None,
@@ -98,12 +111,12 @@ def run(totals, requested):
             "cancel",
             ABANDONED,
             False,
-            Ending(RunState.CANCELLED, said("Cancelled after 1 of 4 customers; the other 3 were not started.")),
+            Ending(RunState.CANCELLED, said("Cancelled by Kim after 1 of 4 customers; the other 3 were not started.")),
         ),
     ],
 )
 def test_what_becomes_of_a_run(totals, requested, halt, stopping, end):
-    assert ending(run(totals, requested), halt, stopping=stopping) == end
+    assert ending(run(totals, requested), halt, asked_by="Kim", stopping=stopping) == end
 
 
 def steps(*states):

@@ -446,6 +446,23 @@ def tamper(path):
     db.close()
 
 
+def test_what_a_receipt_says_to_be_wrong_is_told_by_its_export_too(shell):
+    run_id = shell.run(shell.active[0])
+    shell("export", run_id, "-o", shell.home / "sound.html")
+    assert "receipt says" not in shell.err
+    with sqlite3.connect(shell.home / "journal.sqlite") as db:
+        db.execute("UPDATE steps SET words = 'All is well.'")
+    db.close()
+    shell("export", run_id, "-o", shell.home / "altered.html", code=Exit.BROKEN_LOG)
+    assert f"The receipt says: {run_id}, {shell.active[0]}: words says “All is well.”" in shell.err
+    assert "All is well." in (shell.home / "altered.html").read_text()
+    assert shell("export", run_id, code=Exit.BROKEN_LOG)  # to the standard output, with the words beside it
+    assert "The receipt says: " in shell.err
+    tamper(shell.home / "journal.sqlite")
+    shell("export", run_id, "-o", shell.home / "log.html", code=Exit.BROKEN_LOG)
+    assert "The receipt says: Entry 2" in shell.err
+
+
 def test_a_receipt_is_a_new_private_file_and_its_export_is_logged(shell):
     run_id = shell.run(shell.active[0])
     for name, start in (("r.html", b"<!doctype html>"), ("r.csv", b"\xef\xbb\xbf"), ("r.jsonl", b"{"), ("r", b"\xef\xbb\xbf")):

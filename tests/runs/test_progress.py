@@ -7,7 +7,7 @@ import pytest
 
 from lib.journal.chain import Entry
 from lib.runs.model import RunState, StepState
-from lib.runs.progress import WINDOW, Progress, progress, time_carried
+from lib.runs.progress import WINDOW, Progress, last_taken_up, progress, time_carried
 from lib.runs.words import said
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 
@@ -47,7 +47,26 @@ def test_a_run_took_the_time_that_somebody_carried_it():
         entry(5004, "finish"),
         entry(6000, "export"),
     ]
-    assert time_carried(told) == 30 * SECOND
+    assert time_carried(told, lambda entry: entry.at) == 30 * SECOND
+
+
+def test_what_nobody_carried_after_a_process_died_is_no_time_that_a_run_took(journal):
+    run = journal.record(plan_of([customer(1), customer(2)]), NOW, who=ROBIN)
+
+    def carried_for(began, last, noticed, state):
+        journal.start(run.id, owner="host:1:a", now=NOW + began * SECOND, who=ROBIN)
+        step = next(step for step in journal.reads.steps(run.id) if step.state is StepState.PLANNED)
+        words = said("Inactive by now.")
+        journal.steps.settle(step, StepState.SKIPPED, now=NOW + last * SECOND, who=ROBIN, words=words)
+        journal.end(run.id, state, words=said(""), now=NOW + noticed * SECOND, who=ROBIN)
+
+    carried_for(100, 104, 90_000, RunState.INTERRUPTED)  # killed; the server was started again a day later
+    journal.start(run.id, owner="host:1:b", now=NOW + 95_000 * SECOND, who=ROBIN)
+    journal.end(run.id, RunState.INTERRUPTED, words=said(""), now=NOW + 99_000 * SECOND, who=ROBIN)  # killed at once
+    carried_for(100_000, 100_001, 100_002, RunState.FINISHED)
+    entries = journal.log.run_entries(run.id)
+    assert time_carried(entries, journal.log.before) == 6 * SECOND
+    assert last_taken_up(entries) == NOW + 100_000 * SECOND
 
 
 def test_what_was_settled_before_a_pause_says_nothing_of_the_pace(journal):

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.avara.limiter import always
-from lib.errors import IllegalTransition, JournalDamaged, JournalError, JournalUnavailable, OtherConnection
+from lib.errors import AlreadyOver, IllegalTransition, JournalDamaged, JournalError, JournalUnavailable, OtherConnection
 from lib.journal.journal import Journal
 from lib.runs.model import RunState, StepState
 from lib.runs.words import said
@@ -25,11 +25,10 @@ class Bench:
         self.journal = journal
         self.customers = [customer(number) for number in range(1, count + 1)]
         self.api = FakeApi(self.customers, orders or (lambda *_: "ok"))
-        self.told = []
         self.worker = self.another_worker(**options)
 
     def another_worker(self, **options):
-        usual = {"now": lambda: NOW, "sleep": lambda _: None, "on_settled": self.told.extend}
+        usual = {"now": lambda: NOW, "sleep": lambda _: None}
         return Worker(self.journal, {FINGERPRINT: self.api}.get, **{**usual, **options})
 
     def record(self, **fields):
@@ -89,8 +88,9 @@ def test_a_run_is_carried_to_its_end(journal):
     run = bench.carried()
     assert (run.state, run.totals.verified, run.words) == (RunState.FINISHED, 25, "")
     assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
-    assert {record.id for record in bench.told} == {record.id for record in bench.customers}
-    assert not any(record.is_active for record in bench.told)
+    left = [step.after for step in journal.reads.left_since(0, {FINGERPRINT})[1]]
+    assert {record.id for record in left} == {record.id for record in bench.customers}
+    assert not any(record.is_active for record in left)
     assert journal.log.verify_chain().ok
     assert journal.audit.all().findings == ()
 
@@ -225,7 +225,7 @@ def test_a_pause_settles_what_is_in_flight_and_a_resume_does_the_rest(gated):
     gate.open.set()
     run = bench.carried(run)
     assert (run.state, run.totals.verified, run.totals.planned) == (RunState.PAUSED, 2, 4)
-    assert run.words == "Paused by a person after 2 of 6 customers."
+    assert run.words == "Paused by Kim after 2 of 6 customers."
     run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 6)
     assert ("pause asked", "Kim") in [(entry.event, entry.who) for entry in bench.journal.log.entries(run.id)]
@@ -240,11 +240,34 @@ def test_a_cancel_settles_what_is_in_flight_and_says_where_it_stopped(gated):
     gate.open.set()
     run = bench.carried(run)
     assert (run.state, run.totals.verified, run.totals.planned, run.totals.in_flight) == (RunState.CANCELLED, 2, 4, 0)
-    assert run.words == "Cancelled after 2 of 6 customers; the other 4 were not started."
-    for act in (bench.worker.resume, bench.worker.retry, bench.worker.cancel, bench.worker.pause, bench.worker.submit):
+    assert run.words == "Cancelled by Robin after 2 of 6 customers; the other 4 were not started."
+    for act in (bench.worker.resume, bench.worker.retry, bench.worker.submit):
         with pytest.raises(IllegalTransition):
             act(run.id, who=ROBIN)
+    for act in (bench.worker.cancel, bench.worker.pause):
+        with pytest.raises(AlreadyOver, match="It had already been cancelled"):
+            act(run.id, who=ROBIN)
     assert len(bench.api.changes()) == 2
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_pause_that_meets_the_end_of_the_run_says_so(journal, late):
+    bench = Bench(journal, count=2, concurrency=2)
+    gate = Gate()
+    bench.api = GatedApi(bench.customers)
+    bench.api.gate = gate
+    bench.worker = bench.another_worker(concurrency=2)
+    run = bench.worker.submit(bench.record().id, who=ROBIN)
+    for _ in bench.customers:
+        gate.waiting.acquire(timeout=PATIENCE)
+    if not late:
+        bench.worker.pause(run.id, who=KIM)
+    gate.open.set()
+    run = bench.carried(run)
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 2)
+    assert run.words == ("" if late else "It had already finished when Kim asked for a pause: no call was left to hold.")
+    with pytest.raises(AlreadyOver, match="It had already finished"):
+        bench.worker.pause(run.id, who=KIM)
 
 
 def test_a_run_that_nobody_started_can_be_cancelled(journal):
@@ -550,15 +573,6 @@ def test_a_fault_of_our_own_pauses_the_run_and_names_itself(journal, caplog):
     assert (run.state, run.totals.planned) == (RunState.PAUSED, 5)
     assert "ZeroDivisionError" in run.words
     assert "Traceback" in caplog.text
-
-
-def test_a_listener_that_fails_does_no_harm(journal, caplog):
-    def fail(_records):
-        raise ValueError("no")
-
-    bench = Bench(journal, on_settled=fail)
-    assert bench.carried().state is RunState.FINISHED
-    assert "could be told" in caplog.text
 
 
 faults = st.dictionaries(

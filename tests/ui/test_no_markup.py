@@ -47,7 +47,7 @@ OURS = {
     ("listing", "label"),  # of RUN_BADGES
     ("listing", "next_"),  # "resume" or "start"
     ("listing", "run.action.value"),
-    ("canary", "_MARK"),
+    ("view", "what"),  # of the states named in the same function
     ("history", "run.action.value.capitalize()"),
     ("history", "run.id"),
     ("other_keys", "where"),  # counts and words of the same function

@@ -13,13 +13,13 @@ from hypothesis import given
 from lib.avara.models import Customer
 from lib.avara.times import known
 from lib.customers.frame import CustomerFrame, FrameBuilder, build
-from lib.runs.model import Action, Run, RunState, Step, StepState, Totals
+from lib.runs.model import Action, DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import PlannedCustomer
 from lib.runs.review import review
 from lib.ui.customers.tray import picks_table
 from lib.ui.deactivate.review import review_table
+from lib.ui.id_table import Cell, Column
 from lib.ui.overview import by_age, by_year
-from lib.ui.runs.canary import canary_table
 from lib.ui.runs.listing import runs_table
 from lib.ui.runs.step_table import STEP_WORDS, steps_table
 from lib.ui.runs.view import RUN_BADGES
@@ -51,29 +51,47 @@ def test_every_state_has_words_of_its_own() -> None:
     assert len({label for label, _, _ in RUN_BADGES.values()}) == len(RunState)
 
 
-def test_a_step_says_before_after_and_what_happened() -> None:
-    after = customer(1, is_active=False)
-    table = steps_table(
-        [a_step(1, StepState.VERIFIED, after=after, seconds=0.25), a_step(2, StepState.UNKNOWN, words="No answer.")]
-    )
-    assert table.values.tolist() == [
-        ["Clinic 1", "✓ verified", "● Active", "○ Inactive", "", "0.25 s", id_of(1)],
-        ["Clinic 2", "? unknown", "● Active", "", "No answer.", "", id_of(2)],
-    ]
+def told_of(columns: list[Column], rows: list[tuple[Cell, ...]]) -> list[dict[str, Cell]]:
+    """The rows by the columns' labels."""
+    return [dict(zip([column.label for column in columns], row[1:], strict=True)) for row in rows]
 
 
-def test_the_canary_shows_each_field_before_and_now_and_marks_what_changed() -> None:
+def test_the_steps_show_each_field_before_and_now_and_mark_what_changed() -> None:
     now = customer(1, is_active=False, updated_at=NOW, user_count=3, metadata={"region": "south"})
-    table = canary_table([a_step(1, StepState.VERIFIED, after=now), a_step(2, StepState.UNKNOWN, words="No answer.")])
-    first, second = table.to_dict("records")
-    assert (first["Active"], first["Users"], first["Name"]) == ("yes → no ◀", "0 → 3 ◀", "unchanged")
-    assert first["Metadata"] == "region: north → south ◀"
-    assert first["Updated"].endswith("→ 2026-03-01 12:00:00 UTC ◀")
-    assert (second["State"], second["Active"], second["What happened"]) == ("? unknown", "not read", "No answer.")
+    steps = [
+        a_step(1, StepState.VERIFIED, after=now, seconds=0.25),
+        a_step(2, StepState.UNKNOWN, words="No answer."),
+        DamagedStep("run_1", 3, id_of(3), "Clinic 3", "The journal is damaged."),
+    ]
+    columns, rows = steps_table(steps)
+    assert [row[0] for row in rows] == [id_of(1), id_of(2), id_of(3)]
+    first, second, third = told_of(columns, rows)
+    assert (first["Status"], first["Users"], first["region"]) == (("● Active", "○ Inactive"), ("0", "3"), ("north", "south"))
+    assert first["Updated, UTC"] == ("2025-01-25 12:00", "2026-03-01 12:00")
+    assert (first["State"], first["Took"], first["Id"]) == ("✓ verified", "0.25 s", id_of(1))
+    assert (second["State"], second["Status"], second["What happened"]) == ("? unknown", "● Active", "No answer.")
+    assert (third["Customer"], third["State"], third["Status"]) == ("Clinic 3", "✕ damaged", "")
+    assert set(first).isdisjoint({"Name", "Created", "Created by user"})
 
 
-def test_a_table_without_steps_keeps_its_columns() -> None:
-    assert list(steps_table([])) == ["Customer", "State", "Before", "After", "What happened", "Took", "Id"]
+def test_what_no_step_has_takes_no_column_and_a_field_that_changed_has_one() -> None:
+    same, renamed = customer(1, metadata={"State": "a key"}), customer(1, name="New", metadata={"State": "a key"})
+    labels = [column.label for column in steps_table([replace(a_step(1, StepState.PLANNED), before=same)])[0]]
+    assert labels == ["Customer", "State", "Status", "Users", "Updated, UTC", "State", "Id"]
+    columns, rows = steps_table([replace(a_step(1, StepState.VERIFIED), before=same, after=renamed)])
+    assert told_of(columns, rows)[0]["Name"] == ("Clinic 1", "New")
+    assert len({column.name or column.label for column in columns}) == len(columns)
+
+
+def test_metadata_keys_are_columns_the_most_common_first_and_not_without_end() -> None:
+    steps = [
+        replace(a_step(n, StepState.PLANNED), before=customer(n, metadata={"all": "x", f"only {n}": "y"})) for n in range(1, 41)
+    ]
+    columns, rows = steps_table(steps)
+    keys = [column.label for column in columns if column.name.startswith("metadata:")]
+    assert keys[0] == "all"
+    assert len(keys) == 30
+    assert len(rows) == 40
 
 
 def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
@@ -93,16 +111,17 @@ def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
         created_at=NOW - timedelta(hours=3),
         totals=totals,
     )
-    (row,) = runs_table([run], NOW, {run.fingerprint}).to_dict("records")
-    assert (row["State"], row["Action"], row["Recorded"]) == ("Paused", "Reactivate", "3 hours ago")
+    (row,) = told_of(*runs_table([run], NOW, {run.fingerprint}))
+    assert (row["Run"], row["State"]) == ("Reactivate 28 customers", "Paused")
+    assert row["Recorded, UTC"] == "2026-03-01 09:00 · 3 hours ago"
     counts = {name: row[name] for name in ("Verified", "Skipped", "Not applied", "Failed", "Unknown", "To do")}
-    assert counts == {"Verified": 3, "Skipped": 5, "Not applied": 4, "Failed": 6, "Unknown": 7, "To do": 3}
-    assert row["Customers"] == sum(counts.values())
-    (running,) = runs_table([replace(run, state=RunState.RUNNING, owner="server-2:417:a1b2")], NOW, ()).to_dict("records")
-    assert (row["Process"], running["Process"]) == ("", "server-2, process 417")
+    assert counts == {"Verified": "3", "Skipped": "5", "Not applied": "4", "Failed": "6", "Unknown": "7", "To do": "3"}
+    (running,) = told_of(*runs_table([replace(run, state=RunState.RUNNING, owner="server-2:417:a1b2")], NOW, ()))
+    assert "Process" not in row  # no run has one
+    assert running["Process"] == "server-2, process 417"
     stalled = {run.id: "No call is made since 14:02 UTC."}
-    (standing,) = runs_table([replace(run, state=RunState.RUNNING)], NOW, (), stalled=stalled).to_dict("records")
-    assert (running["State"], standing["State"], standing["Process"]) == ("Running", "No call is made", "")
+    (standing,) = told_of(*runs_table([replace(run, state=RunState.RUNNING)], NOW, (), stalled=stalled))
+    assert (running["State"], standing["State"]) == ("Running", "No call is made")
     assert (row["Planned by"], row["Reason"], row["Ticket"], row["Connection"], row["Id"]) == (
         "Robin",
         "=1+1",

@@ -93,7 +93,7 @@ def verify(session: Session, options: Namespace, console: Console) -> Exit:
 
 
 def export_run(session: Session, options: Namespace, console: Console) -> Exit:
-    """The receipt of a run, to a new file or to the standard output."""
+    """The receipt of a run, to a new file or to the standard output. What it says to be wrong is told here too."""
     run = session.run(options.run)
     form = _form_of(options)
     if options.output is None and console.on_terminal:
@@ -104,9 +104,11 @@ def export_run(session: Session, options: Namespace, console: Console) -> Exit:
         console.file(made.body)
     else:
         write_new(options.output, made.body)
-        console.row("receipt", run_id=run.id, file=str(options.output), format=form.value)
+        console.row("receipt", run_id=run.id, file=str(options.output), format=form.value, wrong=made.wrong)
         console.say(f"Written to {options.output}")
-    return Exit.FINISHED
+    for words in made.wrong[:AT_MOST]:
+        console.hint(f"The receipt says: {plain(words, 400)}")
+    return Exit.BROKEN_LOG if made.wrong else Exit.FINISHED
 
 
 def _without_process(session: Session) -> frozenset[str]:

@@ -22,7 +22,7 @@ def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
         st.warning("This customer is no longer in the list. Reload to see what is there now.")
         _history(resources, customer_id)
         return
-    record_view.show_record(record, datetime.now(UTC))
+    record_view.show_record(record, datetime.now(UTC), frame.own_update(customer_id))
     picked = picks.how().get(customer_id)
     if picked:
         st.caption(md(picked.words, limit=500))

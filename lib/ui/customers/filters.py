@@ -123,6 +123,8 @@ def _exactly(flt: Filter) -> None:
         _number("Users, at most", "users_max", flt.users_max)
     with days:
         _number("Not updated for (days)", "not_updated_days", flt.not_updated_days, least=1, most=ranges.MOST_DAYS)
+        says = _says("ignore_our_runs", flt.ignore_our_runs, lambda said: {"ignore_our_runs": said})
+        st.toggle("Ignore our own runs", **says, help="What one of our runs changed counts by the update before it.")
     with first:
         _day("Created from (UTC)", "created_from", flt.created_from)
     with last:

@@ -53,12 +53,17 @@ def show(frame: CustomerFrame, positions: Positions, flt: Filter, *, complete: b
         _nothing(frame, complete=complete)
         return
     sort = address.shown().sort
-    ordered = sort_positions(frame, positions, _SORTED_AS.get(sort.column, sort.column), descending=sort.descending)
+    ordered = in_order(frame, positions, sort)
     size = int(st.session_state.get(_SIZE) or _PAGE_SIZES[1])
     pager = _pager_key(flt, sort, size)
     page = min(int(st.session_state.get(pager) or 1), page_count(len(ordered), size))
     _draw(frame, page_slice(ordered, page, size), sort, f"{pager} {page}")
     _pager(pager, page, len(ordered), size)
+
+
+def in_order(frame: CustomerFrame, positions: Positions, sort: Sort) -> Positions:
+    """These positions as the table shows them."""
+    return sort_positions(frame, positions, _SORTED_AS.get(sort.column, sort.column), descending=sort.descending)
 
 
 def _nothing(frame: CustomerFrame, *, complete: bool) -> None:
@@ -75,7 +80,7 @@ def _nothing(frame: CustomerFrame, *, complete: bool) -> None:
 def show_view_options(frame: CustomerFrame) -> None:
     """The popover that says which columns are shown, in which order, and how many rows a page has."""
     with st.popover("View", icon=":material/view_column:", width="content"):
-        columns = _columns(frame)
+        columns = metadata_columns(frame)
         st.multiselect(
             "Metadata as columns",
             list(dict.fromkeys([*(key for key, _ in facet_keys(frame)), *columns])),
@@ -116,7 +121,7 @@ def _sort(**how: str | bool) -> None:
     address.show(view.model_copy(update={"sort": view.sort.model_copy(update=how)}))
 
 
-def _columns(frame: CustomerFrame) -> list[str]:
+def metadata_columns(frame: CustomerFrame) -> list[str]:
     """The metadata keys shown as columns: what the view says, else the two most common keys."""
     chosen = address.shown().columns
     return [key for key, _ in facet_keys(frame)[:2]] if chosen is None else list(chosen)
@@ -132,7 +137,7 @@ def _digest(*parts: str) -> str:
 
 
 def _draw(frame: CustomerFrame, on_page: Positions, sort: Sort, view: str) -> None:
-    keys = _columns(frame)
+    keys = metadata_columns(frame)
     id_table.show(
         "customers",
         _table_columns(keys, sort),

@@ -1,4 +1,4 @@
-"""The list of runs: state, counts, age, who carries them; one opens by its button."""
+"""The list of runs: state, counts, age, who carries them; what somebody looks for among them; one opens by its link."""
 
 from __future__ import annotations
 
@@ -6,36 +6,54 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-import pandas as pd
 import streamlit as st
 
 from lib.runs.model import Run, RunState
 from lib.runs.owner import carrier
-from lib.ui import nav
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import history, id_table, nav
+from lib.ui.id_table import Cell, Column
 from lib.ui.notices import fragment
 from lib.ui.resources import LiveRuns, Resources
-from lib.ui.runs.view import RUN_BADGES, badge
-from lib.ui.text import ago, count, md, number
+from lib.ui.runs.view import RUN_BADGES, badge, can_write
+from lib.ui.text import ago, count, exact, md, number
 
 _ON_A_PAGE, _LATEST, _ANNOUNCED = 200, 10, 10
 _ROWS_SEEN = 15
 _POLL_SECONDS = 3.0
-_OPEN = "open_run"
+_COLUMNS = (
+    Column("Run", 220),
+    Column("State", 210),
+    Column("Recorded, UTC", 230, "time"),
+    *(Column(name, 95, "number") for name in ("Verified", "Skipped", "Not applied", "Failed", "Unknown", "To do")),
+    Column("Planned by", 130),
+    Column("Reason", 260, "long"),
+    Column("Ticket", 110),
+    Column("Connection", 180),
+    Column("Process", 180),
+    Column("Id", 200, "id"),
+)
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def show(resources: Resources) -> None:
-    """Every run, newest first, by state and page. It follows by itself while one is carried."""
-    _follow(resources, _all)
+def show(resources: Resources, text: str) -> None:
+    """Every run, newest first, by state and page, or what `text` finds. It follows by itself while one is carried."""
+    found = bool(text) and history.show_found(resources, text)
+    if text and not found and not resources.journal.reads.run_counts(text):
+        st.info(
+            f"Nothing was found for {md(text)}: no customer of a run by that name or whole id, and no run by its id, ticket, "
+            "reason, day (2026-11-28) or the people who planned or carried it.",
+            icon=":material/search_off:",
+        )
+        return
+    _follow(_all, resources, text)
 
 
 def show_latest(resources: Resources) -> None:
     """The newest few."""
-    _follow(resources, _latest)
+    _follow(_latest, resources)
 
 
-def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
+def _follow(draw: Callable[..., None], resources: Resources, *args: str) -> None:
     resources.live_runs.get()  # of a journal that does not answer it is known at once
     counts = resources.journal.reads.run_counts()
     if not counts:
@@ -44,12 +62,12 @@ def _follow(resources: Resources, draw: Callable[[Resources], None]) -> None:
             nav.go_to("customers")
         return
     working = counts.get(RunState.RUNNING) or counts.get(RunState.PLANNED)
-    fragment(draw, resources, every=_POLL_SECONDS if working else None)
+    fragment(draw, resources, *args, every=_POLL_SECONDS if working else None)
 
 
-def _all(resources: Resources) -> None:
+def _all(resources: Resources, text: str) -> None:
     stalled = _announce_waiting(resources)
-    counts = resources.journal.reads.run_counts()
+    counts = resources.journal.reads.run_counts(text)
     state = st.pills(
         "State",
         [state for state in RunState if state in counts],
@@ -60,7 +78,7 @@ def _all(resources: Resources) -> None:
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(int(st.session_state.get("runs_page") or 1), pages)
-    runs = resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state)
+    runs = resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state, text=text)
     _table(runs, resources.keys(), stalled)
     if pages > 1:
         st.pagination(pages, key="runs_page")
@@ -76,38 +94,36 @@ def _announce_waiting(resources: Resources) -> Mapping[str, str]:
     live, now = LiveRuns.read(resources.journal, resources.worker.owner), datetime.now(UTC)
     waiting, keys = live.waiting(now), resources.keys()
     for run in waiting[:_ANNOUNCED]:
-        _announce(run, now, live.stalled.get(run.id, ""), ours=run.fingerprint in keys)
+        _announce(resources, run, now, live.stalled.get(run.id, ""), ours=run.fingerprint in keys)
     if len(waiting) > _ANNOUNCED:
         st.caption(f"and {number(len(waiting) - _ANNOUNCED)} more that wait for a person")
     return live.stalled
 
 
 def _table(runs: Sequence[Run], keys: Collection[str], stalled: Mapping[str, str]) -> None:
-    st.dataframe(
-        runs_table(runs, datetime.now(UTC), keys, stalled=stalled),
-        key=f"runs-{hash(tuple(run.id for run in runs))}",
-        hide_index=True,
-        height=grid_height(len(runs), _ROWS_SEEN),
-        row_height=ROW_HEIGHT,
-        column_config={
-            "Open": st.column_config.ButtonColumn(
-                "Run", type="tertiary", width=70, key=_OPEN, on_click=_remember, args=([run.id for run in runs],), pinned=True
-            ),
-            "Reason": st.column_config.TextColumn(width=260),
-        },
-        placeholder="",
-        alt="Runs, newest first",
+    columns, rows = runs_table(runs, datetime.now(UTC), keys, stalled=stalled)
+    opened = id_table.show(
+        "runs",
+        columns,
+        rows,
+        label="Runs, newest first",
+        address=lambda run_id: nav.address("runs", run=run_id),
+        most=_ROWS_SEEN,
     )
-    wanted = st.session_state.pop("run_to_open", None)
-    if wanted:
-        nav.go_to("runs", run=wanted)
+    if opened:
+        nav.go_to("runs", run=opened)
 
 
-def _announce(run: Run, now: datetime, stalled: str, *, ours: bool) -> None:
+def _address(run_id: str) -> str:
+    return nav.address("runs", run=run_id)
+
+
+def _announce(resources: Resources, run: Run, now: datetime, stalled: str, *, ours: bool) -> None:
     label, icon, _ = badge(run, now, stalled)
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
     next_ = "resume or cancel" if run.can_resume else "start or cancel" if run.state is RunState.PLANNED else "cancel"
     next_ = "see it or cancel" if run.damage or stalled else next_ if ours else "cancel"
+    next_ = next_ if can_write(resources, run) else "see it"
     needless = run.on_canary or run.never_started(now) or not ours  # the label, or the key, says it all
     why = "" if needless else md(run.damage or stalled or run.words, limit=300)
     key = "" if ours else f"Made under another key ({md(run.fingerprint[:8])}). "
@@ -123,44 +139,39 @@ def _announce(run: Run, now: datetime, stalled: str, *, ours: bool) -> None:
 
 def runs_table(
     runs: Sequence[Run], now: datetime, keys: Collection[str], *, stalled: Mapping[str, str] = _NONE
-) -> pd.DataFrame:
-    """One row a run, newest first: Open, State, Action, counts that add up, Recorded, Planned by, Reason ..., Process, Id.
+) -> tuple[list[Column], list[tuple[Cell, ...]]]:
+    """One row a run, newest first, in the columns that some run has something for.
 
     Of a run whose key is none of the account's `keys` the connection names it. `stalled`: why no call is made of a running
     run, by its id.
     """
-    return pd.DataFrame(
-        {
-            "Open": ["Open"] * len(runs),
-            "State": [badge(run, now, stalled.get(run.id, ""))[0] for run in runs],
-            "Action": [run.action.value.capitalize() for run in runs],
-            "Customers": [run.totals.total for run in runs],
-            "Verified": [run.totals.verified for run in runs],
-            "Skipped": [run.totals.skipped for run in runs],
-            "Not applied": [run.totals.not_applied for run in runs],
-            "Failed": [run.totals.failed for run in runs],
-            "Unknown": [run.totals.unknown for run in runs],
-            "To do": [run.totals.planned + run.totals.in_flight for run in runs],
-            "Recorded": [ago(run.created_at, now) for run in runs],
-            "Planned by": [run.operator for run in runs],
-            "Reason": [run.reason for run in runs],
-            "Ticket": [run.ticket for run in runs],
-            "Connection": [
-                run.connection_label if run.fingerprint in keys else f"{run.connection_label}, key {run.fingerprint[:8]}"
-                for run in runs
-            ],
-            "Process": ["" if run.id in stalled else _carrier(run) for run in runs],
-            "Id": [run.id for run in runs],
-        }
-    )
+    return id_table.filled(_COLUMNS, [(run.id, _told(run, now, keys, stalled.get(run.id, ""))) for run in runs])
+
+
+def _told(run: Run, now: datetime, keys: Collection[str], stalled: str) -> dict[str, Cell]:
+    totals = run.totals
+    counts = {
+        "Verified": totals.verified,
+        "Skipped": totals.skipped,
+        "Not applied": totals.not_applied,
+        "Failed": totals.failed,
+        "Unknown": totals.unknown,
+        "To do": totals.planned + totals.in_flight,
+    }
+    return {
+        "Run": f"{run.action.value.capitalize()} {count(totals.total, 'customer')}",
+        "State": badge(run, now, stalled)[0],
+        "Recorded, UTC": f"{exact(run.created_at)[:16]} · {ago(run.created_at, now)}",
+        **{name: number(value) if value else "" for name, value in counts.items()},
+        "Planned by": run.operator,
+        "Reason": run.reason,
+        "Ticket": run.ticket,
+        "Connection": run.connection_label if run.fingerprint in keys else f"{run.connection_label}, key {run.fingerprint[:8]}",
+        "Process": "" if stalled else _carrier(run),
+        "Id": run.id,
+    }
 
 
 def _carrier(run: Run) -> str:
     """Which process carries a running run."""
     return carrier(run.owner) if run.state is RunState.RUNNING else ""
-
-
-def _remember(run_ids: list[str]) -> None:
-    click = st.session_state.get(_OPEN)
-    if click is not None and 0 <= click["row"] < len(run_ids):
-        st.session_state["run_to_open"] = run_ids[click["row"]]

@@ -9,6 +9,7 @@ import streamlit as st
 
 from lib.receipts.export import Format, export
 from lib.runs.model import Person, Run
+from lib.ui import notices
 from lib.ui.resources import Resources, operator
 
 _LABELS = {
@@ -24,7 +25,7 @@ def show(resources: Resources, run: Run) -> None:
         for form, label in _LABELS.items():
             st.download_button(
                 label,
-                data=partial(_made, resources, run.id, form, who),
+                data=notices.download(partial(_made, resources, run.id, form, who)),
                 file_name=f"receipt-{run.id}.{form.value}",
                 mime=form.mime,
                 on_click="ignore",

@@ -1,23 +1,27 @@
-"""The steps of a run on its page: in a table, and one customer's record before and after."""
+"""The customers of a run in one table, each value before and now, and one record in full below it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
-import pandas as pd
 import streamlit as st
 
+from lib.errors import RunNotFound
 from lib.journal.journal import Journal
 from lib.runs.model import DamagedStep, Run, Step, StepState
 from lib.runs.plan import PlannedCustomer
-from lib.ui import record_view
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import id_table, nav, record_view
+from lib.ui.id_table import Cell, Changed, Column
 from lib.ui.resources import Resources
-from lib.ui.text import md, number
+from lib.ui.text import count, md, number
 
-_STEPS_ON_A_PAGE = 100
-_ROWS_SEEN = 8
+_ON_A_PAGE = 100
+#: Metadata keys that are columns; the record in full has all.
+_KEYS = 30
 
 #: Words and mark of each state; the mark tells states apart without colour.
 STEP_WORDS = {
@@ -30,88 +34,166 @@ STEP_WORDS = {
     StepState.UNKNOWN: "? unknown",
 }
 _DAMAGED = "✕ damaged"
-_COLUMNS = ("Customer", "State", "Before", "After", "What happened", "Took", "Id")
+#: Which columns come before those of metadata. What no row has gets none; the last few have one where some row changed there.
+_FIELDS = (
+    Column("Customer", 230),
+    Column("State", 110, "state"),
+    Column("Status", 165),
+    Column("Users", 75),
+    Column("Updated, UTC", 285, "time"),
+    Column("What happened", 320, "long"),
+    *(Column(name, 250) for name in ("Name", "Created", "Created by user", "Created by API key")),
+)
+_IF_CHANGED = frozenset({"Name", "Created", "Created by user", "Created by API key"})
+_OTHERS = (Column("Took", 70, "number"), Column("Id", 300, "id"))
+_METADATA = "metadata:"
+_MINUTES = len("2026-11-28 22:03")
+#: In the place of an id: the record on the edge of the page that somebody turned to.
+_FIRST, _LAST = "first", "last"
 
 
 def show(resources: Resources, run: Run) -> None:
-    """The steps in the plan's order, by state and page; where there is one customer, its record at once."""
-    if run.totals.total == 1 and (only := resources.journal.reads.steps_to_show(run.id, limit=1)):
-        show_step(resources, only[0])
-    else:
-        _many(resources, run)
+    """The steps by state and page: of a run that is over first those that are not verified, of one that holds for its first
+    steps only those, else all in the plan's order. One record in full: the first one, or the one that was opened.
+    """
+    reads = resources.journal.reads
+    if run.totals.total == 1:
+        for only in reads.steps_to_show(run.id, limit=1):
+            show_step(resources, only)
+        return
+    state = _chosen_state(run)
+    first = run.canary if run.on_canary and state is None else None
+    total = first or (run.totals.count(state) if state else run.totals.total)
+    pages = max(1, -(-total // _ON_A_PAGE))
+    page = min(int(st.session_state.get(_pager(run)) or 1), pages)
+    start = (page - 1) * _ON_A_PAGE
+    most = min(_ON_A_PAGE, total - start)
+    steps = reads.steps_to_show(run.id, state, limit=most, offset=start, verified_last=not run.live)
+    if first:
+        _ask(run, first)
+    columns, rows = steps_table(steps)
+    opened = id_table.show(
+        f"steps-{run.id}",
+        columns,
+        rows,
+        label="Customers of the run, what changed is marked",
+        address=lambda customer_id: nav.address("runs", run=run.id, customer=customer_id),
+        view=f"{state} {page}",
+    )
+    if opened:
+        st.session_state[_open(run)] = opened
+    if pages > 1:
+        st.pagination(pages, key=_pager(run), on_change=_close, args=(run,))
+    _record(resources, run, steps, start, total)
 
 
-def _many(resources: Resources, run: Run) -> None:
+def _chosen_state(run: Run) -> StepState | None:
     states = [state for state in StepState if run.totals.count(state)]
-    chosen_state = st.pills(
+    if len(states) < 2:
+        return None
+    chosen: StepState | None = st.pills(
         "Steps",
         states,
         format_func=lambda state: f"{STEP_WORDS[state]} ({number(run.totals.count(state))})",
         key=f"states-{run.id}",
         label_visibility="collapsed",
+        on_change=_close,
+        args=(run,),
     )
-    total = run.totals.count(chosen_state) if chosen_state else run.totals.total
-    pages = max(1, -(-total // _STEPS_ON_A_PAGE))
-    page = min(int(st.session_state.get(f"steps-page-{run.id}") or 1), pages)
-    offset = (page - 1) * _STEPS_ON_A_PAGE
-    steps = resources.journal.reads.steps_to_show(run.id, chosen_state, limit=_STEPS_ON_A_PAGE, offset=offset)
-    ids = tuple(step.customer_id for step in steps)
-    chosen = st.dataframe(
-        steps_table(steps),
-        key=f"steps-{hash(ids)}",
-        hide_index=True,
-        height=grid_height(len(steps), _ROWS_SEEN),
-        row_height=ROW_HEIGHT,
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            "Customer": st.column_config.TextColumn(width=270),
-            "State": st.column_config.TextColumn(width=115),
-            "Before": st.column_config.TextColumn(width=85),
-            "After": st.column_config.TextColumn(width=85),
-            "What happened": st.column_config.TextColumn(width=320),
-            "Took": st.column_config.TextColumn(width=70),
-            "Id": st.column_config.TextColumn(width=300),
-        },
-        placeholder="",
-        alt="Steps of the run, one row a customer",
+    return chosen
+
+
+def _ask(run: Run, first: int) -> None:
+    left = f"the other {number(run.totals.planned)}"
+    st.markdown(
+        f"**The first {count(first, 'customer')}.** Are these records as you want them? *Let it go on* takes up {left}; "
+        f"*Cancel* leaves {left} as they are."
     )
-    if pages > 1:
-        st.pagination(pages, key=f"steps-page-{run.id}")
-    rows = [row for row in chosen["selection"]["rows"] if 0 <= row < len(steps)]
-    if rows:
-        show_step(resources, steps[rows[0]])
-    else:
-        st.caption("Tick a row to see the customer's record before and after, and its metadata.")
 
 
-def steps_table(steps: Sequence[Step | DamagedStep]) -> pd.DataFrame:
-    """One row a step: Customer, State, Before, After, What happened, Took, Id (all text)."""
-    return pd.DataFrame(list(map(_row, steps)), columns=list(_COLUMNS), dtype="str")
+def _record(resources: Resources, run: Run, steps: Sequence[Step | DamagedStep], start: int, total: int) -> None:
+    """While calls are made only what somebody opened: what stands below the table must not change by itself."""
+    asked = st.session_state.get(_open(run)) or st.query_params.get("customer", "")
+    ids = [step.customer_id for step in steps]
+    if not ids or (not asked and run.live and not run.on_canary):
+        return
+    if asked not in (*ids, "", _FIRST, _LAST):  # a link to a customer of another page
+        with suppress(RunNotFound):
+            show_step(resources, resources.journal.reads.step(run.id, asked))
+        return
+    at = ids.index(asked) if asked in ids else len(ids) - 1 if asked == _LAST else 0
+    with st.container(horizontal=True, vertical_alignment="center", key="record_head"):
+        for label, key, to, end in (("‹ Previous", "previous", at - 1, 0), ("Next ›", "next", at + 1, total - 1)):
+            st.button(label, key=f"record_{key}", on_click=_turn, args=(run, ids, to), disabled=start + at == end)
+        st.caption(f"Customer {number(start + at + 1)} of {number(total)}", width="content")
+    show_step(resources, steps[at])
 
 
-def _row(step: Step | DamagedStep) -> tuple[str, ...]:
+def _turn(run: Run, ids: Sequence[str], to: int) -> None:
+    """Callback: open the record at this place of the page, or past an end of it that of the page beside it."""
+    st.session_state[_open(run)] = ids[to] if 0 <= to < len(ids) else _LAST if to < 0 else _FIRST
+    if not 0 <= to < len(ids):
+        st.session_state[_pager(run)] = int(st.session_state.get(_pager(run)) or 1) + (1 if to > 0 else -1)
+
+
+def _close(run: Run) -> None:
+    """Callback: other rows are shown, and with them the record of the first."""
+    st.session_state.pop(_open(run), None)
+    st.query_params.pop("customer", None)
+
+
+def _open(run: Run) -> str:
+    return f"open-step-{run.id}"
+
+
+def _pager(run: Run) -> str:
+    return f"steps-page-{run.id}"
+
+
+def steps_table(steps: Sequence[Step | DamagedStep]) -> tuple[list[Column], list[tuple[Cell, ...]]]:
+    """The columns that some of these steps have something for, and their rows: each field before and now."""
+    told = [(step.customer_id, _cells(step)) for step in steps]
+    changed = {name for _, cells in told for name, cell in cells.items() if isinstance(cell, Changed)}
+    fields = [column for column in _FIELDS if column.label in changed or column.label not in _IF_CHANGED]
+    keys = Counter(name for _, cells in told for name in cells if name.startswith(_METADATA)).most_common(_KEYS)
+    columns, rows = id_table.filled([*fields, *(Column(name, 150) for name, _ in keys), *_OTHERS], told)
+    return [replace(column, label=column.label.removeprefix(_METADATA), name=column.label) for column in columns], rows
+
+
+def _cells(step: Step | DamagedStep) -> dict[str, Cell]:
+    usual: dict[str, Cell] = {
+        "Customer": step.name,
+        "State": mark(step),
+        "What happened": step.words,
+        "Id": step.customer_id,
+    }
     if isinstance(step, DamagedStep):
-        return step.name, _DAMAGED, "", "", step.words, "", step.customer_id
-    after = "" if step.after is None else _activity(step.after.is_active)
+        return usual
     took = "" if step.seconds is None else f"{step.seconds:.2f} s"
-    return step.name, STEP_WORDS[step.state], _activity(step.before.is_active), after, step.words, took, step.customer_id
+    metadata = {_METADATA + key: cell for key, cell in record_view.metadata(step.before, step.after).items()}
+    fields = record_view.fields(step.before, step.after)
+    return usual | {"Took": took, "Updated, UTC": _short(fields["Updated"])} | fields | metadata
+
+
+def _short(time: Cell) -> Cell:
+    """To the minute, so that there is room for metadata beside it; the record in full has the seconds."""
+    return Changed(*(at and at[:_MINUTES] for at in time)) if isinstance(time, Changed) else time[:_MINUTES]
+
+
+def mark(step: Step | DamagedStep) -> str:
+    """The step's state in words, with the sign that tells it apart."""
+    return _DAMAGED if isinstance(step, DamagedStep) else STEP_WORDS[step.state]
 
 
 def show_step(resources: Resources, step: Step | DamagedStep) -> None:
     """One customer's evidence, its record before and after, with its metadata."""
-    mark = _DAMAGED if isinstance(step, DamagedStep) else STEP_WORDS[step.state]
-    st.markdown(f"**{md(mark)}**" + (f": {md(step.words, limit=400)}" if step.words else ""))
+    st.markdown(f"**{md(mark(step))}**" + (f": {md(step.words, limit=400)}" if step.words else ""))
     if isinstance(step, Step):
-        record_view.show_evidence(_planned(resources.journal, step.run_id)[step.position])
         record_view.show_change(step.before, step.after, datetime.now(UTC))
+        record_view.show_evidence(_planned(resources.journal, step.run_id)[step.position])
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _planned(_journal: Journal, run_id: str) -> tuple[PlannedCustomer, ...]:
     """The plan's customers, in the order of the run's steps. A plan never changes, and the page asks often."""
     return _journal.reads.plan(run_id).customers
-
-
-def _activity(is_active: bool) -> str:  # noqa: FBT001  # a field's value, not a switch
-    return "● Active" if is_active else "○ Inactive"

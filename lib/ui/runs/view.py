@@ -10,13 +10,14 @@ import streamlit as st
 
 from lib.errors import OtherConnection
 from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
-from lib.runs.model import Person, Run, RunState, StepState
-from lib.runs.progress import WINDOW, progress, time_carried
+from lib.runs.evidence import Way
+from lib.runs.model import Action, Person, Run, RunState, StepState
+from lib.runs.progress import WINDOW, last_taken_up, progress, time_carried
 from lib.runs.stalled import stalled
-from lib.ui import dialogs, nav
+from lib.ui import dialogs, nav, picks
 from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources, operator
-from lib.ui.runs import canary, receipts, step_table, timeline, undo
+from lib.ui.runs import receipts, step_table, timeline, undo
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
 
 #: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
@@ -53,7 +54,8 @@ def show(resources: Resources, run_id: str) -> None:
     undos, why = resources.journal.reads.undos(run_id), _stalled(resources, run)
     _header(resources, run, undos, now, why)
     every = _POLL_SECONDS if run.working(now) and not why else _WAITING_SECONDS
-    fragment(_body, resources, run_id, _drawn(run, now, why), every=every if run.live else None)
+    taken_up = last_taken_up(resources.journal.log.run_entries(run_id))
+    fragment(_body, resources, run_id, _drawn(run, now, why), taken_up, every=every if run.live else None)
     timeline.show(resources, run)
 
 
@@ -78,9 +80,9 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
         carried = ", ".join(resources.journal.log.carriers(run.id))
         who = [f"planned by {md(run.operator)}", f"carried out by {md(carried)}" if carried else ""]
         # This part is not drawn again while the run goes on, so that an age would stand still.
-        recorded = exact(run.created_at) if run.live else ago(run.created_at, now)
+        recorded = exact(run.created_at) + ("" if run.live else f", {ago(run.created_at, now)}")
         parts = [md(run.connection_label), md(run.ticket), *who, f"recorded {recorded}"]
-        st.markdown(" · ".join(part for part in parts if part), width="stretch", help=exact(run.created_at))
+        st.markdown(" · ".join(part for part in parts if part), width="stretch")
         _actions(resources, run, undos, ours=not not_ours)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
     undo.show_links(resources, run, undos)
@@ -91,6 +93,7 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
         if run.base_url == resources.connection.base_url:
             st.page_link(nav.page("connection"))
     _where_it_stopped(resources, run)
+    _pick_the_rest(resources, run)
 
 
 def _not_ours(resources: Resources, run: Run) -> str:
@@ -109,6 +112,20 @@ def _where_it_stopped(resources: Resources, run: Run) -> None:
         st.caption(md(where_stopped(first, run.totals.planned), limit=400))
 
 
+def _pick_the_rest(resources: Resources, run: Run) -> None:
+    """Of a run that is over and was to deactivate: those that it did not come to, and those where it was in vain."""
+    if run.live or run.damage or run.action is not Action.DEACTIVATE:
+        return
+    rest = {StepState.PLANNED: "not started", StepState.NOT_APPLIED: "not applied"}
+    with st.container(horizontal=True, key="run_rest"):
+        for state, what in rest.items():
+            if (size := run.totals.count(state)) and st.button(
+                f"Pick the {number(size)} {what}", icon=":material/done_all:", key=f"pick_{state}"
+            ):
+                picks.add([step.customer_id for step in resources.journal.reads.every_step(run.id, state)], Way.RUN)
+                nav.go_to("deactivate")
+
+
 def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool) -> None:
     """Only what is allowed now, of a run that is not `ours` only what sends nothing.
 
@@ -120,16 +137,21 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, kwargs=who, key="run_start"
         )
-    if run.can_pause:
+    writable = can_write(resources, run)
+    if not writable:
+        st.caption("It can't be paused or cancelled before the journal can be written.", width="content")
+    if run.can_pause and writable:
         pause = (resources, worker.pause, run.id)
         st.button("Pause", icon=":material/pause:", on_click=_wish, args=pause, kwargs=who, key="run_pause")
     if ours and run.can_resume:
         resume = (resources, worker.resume, run.id)
         word = "Let it go on" if run.on_canary else "Resume"
         st.button(word, type="primary", icon=":material/play_arrow:", on_click=_wish, args=resume, kwargs=who, key="run_resume")
-    if run.can_cancel:
-        cancel = (resources, worker.cancel, run.id)
-        st.button("Cancel", icon=":material/stop:", on_click=_wish, args=cancel, kwargs=who, key="run_cancel")
+    if run.can_cancel and writable:
+        with st.popover("Cancel…", icon=":material/stop:", width="content"):
+            st.markdown(_before_cancel(run))
+            cancel = (resources, worker.cancel, run.id)
+            st.button("Cancel this run", type="primary", on_click=_wish, args=cancel, kwargs=who, key="run_cancel")
     if ours and run.can_retry:
         st.button(
             f"Retry {number(run.totals.retryable)}",
@@ -144,6 +166,20 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool
         nav.go_to("deactivate", undo=run.id)
     if not run.live and not run.damage:
         receipts.show(resources, run)
+
+
+def can_write(resources: Resources, run: Run) -> bool:
+    """Whether anything can be asked of the run. Not while this process can't write the journal for a run that it carries: it
+    tries on until it can. For any other run only another try can tell.
+    """
+    return resources.journal.refusal is None or run.state is not RunState.RUNNING or run.owner != resources.worker.owner
+
+
+def _before_cancel(run: Run) -> str:
+    """What a cancel means; Markdown."""
+    left, done = run.totals.planned, run.totals.settled
+    so_far = f"{count(done, 'customer')} of {number(run.totals.total)} stay as they are now. " if done else ""
+    return f"{so_far}{count(left, 'customer')} will not be started. A cancelled run can't go on: what is left needs a new plan."
 
 
 def _wish(resources: Resources, act: Callable[..., object], run_id: str, *, who: Person) -> None:
@@ -182,39 +218,43 @@ def stands(run: Run, now: datetime, stalled: str = "") -> str:
     return NEVER_STARTED if run.never_started(now) else run.words
 
 
-def _body(resources: Resources, run_id: str, drawn: tuple[object, ...]) -> None:
+def _body(resources: Resources, run_id: str, drawn: tuple[object, ...], taken_up: datetime | None) -> None:
     run = resources.journal.reads.run(run_id)
     why = _stalled(resources, run)
     resources.live_runs.forget()  # the sidebar of the next rerun must not say less than this page
     if _drawn(run, datetime.now(UTC), why) != drawn:
         dialogs.redraw_page()
-    if run.on_canary:
-        canary.show(resources, run)
-    _progress(resources, run, carried=not why)
+    resources.loads.catch_up()  # whoever goes on to the customers finds them as this page shows them
+    _progress(resources, run, taken_up, carried=not why)
     _metrics(run)
     step_table.show(resources, run)
 
 
-def _progress(resources: Resources, run: Run, *, carried: bool) -> None:
-    """Always there, so that nothing jumps when the run ends. A run that nobody carries has no rate."""
+def _progress(resources: Resources, run: Run, taken_up: datetime | None, *, carried: bool) -> None:
+    """Always there, so that nothing jumps when the run ends. A run that nobody carries has no rate; one that was held has
+    that since it was taken up again.
+    """
     totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
     if run.state is RunState.RUNNING and carried and not run.requested:  # else it is about to stop
         waits = asked_to_wait(resources.client.waiting) if run.owner == resources.worker.owner else ""
-        going = progress(*resources.journal.reads.settled_since(run.id, now - WINDOW), now, totals.total - totals.settled)
+        since = max(now - WINDOW, taken_up or now - WINDOW)
+        going = progress(*resources.journal.reads.settled_since(run.id, since), now, totals.total - totals.settled)
         if waits:  # meanwhile the rate falls and the time left grows, which says nothing
             text += f" · {waits}"
         elif going.seconds_left is not None:
             text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
     elif run.started_at is not None and not run.live:
-        text += f" · took {duration(time_carried(resources.journal.log.run_entries(run.id)).total_seconds())}"
+        log = resources.journal.log
+        text += f" · took {duration(time_carried(log.run_entries(run.id), log.before).total_seconds())}"
     st.progress(totals.settled / max(totals.total, 1), text=text)
 
 
 def _metrics(run: Run) -> None:
+    """While the run is live all of them, so that nothing jumps; then what there is."""
+    told = [(label, run.totals.count(state), help_) for label, state, help_ in _METRICS]
+    told.append(("To do", run.totals.planned + run.totals.in_flight, "Not started, or in flight now."))
     with st.container(horizontal=True):
-        for label, state, help_ in _METRICS:
-            st.metric(label, number(run.totals.count(state)), border=True, help=help_)
-        st.metric(
-            "To do", number(run.totals.planned + run.totals.in_flight), border=True, help="Not started, or in flight now."
-        )
+        for label, value, help_ in told:
+            if run.live or value:
+                st.metric(label, number(value), border=True, help=help_, width="stretch" if run.live else 170)
