@@ -20,7 +20,7 @@ title = st.container(horizontal=True, vertical_alignment="center", key="title_li
 flt = filters.show(frame, now)
 found = matching(frame, flt, now)
 positions = found.positions
-picks.look_at(describe(flt), resources.loads.read_at)
+picks.look_at(describe(flt), view.read_at)
 with title:
     st.title("Customers", anchor=False, width="stretch")
     table.show_view_options(frame)
@@ -39,7 +39,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="chips"):
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)
-tray.show_bar(frame, positions, obstacle=resources.loads.plan_obstacle())
+tray.show_bar(resources, view, positions)
 
 if record := dialogs.opened("record"):
     drawer.show(resources, frame, record.about)

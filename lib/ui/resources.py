@@ -21,6 +21,7 @@ from lib.customers.loads import Loads
 from lib.customers.snapshot import Shelf, forget
 from lib.errors import ConfigError
 from lib.files import shown
+from lib.journal.drafts import DraftHead
 from lib.journal.journal import Journal
 from lib.runs.model import LIVE, Person, Run
 from lib.runs.policy import Policy
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 SANDBOX_CUSTOMERS = 10_000
 #: Seconds for which the sidebar's count of runs stands; what is done from a page of this process shows at once.
 _RUNS_STAND = 1.0
+#: Seconds for which the list of drafts stands, and that a page waits for it at most: picking needs neither.
+_DRAFTS_STAND, _DRAFTS_AWAITED = 5.0, 0.3
 #: For so long the kept list of a key stays that nobody uses any more.
 _LISTS_STAY = timedelta(days=30)
 
@@ -72,6 +75,8 @@ class Resources:
     sandbox: SandboxServer | None
     #: The runs that are not over, and of which no call is made. Whoever changes one from a page says `forget`.
     live_runs: Lately[LiveRuns]
+    #: What everybody on this account has picked and not started.
+    drafts: Lately[tuple[DraftHead, ...]]
     #: Finishes and settles the calls in flight, then lets go of everything.
     close: Callable[[], None]
 
@@ -146,8 +151,11 @@ def _made() -> Resources:
         opened.callback(worker.stop)
         worker.start()
         live_runs = Lately(lambda: LiveRuns.read(journal, worker.owner), _RUNS_STAND)
+        drafts = Lately(
+            lambda: journal.drafts.heads(journal.accounts.keys(own)), _DRAFTS_STAND, patience=0.1, late=_DRAFTS_AWAITED
+        )
         close = opened.pop_all().close
-    return Resources(settings, connection, policy, client, loads, journal, worker, sandbox, live_runs, close)
+    return Resources(settings, connection, policy, client, loads, journal, worker, sandbox, live_runs, drafts, close)
 
 
 _startup = Startup(_made)

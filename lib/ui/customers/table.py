@@ -84,12 +84,12 @@ def show_view_options(frame: CustomerFrame) -> None:
         if keys:  # before the first customers have come, an empty choice would stay chosen
             st.multiselect(
                 "Metadata as columns",
-                keys + [key for key in _columns(frame) if key not in set(keys)],
-                default=None if _COLUMNS in st.session_state else _columns(frame),
+                keys + [key for key in metadata_columns(frame) if key not in set(keys)],
+                default=None if _COLUMNS in st.session_state else metadata_columns(frame),
                 key=_COLUMNS,
                 persist_state="session",
             )
-        _sort_options([name for name in _LABELS if name not in _SAME] + [_METADATA + key for key in _columns(frame)])
+        _sort_options([name for name in _LABELS if name not in _SAME] + [_METADATA + key for key in metadata_columns(frame)])
         st.caption("A click on a column's header sorts too; a second click turns the order round.")
         st.segmented_control(
             "Rows on a page", _PAGE_SIZES, default=_PAGE_SIZES[1], required=True, key=_SIZE, persist_state="session"
@@ -132,7 +132,7 @@ def _sort() -> Sort:
     return sort
 
 
-def _columns(frame: CustomerFrame) -> list[str]:
+def metadata_columns(frame: CustomerFrame) -> list[str]:
     """The metadata keys shown as columns: what the person chose, else the two most common keys."""
     chosen: list[str] | None = st.session_state.get(_COLUMNS)
     return chosen if chosen is not None else [key for key, _ in facet_keys(frame)[:2]]
@@ -148,7 +148,7 @@ def _digest(*parts: str) -> str:
 
 
 def _draw(frame: CustomerFrame, on_page: Positions, sort: Sort, view: str) -> None:
-    keys = _columns(frame)
+    keys = metadata_columns(frame)
     id_table.show(
         "customers",
         _table_columns(keys, sort),
