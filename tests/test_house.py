@@ -27,7 +27,12 @@ ALLOWED = {
     "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal"),
     "lib.receipts": (
         *("lib.errors", "lib.avara", "lib.spreadsheet", "lib.journal", "lib.runs.model", "lib.runs.plan"),
-        *("lib.runs.review", "lib.runs.undo", "lib.customers.workbook"),  # what is about to be done, before it is
+        *(
+            "lib.runs.review",
+            "lib.runs.subject",
+            "lib.runs.undo",
+            "lib.customers.workbook",
+        ),  # what is about to be done, before it is
     ),
     # The command line wires settings, client, journal and worker; nothing else of lib.runs may know the settings or it.
     "lib.runs.cli": (

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from lib.customers.workbook import xlsx_bytes
 from lib.receipts.page import PAGES
-from lib.runs.review import Review, ReviewItem
+from lib.runs.review import ReviewItem
+from lib.runs.subject import Subject
 from lib.runs.undo import LeftAlone
 from lib.spreadsheet import Cell
 
@@ -17,21 +18,24 @@ _HEADER = ("customer id", "name", "planned", "look at", "evidence", "users", "up
 
 @dataclass(frozen=True)
 class Proposal:
-    """A review with what else its reader must know: `facts` by their names, empty ones do not apply; whom it leaves out."""
+    """A review with what else its reader must know: `facts` by their names, of which empty ones do not apply."""
 
-    title: str
-    reviewed: Review
+    subject: Subject
     facts: Mapping[str, str]
     metadata_keys: tuple[str, ...] = ()
-    left_out: tuple[LeftAlone, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[LeftAlone, ...]:
+        return tuple(one for those in self.subject.left_out.values() for one in those)
 
 
 def to_html(proposal: Proposal, made_at: datetime) -> bytes:
     """A UTF-8 page to print: what, why, and each customer with why it was picked."""
+    reviewed = proposal.subject.reviewed
     counts = {
-        "Customers": len(proposal.reviewed.in_order),
-        "Users affected": proposal.reviewed.users_affected,
-        "To look at first": proposal.reviewed.warning_count,
+        "Customers": len(reviewed.in_order),
+        "Users affected": reviewed.users_affected,
+        "To look at first": reviewed.warning_count,
         "Left out": len(proposal.left_out),
     }
     page = PAGES.get_template("review.html").generate(proposal=proposal, counts=counts, made_at=made_at)
@@ -52,7 +56,7 @@ def to_xlsx(proposal: Proposal, made_at: datetime) -> bytes:
 
 def _rows(proposal: Proposal) -> Iterator[list[Cell]]:
     keys = proposal.metadata_keys
-    for item in proposal.reviewed.items:
+    for item in proposal.subject.reviewed.items:
         yield [*_cells(item), *(item.customer.metadata.get(key) for key in keys)]
     for one in proposal.left_out:
         yield [one.customer_id, one.name, f"no: {one.why}", *("" for _ in (*_HEADER[3:], *keys))]

@@ -505,7 +505,7 @@ def test_what_is_too_much_for_one_run_is_said_at_the_picks_and_split_into_runs_t
     assert not session.press("review").offers("to_confirm")  # all at once is refused there too ...
     session.press("review_split")  # ... and split there as well
     for number, part in enumerate((picked[:2], picked[2:4], picked[4:]), start=1):
-        assert f"Run {number} of 3: too many for one" in session.words
+        assert f"Run {number} of 3: too many for one" in session.plain
         assert set(session.rows_of(REVIEW)["Id"]) == set(part)
         assert field_of(session, "Reason").value == ""
         name = record_of(sandbox, part[0])["expressCustomerName"]

@@ -8,23 +8,22 @@ from lib.receipts.review import Proposal, to_html, to_xlsx
 from lib.runs.model import Action
 from lib.runs.plan import PlannedCustomer
 from lib.runs.review import review
-from lib.runs.undo import LeftAlone
+from lib.runs.subject import Subject
+from lib.runs.undo import LeftAlone, Undo
 from tests.receipts.test_page import HOSTILE, TAGS, Reader
 from tests.runs.fakes import NOW, customer, id_of
 
 
-def proposal_of(names, **facts):
+def proposal_of(names):
     records = [customer(number, name=name, metadata={"note": name}, user_count=number) for number, name in enumerate(names, 1)]
     planned = [
         PlannedCustomer(record=record, evidence=(f"filter: {record.name}", "0 users"), read_at=NOW) for record in records
     ]
-    left_out = tuple(LeftAlone(id_of(99 + number), name, f"Protected: {name}.") for number, name in enumerate(names))
+    out = tuple(LeftAlone(id_of(99 + number), name, f"Changed since: {name}.") for number, name in enumerate(names))
     return Proposal(
-        title=f"Deactivate {len(names)} customers",
-        reviewed=review(planned, Action.DEACTIVATE, NOW),
-        facts={"Reason": names[0], "Ticket": "", "Picked by": names[-1]} | facts,
-        metadata_keys=("note",),
-        left_out=left_out,
+        Subject(review(planned, Action.DEACTIVATE, NOW), names[-1], undo=Undo("run_1", Action.DEACTIVATE, (), out)),
+        {"Reason": names[0], "Ticket": "", "Picked by": names[-1]},
+        ("note",),
     )
 
 
@@ -32,7 +31,7 @@ def test_the_page_tells_who_and_why_each_and_whom_it_leaves_out():
     page = Reader(to_html(proposal_of(["City Clinic", "Bay Imaging"]), NOW))
     for told in (
         *("Deactivate 2 customers: for review", "Made 2026-03-01 12:00:00 UTC. Nothing has been changed yet."),
-        *("City Clinic", "filter: Bay Imaging", "Has 2 users", "0 users", id_of(1), id_of(100), "Protected: City Clinic."),
+        *("City Clinic", "filter: Bay Imaging", "Has 2 users", "0 users", id_of(1), id_of(100), "Changed since: City Clinic."),
     ):
         assert told in page.text
     assert page.text.index("Bay Imaging") < page.text.index("filter: City Clinic")  # those that need a look first
@@ -54,7 +53,7 @@ def test_the_workbook_has_a_row_for_everyone_that_stands_alone():
     table = [dict(zip(header, row, strict=True)) for row in rows]
     assert [(row["name"].lstrip("'"), row["planned"]) for row in table] == [
         *(("=1+1", "yes"), ("City Clinic", "yes")),
-        *(("City Clinic", "no: Protected: City Clinic."), ("=1+1", "no: Protected: =1+1.")),
+        *(("City Clinic", "no: Changed since: City Clinic."), ("=1+1", "no: Changed since: =1+1.")),
     ]
     assert [row["users"] for row in table[:2]] == [2, 1]
     assert table[1]["evidence"] == "filter: City Clinic; 0 users"

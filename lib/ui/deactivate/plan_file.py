@@ -11,11 +11,13 @@ from lib.runs.plan import Plan
 from lib.runs.policy import check_caps
 from lib.runs.records import check_fresh
 from lib.runs.review import review
+from lib.runs.subject import Subject
 from lib.runs.terms import terms
 from lib.ui import dialogs, nav, notices
 from lib.ui.customers.table import metadata_columns
-from lib.ui.deactivate import confirm
-from lib.ui.deactivate.notes import Subject, show_metrics, show_notes
+from lib.ui.deactivate import confirm, take_along
+from lib.ui.deactivate.draft import Why
+from lib.ui.deactivate.notes import show_metrics, show_notes
 from lib.ui.deactivate.review import show_items
 from lib.ui.resources import Resources
 from lib.ui.text import ago, count, exact, md
@@ -50,9 +52,11 @@ def show(resources: Resources, plan: Plan) -> None:
     """The review of an opened plan: as any other, but nothing in it can be changed."""
     now = datetime.now(UTC)
     reviewed = review(plan.customers, plan.action, now, recent_days=resources.policy.recent_days)
+    subject, keys = Subject(reviewed, plan.filter_text), metadata_columns(resources.loads.frame())
     title = f"{plan.action.value.capitalize()} {count(len(plan.customers), 'customer')}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(title, anchor=False, width="stretch")
+        take_along.show(resources, subject, Why(plan.reason, plan.ticket), keys, None)
         st.button("Close the file", icon=":material/close:", on_click=close, key="plan_close")
     st.markdown(
         f"Planned {ago(plan.created_at, now)} by {md(plan.operator)} for {md(plan.connection_label)}. Each record is read "
@@ -62,8 +66,8 @@ def show(resources: Resources, plan: Plan) -> None:
     st.caption(" · ".join(part for part in (f"Reason: {md(plan.reason, limit=500)}", md(plan.ticket)) if part))
     _terms(resources, plan)
     show_metrics(reviewed)
-    show_notes(Subject(reviewed, plan.filter_text))
-    show_items(reviewed.items, metadata_columns(resources.loads.frame()))
+    show_notes(subject)
+    show_items(reviewed.items, keys)
     if st.button(
         f"{title}…",
         type="primary",

@@ -14,12 +14,13 @@ from lib.runs.model import Action
 from lib.runs.plan import PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
+from lib.runs.subject import Subject
 from lib.runs.undo import is_behind, undo_plan
 from lib.ui import dialogs, id_table, kept, nav, notices, picks
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, draft, parts, take_along
 from lib.ui.deactivate.draft import Why
-from lib.ui.deactivate.notes import Subject, show_metrics, show_notes
+from lib.ui.deactivate.notes import show_metrics, show_notes
 from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number

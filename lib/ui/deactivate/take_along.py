@@ -9,8 +9,8 @@ from functools import partial
 import streamlit as st
 
 from lib.receipts.review import Proposal, to_html, to_xlsx
+from lib.runs.subject import Subject
 from lib.ui.deactivate.draft import Why
-from lib.ui.deactivate.notes import Subject
 from lib.ui.resources import Resources, operator
 from lib.ui.text import exact
 
@@ -22,21 +22,16 @@ _FORMS = {
 
 def show(resources: Resources, subject: Subject, why: Why, keys: Sequence[str], read_at: datetime | None) -> None:
     """What is on the page, as it is now. A file is made when it is asked for."""
-    proposal = Proposal(
-        title=subject.title,
-        reviewed=subject.reviewed,
-        facts={
-            "Account": f"{resources.connection.label} ({resources.connection.base_url})",
-            "Reason": why.reason,
-            "Ticket": why.ticket,
-            "Picked by": subject.filter_text,
-            "Takes back": subject.about,
-            "Customers read": exact(read_at),
-            "Prepared by": operator().name,
-        },
-        metadata_keys=tuple(keys),
-        left_out=tuple(one for those in subject.left_out.values() for one in those),
-    )
+    facts = {
+        "Account": f"{resources.connection.label} ({resources.connection.base_url})",
+        "Reason": why.reason,
+        "Ticket": why.ticket,
+        "Picked by": subject.filter_text,
+        "Takes back": subject.about,
+        "Customers read": exact(read_at),
+        "Prepared by": operator().name,
+    }
+    proposal = Proposal(subject, facts, tuple(keys))
     with st.popover("Take along", icon=":material/print:", width="content"):
         st.caption("To show to somebody before anything happens.")
         for ending, (label, mime, made) in _FORMS.items():
