@@ -28,7 +28,7 @@ filters.show(frame)
 flt = address.shown().filter
 found = matching(frame, flt, now)
 positions = found.positions
-picks.look_at(describe(flt), resources.loads.read_at)
+picks.look_at(describe(flt), view.read_at)
 with title:
     st.title("Customers", anchor=False, width="stretch")
     views.show_button()
@@ -47,7 +47,7 @@ address.show_trouble()
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)
-tray.show_bar(frame, positions, obstacle=resources.loads.plan_obstacle())
+tray.show_bar(resources, view, positions)
 
 if record := dialogs.opened("record"):
     drawer.show(resources, frame, record.about)

@@ -81,12 +81,24 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The customers on show at one moment: all of them or, while they are first read, what has come."""
+    """The customers on show at one moment, all or, while they are first read, what has come; and what they are good for.
+
+    Whoever plans asks one view for all of it: the list on show may be another one a moment later.
+    """
 
     frame: CustomerFrame
     complete: bool
     #: When a list that was kept from an earlier start was read; None for one read since this start.
     kept_at: datetime | None
+    #: When the whole list had been read; None where it is not whole.
+    read_at: datetime | None
+    #: Why no plan can be made from it, in words of what to wait for; None where one can.
+    obstacle: LoadIncomplete | None
+
+    @property
+    def active_total(self) -> int | None:
+        """How many customers are active, by a list that may feed a plan; None where this one may not."""
+        return int(self.frame.rows["is_active"].sum()) if self.obstacle is None else None
 
 
 class Loads:
@@ -158,14 +170,8 @@ class Loads:
 
     @property
     def complete(self) -> bool:
-        """Is a whole list on show? Before planning from it, ask `plan_obstacle`."""
+        """Is a whole list on show? Whether it is fit to plan from, its `view` says."""
         return self._complete is not None
-
-    @property
-    def read_at(self) -> datetime | None:
-        """When the whole list on show had been read; None where it is not whole."""
-        shown = self.shown
-        return shown.progress().finished_at if shown is not None and shown.complete else None
 
     @property
     def compared(self) -> Comparison | None:
@@ -178,7 +184,7 @@ class Loads:
         return self._word
 
     def frame(self) -> CustomerFrame:
-        """The customers on show, whole or not. Ask `plan_obstacle` before planning from it."""
+        """The customers on show, whole or not: to look at, not to plan from."""
         return self.view().frame
 
     def view(self, patience: float = 0.0) -> View:
@@ -193,20 +199,18 @@ class Loads:
             return self.view(patience)
         if isinstance(shown, Load):
             shown.wait_for_answer(patience)
-        return View(shown.frame(), complete, shown.finished_at if isinstance(shown, Kept) else None)
+        read_at = shown.progress().finished_at if complete else None
+        kept_at = read_at if isinstance(shown, Kept) else None
+        return View(shown.frame(), complete, kept_at, read_at, self._obstacle(shown) if complete else LoadIncomplete())
 
-    def plan_obstacle(self) -> LoadIncomplete | None:
-        """Why no plan can be made from the list on show, in words of what to wait for; None where one can."""
-        shown = self._complete
-        if shown is None:
-            return LoadIncomplete()
+    def active_total(self) -> int | None:
+        """How many customers are active; see `View`."""
+        return self.view().active_total
+
+    def _obstacle(self, shown: Load | Kept) -> LoadIncomplete | None:
         if isinstance(shown, Kept) and not timedelta(0) <= self._now() - shown.started_at < self._kept_feeds_plans_for:
             return ListTooOld()
         return None
-
-    def active_total(self) -> int | None:
-        """How many customers are active, by a list that may feed a plan; None where there is none yet."""
-        return int(self.frame().rows["is_active"].sum()) if self.plan_obstacle() is None else None
 
     def catch_up(self) -> None:
         """Bring the lists up to date with what any run has left of their customers. Raises JournalUnavailable."""

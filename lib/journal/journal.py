@@ -22,6 +22,7 @@ from lib.errors import AlreadyStarted, JournalUnavailable, RunsOverlap
 from lib.journal.accounts import Accounts, account_of
 from lib.journal.audit import Auditor, check_undo
 from lib.journal.database import PAGE, Database, Refusal
+from lib.journal.drafts import Drafts
 from lib.journal.holds import hold, holder
 from lib.journal.log import Log, Writing, in_log
 from lib.journal.reads import Reads
@@ -60,6 +61,7 @@ class Journal:
         self.audit = Auditor(self._database)
         self.accounts = Accounts(self._database, self.log)
         self.views = Views(self._database)
+        self.drafts = Drafts(self._database)
 
     @property
     def closed(self) -> bool:
@@ -72,6 +74,7 @@ class Journal:
 
     def close(self) -> None:
         """Write what is queued, then close all connections. Whoever works with this journal in the background stops."""
+        self.drafts.close()
         self.steps.close()
         self.views.close()
         self._database.close()

@@ -39,7 +39,7 @@ from sqlalchemy.types import TypeDecorator
 from lib.runs.model import Action, Hold, RunState, StepState
 
 #: The version of these tables: the last one in lib/journal/migrations/versions.
-HEAD = "0004"
+HEAD = "0005"
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -212,6 +212,20 @@ views = Table(
     Column("saved_at", UtcText, nullable=False),
     UniqueConstraint("fingerprint", "name"),
     Index("views_by_age", "saved_at"),
+)
+
+#: Picks of which no run has started yet, one row a session of the app; see lib/journal/drafts.py.
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("person", PlainText, nullable=False),
+    Column("saved_at", UtcText, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("body", PlainText, nullable=False),
+    Index("drafts_newest", "saved_at"),
 )
 
 

@@ -37,7 +37,7 @@ def to_html(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry
     `entries` is the run's log, of which the page shows what concerns the whole run.
     """
     counts = [(words, run.totals.count(state)) for state, words in _WORDS.items()]
-    page = _PAGES.get_template("page.html").generate(
+    page = PAGES.get_template("page.html").generate(
         run=run, plan=plan, steps=steps, entries=entries, proof=proof, made_at=made_at, facts=_facts(run, proof), counts=counts
     )
     return "".join(page).encode("utf-8", errors="replace")
@@ -104,11 +104,11 @@ def shown(value: object) -> str:
     return seen if seen.isascii() else Markup("<bdi>{}</bdi>").format(seen)  # which escapes it
 
 
-_PAGES = Environment(
+PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     finalize=shown,
     undefined=StrictUndefined,
     trim_blocks=False,
 )
-_PAGES.filters |= {"time": _time, "fields": _fields, "call": _call}
+PAGES.filters |= {"time": _time, "fields": _fields, "call": _call}

@@ -34,10 +34,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import accumulate, takewhile
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -161,6 +162,30 @@ def check_caps(plan: Plan, policy: Policy, active_total: int | None) -> None:
     check_amount(policy.caps, plan.action, len(plan.customers), plan.users_affected, active_total)
 
 
+def most_customers(caps: Caps, action: Action, active_total: int | None) -> int:
+    """How many customers one run of `action` may have at most, by number and by their share of those that are active."""
+    if action is not Action.DEACTIVATE or active_total is None:
+        return caps.max_customers
+    return min(caps.max_customers, int(caps.max_percent * active_total / 100))
+
+
+def sizes_of_runs(caps: Caps, action: Action, users: Sequence[int], active_total: int | None) -> tuple[int, ...]:
+    """How many customers each of the runs has that follow one another within the caps; `users` are those of each customer.
+
+    Each deactivation leaves fewer that are active, so its share shrinks as well. Whoever is too much alone has a run alone,
+    which the caps refuse.
+    """
+    sizes: list[int] = []
+    begun = 0
+    while begun < len(users):
+        most = most_customers(caps, action, None if active_total is None else active_total - begun)
+        totals = accumulate(users[begun : begun + max(most, 1)])
+        size = max(sum(1 for _ in takewhile(lambda total: total <= caps.max_users, totals)), 1)
+        sizes.append(size)
+        begun += size
+    return tuple(sizes)
+
+
 def check_amount(caps: Caps, action: Action, customers: int, users: int, active_total: int | None) -> None:
     """Raise CapExceeded, with both numbers, when so many customers with so many users are more than one run may affect.
 
@@ -181,8 +206,8 @@ def check_amount(caps: Caps, action: Action, customers: int, users: int, active_
             asked=users,
             allowed=caps.max_users,
         )
-    if action is Action.DEACTIVATE and active_total is not None and customers * 100 > caps.max_percent * active_total:
-        allowed = int(caps.max_percent * active_total / 100)
+    allowed = most_customers(caps, action, active_total)
+    if customers > allowed:
         raise CapExceeded(
             f"This plan has {customers:,} of the {active_total:,} active customers; one run may have at most"
             f" {caps.max_percent:g} percent of them, which is {allowed:,} (max_percent)."

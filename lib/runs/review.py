@@ -1,15 +1,17 @@
-"""What a person should know about a set of picks before confirming: warnings, users affected, and what to set aside."""
+"""What a person should know about a set of picks before confirming: warnings, users affected, and whom it leaves out. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lib.avara.models import Customer
 from lib.avara.times import known
 from lib.runs.model import Action
+from lib.runs.plan import PlannedCustomer
+from lib.runs.policy import Caps, ProtectedCustomers, sizes_of_runs
 
 
 class WarningKind(StrEnum):
@@ -30,42 +32,82 @@ class ReviewWarning:
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """One customer under review with what deserves a look."""
+    """One customer under review, as it would be planned, with what deserves a look."""
 
-    customer: Customer
+    planned: PlannedCustomer
     warnings: tuple[ReviewWarning, ...] = ()
+
+    @property
+    def customer(self) -> Customer:
+        return self.planned.record
 
 
 @dataclass(frozen=True)
 class Review:
-    """The customers to act on (those with most warnings first) and those set aside because they already are as asked."""
+    """The customers to act on, in the order given, those set aside because they already are as asked, and those whom the
+    settings protect, each with why.
+    """
 
-    items: tuple[ReviewItem, ...]
-    set_aside: tuple[ReviewItem, ...]
-    users_affected: int
-    warning_count: int  # customers with at least one warning
+    action: Action
+    in_order: tuple[ReviewItem, ...]
+    set_aside: tuple[Customer, ...] = ()
+    protected: tuple[tuple[Customer, str], ...] = ()
 
     @property
-    def safest_first(self) -> tuple[ReviewItem, ...]:
-        """The items in the order to carry them out: without warnings and with few users first, so that they are the canary."""
-        return tuple(sorted(self.items, key=lambda item: (len(item.warnings), item.customer.user_count)))
+    def items(self) -> tuple[ReviewItem, ...]:
+        """The customers to act on, those with most warnings first."""
+        return tuple(sorted(self.in_order, key=lambda item: (-len(item.warnings), -item.customer.user_count)))
+
+    @property
+    def safest_first(self) -> tuple[PlannedCustomer, ...]:
+        """The customers in the order to carry them out: those without warnings and with few users first, as the canary."""
+        order = sorted(self.items, key=lambda item: (len(item.warnings), item.customer.user_count))
+        return tuple(item.planned for item in order)
+
+    @property
+    def users_affected(self) -> int:
+        return sum(item.customer.user_count for item in self.in_order)
+
+    @property
+    def warning_count(self) -> int:
+        """How many customers have at least one warning."""
+        return sum(bool(item.warnings) for item in self.in_order)
 
     def counted(self, kind: WarningKind) -> int:
         """How many customers carry a warning of this kind."""
-        return sum(any(warning.kind is kind for warning in item.warnings) for item in self.items)
+        return sum(any(warning.kind is kind for warning in item.warnings) for item in self.in_order)
+
+    def split(self, caps: Caps, active_total: int | None) -> tuple[Review, ...]:
+        """Reviews of parts that follow one another, each within the caps of one run; see `sizes_of_runs`."""
+        parts, rest = [], self.in_order
+        for size in sizes_of_runs(caps, self.action, [item.customer.user_count for item in rest], active_total):
+            parts.append(replace(self, in_order=rest[:size]))
+            rest = rest[size:]
+        return tuple(parts)
 
 
-def review(records: Sequence[Customer], action: Action, now: datetime, *, recent_days: int = 30) -> Review:
-    """The review of doing `action` to `records`. `now` is aware; "recently" means within `recent_days` before it."""
-    to_act_on = [record for record in records if record.is_active != action.wants_active]
-    items = [ReviewItem(record, _warnings(record, action, now, timedelta(days=recent_days))) for record in to_act_on]
-    items.sort(key=lambda item: (-len(item.warnings), -item.customer.user_count))
-    return Review(
-        items=tuple(items),
-        set_aside=tuple(ReviewItem(record) for record in records if record.is_active == action.wants_active),
-        users_affected=sum(record.user_count for record in to_act_on),
-        warning_count=sum(bool(item.warnings) for item in items),
-    )
+def review(
+    customers: Iterable[PlannedCustomer],
+    action: Action,
+    now: datetime,
+    *,
+    recent_days: int = 30,
+    protected: ProtectedCustomers | None = None,
+) -> Review:
+    """The review of doing `action` to `customers`, without those whom `protected` says.
+
+    `now` is aware; "recently" means within `recent_days` before it.
+    """
+    items, set_aside, guarded = [], [], []
+    for planned in customers:
+        record = planned.record
+        if protected is not None and (why := protected.why(record)):
+            guarded.append((record, why.text))
+        elif record.is_active == action.wants_active:
+            set_aside.append(record)
+        else:
+            items.append(ReviewItem(planned, _warnings(record, action, now, timedelta(days=recent_days))))
+    return Review(action, tuple(items), tuple(set_aside), tuple(guarded))
 
 
 def _warnings(record: Customer, action: Action, now: datetime, recent: timedelta) -> tuple[ReviewWarning, ...]:

@@ -11,6 +11,8 @@ _IGNORABLE = re.compile(
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _UNSEEN = ("Cc", "Cf")
+#: So much is shown of what was typed right.
+_SHOWN = 20
 
 
 def visible(text: str) -> str:
@@ -24,6 +26,26 @@ def folded(text: str) -> str:
     while text != before:  # folding case can leave what has a compatibility form of its own, and the other way round
         before, text = text, _without_unseen(_without_unseen(text, "NFKC").casefold(), "NFKC")
     return text
+
+
+def what_is_wrong(typed: str, wanted: str) -> str:
+    """In words; empty where nothing is typed, and where it is the same.
+
+    It must be exact, but for what nobody sees: outer and repeated spaces, invisible characters, the Unicode form. What shows
+    nothing is never right.
+    """
+    got, asked = visible(typed), visible(wanted)
+    if not typed or got == asked != "":
+        return ""
+    if not got:
+        return "Nothing can be seen of what you typed."
+    if asked.startswith(got):
+        return "That is its beginning. Go on."
+    if got.casefold() == asked.casefold():
+        return "Capital and small letters are not the same."
+    same = next((at for at, pair in enumerate(zip(got, asked, strict=False)) if len(set(pair)) > 1), len(asked))
+    after = f" after “{'…' if same > _SHOWN else ''}{got[max(same - _SHOWN, 0) : same]}”" if same else ""
+    return f"That is something else{after}."
 
 
 def _without_unseen(text: str, form: str) -> str:

@@ -3,49 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, KeysView, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import streamlit as st
 
 from lib.runs.evidence import Picked, Way
 
-_KEY, _LISTED, _ON_SHOW, _CHANGED = "picks", "picks_listed", "picks_on_show", "picks_changed"
+_KEY, _LISTED, _ON_SHOW = "picks", "picks_listed", "picks_on_show"
 
 
-@dataclass(frozen=True, eq=False)
-class Change:
-    """What became of the picks `before` (the very object that `get` gave): `gone` were taken out, `new` were added."""
-
-    before: tuple[str, ...]
-    gone: tuple[str, ...]
-    new: tuple[str, ...]
-    outcome: Mapping[str, Picked]
-
-
-def _held() -> dict[str, Picked]:
-    """Never changed in place: other picks are another object, by which `get` knows them."""
+def how() -> Mapping[str, Picked]:
+    """Each pick with how it came to be one: what its evidence begins with. Never changed: other picks are another object."""
     held: dict[str, Picked] = st.session_state.setdefault(_KEY, {})
     return held
 
 
 def get() -> tuple[str, ...]:
     """The picks in their order; the same object until they change, so that what is made of them can be kept beside it."""
-    held = _held()
-    listed: tuple[dict[str, Picked], tuple[str, ...]] | None = st.session_state.get(_LISTED)
+    held = how()
+    listed: tuple[Mapping[str, Picked], tuple[str, ...]] | None = st.session_state.get(_LISTED)
     if listed is None or listed[0] is not held:
         listed = st.session_state[_LISTED] = held, tuple(held)
     return listed[1]
 
 
-def how() -> Mapping[str, Picked]:
-    """Each pick with how it came to be one: what its evidence begins with."""
-    return _held()
-
-
 def chosen() -> KeysView[str]:
     """The picks as a set in their order: to count them, to ask who is among them, to meet other sets."""
-    return _held().keys()
+    return how().keys()
 
 
 def look_at(filter_text: str, read_at: datetime | None) -> None:
@@ -54,36 +38,22 @@ def look_at(filter_text: str, read_at: datetime | None) -> None:
 
 
 def add(customer_ids: Iterable[str], way: Way, source: str = "") -> None:
-    """Pick these; `source` is the list that told them, if one did. Those that are picks already stay as they were picked."""
-    _change(gone=(), new=_picked(customer_ids, way, source))
+    """Pick these; `source` is the list that told them, if one did."""
+    filter_text, read_at = st.session_state.get(_ON_SHOW, ("", None))
+    own = way in (Way.LISTED, Way.CHOSEN, Way.RUN)  # whoever was picked so was picked by no filter
+    take(dict.fromkeys(customer_ids, Picked(way, source if own else filter_text, read_at)))
+
+
+def take(picked: Mapping[str, Picked]) -> None:
+    """Pick these, as they were picked elsewhere. Those that are picks already stay as they were picked."""
+    held = how()
+    st.session_state[_KEY] = {**held, **{id_: one for id_, one in picked.items() if id_ not in held}}
 
 
 def remove(customer_ids: Iterable[str]) -> None:
-    _change(gone=customer_ids, new={})
+    gone = set(customer_ids)
+    st.session_state[_KEY] = {id_: one for id_, one in how().items() if id_ not in gone}
 
 
 def clear() -> None:
     st.session_state[_KEY] = {}
-
-
-def last_change() -> Change | None:
-    """How the picks of now came to be, if it is known: what was found out of those before needn't be found out again."""
-    change: Change | None = st.session_state.get(_CHANGED)
-    return change if change and change.outcome is _held() else None
-
-
-def _picked(customer_ids: Iterable[str], way: Way, source: str) -> dict[str, Picked]:
-    filter_text, read_at = st.session_state.get(_ON_SHOW, ("", None))
-    own = way in (Way.LISTED, Way.CHOSEN, Way.RUN)  # whoever was picked so was picked by no filter
-    return dict.fromkeys(customer_ids, Picked(way, source if own else filter_text, read_at))
-
-
-def _change(gone: Iterable[str], new: Mapping[str, Picked]) -> None:
-    """What is a pick already stays as it was picked."""
-    before, changed = get(), dict(_held())
-    out = tuple(customer_id for customer_id in gone if changed.pop(customer_id, None))
-    already = changed.keys() & new.keys()
-    added = {customer_id: how for customer_id, how in new.items() if customer_id not in already} if already else new
-    changed.update(added)
-    st.session_state[_KEY] = changed
-    st.session_state[_CHANGED] = Change(before, out, tuple(added), changed)

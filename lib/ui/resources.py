@@ -23,6 +23,7 @@ from lib.customers.ours import Left
 from lib.customers.snapshot import Shelf, forget
 from lib.errors import ConfigError, JournalError
 from lib.files import shown
+from lib.journal.drafts import DraftHead
 from lib.journal.journal import Journal
 from lib.runs.model import LIVE, Person, Run, StepState
 from lib.runs.policy import Policy
@@ -42,6 +43,8 @@ SANDBOX_CUSTOMERS = 10_000
 _RUNS_STAND = 1.0
 #: Seconds between two looks at what runs did to the customers on show.
 _FOLLOW_SECONDS = 1.0
+#: Seconds for which the list of drafts stands, and that a page waits for it at most: picking needs neither.
+_DRAFTS_STAND, _DRAFTS_AWAITED = 5.0, 0.3
 #: For so long the kept list of a key stays that nobody uses any more.
 _LISTS_STAY = timedelta(days=30)
 
@@ -76,6 +79,8 @@ class Resources:
     sandbox: SandboxServer | None
     #: The runs that are not over, and of which no call is made. Whoever changes one from a page says `forget`.
     live_runs: Lately[LiveRuns]
+    #: What everybody on this account has picked and not started.
+    drafts: Lately[tuple[DraftHead, ...]]
     #: Finishes and settles the calls in flight, then lets go of everything.
     close: Callable[[], None]
 
@@ -156,8 +161,11 @@ def _made() -> Resources:
         worker.start()
         opened.callback(_following(loads))
         live_runs = Lately(lambda: LiveRuns.read(journal, worker.owner), _RUNS_STAND)
+        drafts = Lately(
+            lambda: journal.drafts.heads(journal.accounts.keys(own)), _DRAFTS_STAND, patience=0.1, late=_DRAFTS_AWAITED
+        )
         close = opened.pop_all().close
-    return Resources(settings, connection, policy, client, loads, journal, worker, sandbox, live_runs, close)
+    return Resources(settings, connection, policy, client, loads, journal, worker, sandbox, live_runs, drafts, close)
 
 
 _startup = Startup(_made)

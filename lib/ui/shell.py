@@ -9,7 +9,7 @@ import streamlit as st
 
 from lib.config import APP_NAME
 from lib.errors import ExpressOpsError, NotStarted
-from lib.ui import dialogs, nav, news, notices, settle, sidebar
+from lib.ui import dialogs, kept, nav, news, notices, settle, sidebar
 from lib.ui.resources import get_resources
 from lib.ui.startup import AGAIN_AFTER
 
@@ -42,7 +42,10 @@ try:
     sidebar.show(resources)
     notices.show()
     news.show_dialog(resources.loads)
-    page.run()
+    try:
+        page.run()
+    finally:
+        kept.keep(resources)
 except NotStarted:
     not_started()
 except ExpressOpsError as error:

@@ -126,15 +126,33 @@ def test_the_dialog_asks_for_the_count_and_escape_and_cancel_change_nothing(app:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
     drive.say_why(page, REASON)
+    page.get_by_role("button", name="Take along").click()
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="HTML, to print").click()
+    printed = Path(taken.value.path()).read_text()
+    assert all(told in printed for told in (*ids, REASON, "Nothing has been changed yet"))
+    page.keyboard.press("Escape")
+
     dialog = drive.ask(page, 4)
-    button = drive.go_button(dialog, 4)
+    button, field = drive.go_button(dialog, 4), dialog.get_by_role("textbox")
     expect(button).to_be_disabled()
     for wrong in ("3", "44", "four", "4.0", "Deactivate 4 customers"):
         drive.type_confirmation(dialog, wrong)
-        expect(dialog).to_contain_text("That is not the same yet.")
+        expect(field).to_have_accessible_description(re.compile("^That is something else"))
+        expect(field).to_have_attribute("aria-invalid", "true")
         expect(button).to_be_disabled()
     drive.type_confirmation(dialog, "4")
     expect(button).to_be_enabled()
+    expect(field).to_have_attribute("aria-invalid", "false")
+    field.press("Enter")  # confirms nothing but moves on
+    expect(dialog.get_by_role("button", name="Keep them active")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="Save the plan")).to_be_focused()
+    with page.expect_download():
+        page.keyboard.press("Enter")
+    expect(dialog).to_contain_text(re.compile(r"Saved as plan-\w+\.json among your downloads"))
     drive.close(page)  # with everything typed and ready
 
     dialog = drive.ask(page, 4)

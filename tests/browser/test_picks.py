@@ -147,7 +147,7 @@ def test_the_list_of_picks_shows_what_filters_hide_and_takes_picks_out(app: App,
     assert drive.picked_ids(page) == [ids[0], ids[2]]
 
     drive.review(page, 2)  # and rows can still be taken out there
-    drive.tick(drive.table(page), 0)
+    drive.box(drive.table(page), 0).check()
     page.get_by_role("button", name="Remove 1 customer").click()
     expect(drive.heading(page, "Deactivate 1 customer")).to_be_visible()
 

@@ -299,14 +299,14 @@ def test_a_list_is_on_show_as_a_whole_one_only_when_it_is_ready_to_be_used(held:
     assert not loads.complete
     assert not loads.view().complete
     assert loads.under_way is loads.newest
-    assert type(loads.plan_obstacle()) is LoadIncomplete
+    assert type(loads.view().obstacle) is LoadIncomplete
     loads.reload()
     assert api.loads == 1
     held.set()
     until(lambda: loads.complete)
     assert loads.under_way is None
     assert loads.view().complete
-    assert loads.plan_obstacle() is None
+    assert loads.view().obstacle is None
 
 
 def test_a_reload_takes_over_together_with_what_changed(held: threading.Event) -> None:
@@ -449,7 +449,7 @@ def test_a_kept_list_is_on_show_at_once_and_gives_way_to_the_load_behind_it(shel
     assert loads.compared is not None
     assert loads.compared.since == NOW - timedelta(hours=3) + timedelta(seconds=50)
     assert loads.compared.changes.words == "1 new, 1 gone"
-    assert loads.plan_obstacle() is None
+    assert loads.view().obstacle is None
     assert loads.word is None
 
 
@@ -474,20 +474,20 @@ def test_only_a_young_kept_list_feeds_a_plan(
     keep(shelf, 1, 2, age=age)
     loads = opened(shelf, waiting(gate), minutes=minutes)
     loads.start()
-    obstacle = loads.plan_obstacle()
+    obstacle = loads.view().obstacle
     assert (obstacle is None) == feeds
     assert feeds or isinstance(obstacle, ListTooOld)
     assert loads.active_total() == (2 if feeds else None)
     gate.set()
-    until(lambda: loads.plan_obstacle() is None and loads.kept is None)
+    until(lambda: loads.view().obstacle is None and loads.kept is None)
 
 
 def test_what_is_not_complete_feeds_no_plan(gate: threading.Event) -> None:
     loads = Loads(Api(waiting(gate)).new_load)
-    assert type(loads.plan_obstacle()) is LoadIncomplete
+    assert type(loads.view().obstacle) is LoadIncomplete
     loads.start()
     until(lambda: len(loads.frame()) == 1)
-    assert type(loads.plan_obstacle()) is LoadIncomplete
+    assert type(loads.view().obstacle) is LoadIncomplete
 
 
 def test_a_load_that_fails_behind_a_kept_list_leaves_it_on_show_too_old_to_plan_from_and_kept(shelf: Shelf) -> None:
@@ -497,7 +497,7 @@ def test_a_load_that_fails_behind_a_kept_list_leaves_it_on_show_too_old_to_plan_
     until(lambda: state_of(loads) is LoadState.FAILED)
     assert len(loads.frame()) == 3
     assert loads.kept is not None
-    assert isinstance(loads.plan_obstacle(), ListTooOld)
+    assert isinstance(loads.view().obstacle, ListTooOld)
     kept = shelf.read()
     assert kept is not None
     assert len(kept.frame) == 3
@@ -551,7 +551,7 @@ def test_a_list_that_can_not_be_kept_is_told_and_is_complete_all_the_same(tmp_pa
     loads.start()
     until(lambda: loads.word is not None and "could not be kept" in loads.word.text)
     assert loads.complete
-    assert loads.plan_obstacle() is None
+    assert loads.view().obstacle is None
 
 
 def test_a_run_between_two_loads_is_no_change_since_whoever_carried_it(shelf: Shelf) -> None:

@@ -66,7 +66,7 @@ class Place:
         engine = create_engine(self.url)
         try:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-                lock = "" if self.engine_name == "sqlite" else "LOCK TABLE log_head, runs, steps IN EXCLUSIVE MODE"
+                lock = "" if self.engine_name == "sqlite" else "LOCK TABLE log_head, runs, steps, drafts IN EXCLUSIVE MODE"
                 db.execute(text("BEGIN IMMEDIATE" if self.engine_name == "sqlite" else f"BEGIN; {lock}"))
                 try:
                     yield

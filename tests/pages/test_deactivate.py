@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import partial
 from typing import Any
 
 import pytest
-from streamlit.testing.v1.element_tree import TextInput
 
 from lib.errors import CapExceeded
 from lib.runs.evidence import seen_in
 from lib.sandbox.server import SandboxServer
-from tests.pages.world import Session, World, records_of
+from tests.pages.test_kept import hold, keep
+from tests.pages.world import PATIENCE, Session, World, records_of
 from tests.runs.fakes import ROBIN
 from tests.sandbox_server import rename
 
 Record = dict[str, Any]
+REVIEW = "Customers under review"
 
 
 @pytest.fixture
 def sandbox(world: World) -> SandboxServer:
     return world.sandbox(customers=130)
-
-
-def typed_field(session: Session) -> TextInput:
-    """The field of the confirmation; its key ends with the plan's hash."""
-    return next(field for field in session.at.text_input if (field.key or "").startswith("confirm_typed"))
 
 
 def ids_of(sandbox: SandboxServer, *, active: bool, count: int, users: bool | None = None) -> list[str]:
@@ -57,8 +54,7 @@ def to_dialog(session: Session, reason: str = "Contract ended") -> Session:
 
 
 def confirm(session: Session, typed: str) -> Session:
-    typed_field(session).set_value(typed)
-    return session.run().press("confirm_go")
+    return session.type_to_confirm(typed).press("confirm_go")
 
 
 def ended(session: Session) -> bool:
@@ -86,7 +82,7 @@ def test_the_review_names_everyone_and_what_deserves_a_look(world: World, sandbo
     assert metrics(session)["Customers"] == "3"
     assert metrics(session)["Users affected"] == f"{users:,}"
     assert "2 with users" in session.at.warning[0].value
-    table = session.grid.value
+    table = session.rows_of(REVIEW)
     assert set(table["Id"]) == {*without, *with_users}
     assert set(table["Id"][:2]) == set(with_users)  # those to look at come first
     assert table["Look at"].tolist()[0].startswith("Has ")
@@ -97,7 +93,7 @@ def test_the_plan_holds_why_each_was_picked_under_the_filter_of_that_moment(worl
     (picked,) = session.picks
     session = to_dialog(session.go("deactivate"))
     record = record_of(sandbox, picked)
-    evidence = session.grid.value["Evidence"][0]
+    evidence = session.rows_of(REVIEW)["Evidence"][0]
     assert evidence.startswith("Ticked in the table, filter: active; customers as read 2")
     session = confirm(session, record["expressCustomerName"]).until(ended)
     plan = world.resources.journal.reads.plan(world.resources.journal.reads.runs()[0].id)
@@ -113,11 +109,11 @@ def test_the_already_inactive_are_set_aside_and_the_no_longer_listed_named(world
     gone = f"cus_{5:032x}"
     session = review_of(world, [*active, *inactive, gone])
     assert session.at.title[0].value == "Deactivate 1 customer"
-    assert session.grid.value["Id"].tolist() == active
+    assert session.rows_of(REVIEW)["Id"].tolist() == active
     assert metrics(session)["Set aside"] == "2"
     assert "2 customers already inactive, set aside" in session.words
     assert "1 pick no longer in the list, left out" in session.words
-    assert gone in [code.value for code in session.at.code]
+    assert session.rows_of("1 pick no longer")["Id"].tolist() == [gone]
 
 
 def test_when_all_picks_are_inactive_already_there_is_nothing_to_do(world: World, sandbox: SandboxServer) -> None:
@@ -128,11 +124,11 @@ def test_when_all_picks_are_inactive_already_there_is_nothing_to_do(world: World
 
 def test_ticked_rows_can_be_taken_out_of_the_picks(world: World, sandbox: SandboxServer) -> None:
     session = review_of(world, ids_of(sandbox, active=True, count=3))
-    shown = session.grid.value["Id"].tolist()
+    shown = session.rows_of(REVIEW)["Id"].tolist()
     assert not session.offers("review_remove")
-    session.tick([0, 2]).press("review_remove")
+    session.act("pick", 0, 2, label=REVIEW).press("review_remove")
     assert session.picks == [shown[1]]
-    assert session.grid.value["Id"].tolist() == [shown[1]]
+    assert session.rows_of(REVIEW)["Id"].tolist() == [shown[1]]
 
 
 def test_without_a_reason_there_is_an_error_in_words_and_no_dialog(world: World, sandbox: SandboxServer) -> None:
@@ -157,16 +153,28 @@ def test_the_dialog_names_the_act_the_count_the_account_the_users_and_the_way_ba
     assert "production, real customers" in words
     assert f"{users:,} users work there" in words
     assert "reactivate them" in words
-    assert "Type 12 to confirm" in words
+    assert session.table_of("Type ")["label"] == "Type 12 to confirm"
+    names = [record_of(sandbox, planned)["expressCustomerName"] for planned in session.at.session_state["plan_to_confirm"].ids]
+    assert f"Customers: {', '.join(names[:4])} and 8 more" in words
+    assert "Reason: Contract ended" in words
+    assert "Ticket" not in words.partition("Customers: ")[2].partition("Deactivate 12")[0]
 
 
 def test_the_wrong_count_confirms_nothing(world: World, sandbox: SandboxServer) -> None:
     session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=12)))
     for typed in ("", "1", "012", "12.0", "twelve", "Deactivate", "１２"):
-        typed_field(session).set_value(typed)
-        assert not session.run().offers("confirm_go"), typed
+        assert not session.type_to_confirm(typed).offers("confirm_go"), typed
     assert not world.resources.journal.reads.runs()
     assert changes(sandbox) == []
+
+
+def test_the_dialog_says_what_is_wrong_about_what_was_typed(world: World, sandbox: SandboxServer) -> None:
+    session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=12)))
+    assert session.table_of("Type ")["wrong"] is False
+    for typed, told in (("1", "That is its beginning. Go on."), ("13", "That is something else after “1”.")):
+        field = session.type_to_confirm(typed).table_of("Type ")
+        assert (field["wrong"], field["told"]) == (True, told)
+    assert session.type_to_confirm("12").table_of("Type ")["wrong"] is False
 
 
 def test_cancel_changes_nothing_and_keeps_the_picks_and_the_reason(world: World, sandbox: SandboxServer) -> None:
@@ -179,7 +187,7 @@ def test_cancel_changes_nothing_and_keeps_the_picks_and_the_reason(world: World,
     assert not world.resources.journal.reads.runs()
     assert changes(sandbox) == []
     session.press("to_confirm")
-    assert typed_field(session).value in ("", None)
+    assert session.table_of("Type ")["typed"] == ""
 
 
 def test_one_customer_is_deactivated_and_its_updated_record_shown_beside_the_one_before(
@@ -377,6 +385,9 @@ def test_undo_reactivates_what_the_run_changed_and_leaves_alone_what_somebody_ch
     session.press("reload").until(lambda _: world.resources.loads.shown is not shown)
     session.press("run_undo")
     assert session.at.query_params == {"undo": first}
+    assert f"Takes back {first}: deactivate 3 customers, recorded" in session.plain
+    assert "Reason: Contract ended" in session.plain
+    assert "Back to the run" in session.words
     assert session.at.title[0].value == "Reactivate 2 customers"
     assert "1 customer of that run left alone" in session.words
     confirm(to_dialog(session, "Wrong list"), "2").until(ended)
@@ -433,16 +444,16 @@ def test_an_undo_that_is_over_a_cap_can_be_made_in_parts(world: World, sandbox: 
     (world.home / "settings.toml").write_text("[caps]\nmax_customers = 2\n")
     session = world.open("deactivate", undo=first)
     assert not session.offers("to_confirm")
-    shown = session.grid.value["Id"].tolist()
-    session.tick([1]).press("review_remove")
+    shown = session.rows_of(REVIEW)["Id"].tolist()
+    session.act("pick", 1, label=REVIEW).press("review_remove")
     assert "1 customer of that run left alone" in session.words
-    assert session.press("review_back").grid.value["Id"].tolist() == shown
-    session.tick([1]).press("review_remove")
+    assert session.press("review_back").rows_of(REVIEW)["Id"].tolist() == shown
+    session.act("pick", 1, label=REVIEW).press("review_remove")
     confirm(to_dialog(session, "Wrong list"), "2").until(ended)
     assert [record_of(sandbox, customer_id)["isActive"] for customer_id in shown] == [True, False, True]
     assert "A person left it out of this undo." in session.rows_of("Customers that this undo")["Why"].tolist()
     session.go("runs", run=first).press("run_undo")
-    assert session.grid.value["Id"].tolist() == [shown[1]]  # what was taken out belonged to the undo before
+    assert session.rows_of(REVIEW)["Id"].tolist() == [shown[1]]  # what was taken out belonged to the undo before
 
 
 def test_a_run_that_is_not_there_is_told_in_words(world: World, sandbox: SandboxServer) -> None:
@@ -453,3 +464,88 @@ def test_a_run_that_is_not_there_is_told_in_words(world: World, sandbox: Sandbox
             assert session.at.error[0].value.startswith("The journal knows no such run")
             assert not session.at.exception
             assert "evil.example" not in session.plain
+
+
+def test_reason_and_ticket_are_empty_after_a_run_and_the_last_ones_are_a_click_away(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=4, users=False)
+    session = review_of(world, picked[:2])
+    assert not session.offers("why_last")
+    field_of(session, "Ticket (optional)").set_value("OPS-*1*")
+    confirm(to_dialog(session, "Contract ended"), "2").until(ended)
+    session.pick(picked[2:]).go("deactivate")
+    assert (field_of(session, "Reason").value, field_of(session, "Ticket (optional)").value) == ("", "")
+    assert "Use the last: Contract ended · OPS-*1*" in session.plain
+    session.press("why_last")
+    assert not session.offers("why_last")
+    run_id = confirm(session.press("to_confirm"), "2").until(ended).at.query_params["run"]
+    run = world.resources.journal.reads.run(run_id)
+    assert (run.reason, run.ticket) == ("Contract ended", "OPS-*1*")
+
+
+def test_a_reason_that_is_typed_stays_while_one_looks_elsewhere(world: World, sandbox: SandboxServer) -> None:
+    session = review_of(world, ids_of(sandbox, active=True, count=2))
+    field_of(session, "Reason").set_value("Closed in June")
+    session.run().go("customers").go("runs").go("deactivate")
+    assert field_of(session, "Reason").value == "Closed in June"
+
+
+def field_of(session: Session, label: str) -> Any:
+    return next(text for text in session.at.text_input if text.label == label)
+
+
+def test_what_is_too_much_for_one_run_is_said_at_the_picks_and_split_into_runs_that_follow_one_another(
+    world: World, sandbox: SandboxServer
+) -> None:
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text("[caps]\nmax_customers = 2\n")
+    picked = ids_of(sandbox, active=True, count=5, users=False)
+    inactive = ids_of(sandbox, active=False, count=1)
+    session = world.open().pick(picked[:2])
+    assert "one run may have at most 2" not in session.plain
+    assert not session.offers("tray_split")
+    session.pick([*picked[:2], *inactive, *picked[2:]])
+    assert "This plan has 5 customers; one run may have at most 2 (max_customers)" in session.plain
+    assert session.at.button(key="tray_split").label == "Split into runs of up to 2"
+    assert not session.press("review").offers("to_confirm")  # all at once is refused there too ...
+    session.press("review_split")  # ... and split there as well
+    for number, part in enumerate((picked[:2], picked[2:4], picked[4:]), start=1):
+        assert f"Run {number} of 3: too many for one" in session.plain
+        assert set(session.rows_of(REVIEW)["Id"]) == set(part)
+        assert field_of(session, "Reason").value == ""
+        name = record_of(sandbox, part[0])["expressCustomerName"]
+        confirm(to_dialog(session), str(len(part)) if len(part) > 1 else name).until(ended)
+        assert not any(record_of(sandbox, customer_id)["isActive"] for customer_id in part)
+        if number < 3:
+            assert session.at.button(key="review_next").label == f"Review the next {2 if number == 1 else 1}"
+            session.press("review_next")
+    assert not session.offers("review_next")
+    assert session.picks == inactive  # what was set aside
+    session.pick([]).run()
+    assert "Run " not in session.pick(ids_of(sandbox, active=True, count=2)).go("deactivate").words
+
+
+def test_a_list_that_may_not_feed_a_plan_does_not_do_so_because_another_came_while_the_page_was_drawn(
+    world: World, sandbox: SandboxServer
+) -> None:
+    keep(world)
+    hold(sandbox)
+    session = world.open().act("pick", 0).press("load_stop")
+    loads = world.resources.loads
+    view = loads.view
+
+    def then_all_were_read(**options: float) -> object:
+        seen, deadline = view(**options), time.monotonic() + PATIENCE
+        if loads.kept is not None:
+            sandbox.set_faults([])
+            loads.newest.resume()
+        while loads.kept is not None:
+            assert time.monotonic() < deadline
+        return seen
+
+    world.patch.setattr(loads, "view", then_all_were_read)
+    session.go("deactivate")
+    assert "The kept list is too old to plan from" in session.at.error[0].value
+    assert not session.offers("to_confirm")
+    assert session.run().offers("to_confirm")

@@ -92,10 +92,10 @@ def test_a_plan_that_is_confirmed_meanwhile_says_why_it_does_not_start_and_start
 ) -> None:
     session = team.open()
     session.pick([session.table["rows"][0][0]]).go("deactivate")
-    session.at.text_input(key="reason").set_value("Contract ended")
+    next(text for text in session.at.text_input if text.label == "Reason").set_value("Contract ended")
     session.press("to_confirm")
     name = session.at.code[0].value
-    next(field for field in session.at.text_input if (field.key or "").startswith("confirm_typed")).set_value(name)
+    session.type_to_confirm(name)
     session.run()
     with server.frozen():
         session.press("confirm_go")

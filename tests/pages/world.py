@@ -150,6 +150,10 @@ class Session:
         """The browser's message: what was done in a table, as far as it does not know it to be heard."""
         return self.send(WidgetState(id=self._drawn(label)[0], json_value=json.dumps({"acts": acts})))
 
+    def type_to_confirm(self, text: str) -> Self:
+        """Type into the field of the confirmation."""
+        return self._send(WidgetState(id=self._drawn("Type ")[0], json_value=json.dumps({"typed": text})))
+
     def tick(self, rows: Iterable[int], grid: Any = None) -> Self:
         """What the browser sends when exactly these rows of a grid are ticked. Callbacks run, as in a browser."""
         selection = {"selection": {"rows": list(rows), "columns": [], "cells": []}}

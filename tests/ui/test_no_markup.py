@@ -38,9 +38,8 @@ OURS = {
     ("sidebar", "APP_NAME"),
     ("confirm", "plan.action.value.capitalize()"),
     ("confirm", "_CONSEQUENCE[plan.action].format(**words)"),
-    ("confirm", "number(len(plan.customers)).replace(',', '')"),
     ("plan_file", "plan.action.value.capitalize()"),
-    ("review", "subject.action.value.capitalize()"),
+    ("review", "subject.title"),  # an action and a count
     ("review", "share"),  # a percentage of the settings
     ("notes", "', '.join(found)"),  # of _KINDS
     ("view", "run.action.value.capitalize()"),

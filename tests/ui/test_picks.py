@@ -50,21 +50,6 @@ def test_what_is_picked_again_keeps_its_place() -> None:
     assert picks.get() == ("a", "b", "c", "d")
 
 
-def test_the_last_change_says_how_the_picks_of_now_came_to_be() -> None:
-    picks.add(["a", "b", "c"], Way.TICKED)
-    before = picks.get()
-    picks.remove(["b", "x"])
-    change = picks.last_change()
-    assert change is not None
-    assert change.before is before
-    assert (change.gone, change.new) == (("b",), ())
-    picks.add(["a", "d"], Way.TICKED)
-    assert (change := picks.last_change()) is not None
-    assert (change.gone, change.new) == ((), ("d",))
-    picks.clear()
-    assert picks.last_change() is None
-
-
 def test_a_pick_keeps_the_filter_that_was_on_show_when_it_was_picked() -> None:
     picks.look_at("no users", NOW)
     picks.add(["a", "b"], Way.ALL)
@@ -78,3 +63,10 @@ def test_a_pick_keeps_the_filter_that_was_on_show_when_it_was_picked() -> None:
         "d": Picked(Way.LISTED),
     }
     assert picks.how()["a"] is picks.how()["b"]  # one value a batch, however many it has
+
+
+def test_picks_taken_from_elsewhere_join_those_that_are_there_as_they_were_picked() -> None:
+    picks.add(["b"], Way.TICKED)
+    picks.take({"a": Picked(Way.ALL, "inactive", NOW), "b": Picked(Way.LISTED)})
+    assert picks.how() == {"b": Picked(Way.TICKED), "a": Picked(Way.ALL, "inactive", NOW)}
+    assert picks.get() == ("b", "a")

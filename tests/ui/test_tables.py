@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
 import pytest
 from hypothesis import given
 
@@ -15,7 +14,7 @@ from lib.avara.times import known
 from lib.customers.frame import CustomerFrame, FrameBuilder, build
 from lib.runs.model import Action, DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.runs.plan import PlannedCustomer
-from lib.runs.review import review
+from lib.runs.review import Review, review
 from lib.ui.customers.tray import picks_table
 from lib.ui.deactivate.review import review_table
 from lib.ui.id_table import Cell, Column
@@ -23,6 +22,7 @@ from lib.ui.overview import by_age, by_year
 from lib.ui.runs.listing import runs_table
 from lib.ui.runs.step_table import STEP_WORDS, steps_table
 from lib.ui.runs.view import RUN_BADGES
+from lib.ui.text import exact
 from tests.customers.records import distinct_customers
 from tests.runs.fakes import NOW, customer, id_of
 
@@ -31,10 +31,6 @@ def frame_of(*records: Customer) -> CustomerFrame:
     builder = FrameBuilder()
     builder.add(records)
     return builder.frame()
-
-
-def planned_of(*records: Customer) -> dict[str, PlannedCustomer]:
-    return {record.id: PlannedCustomer(record=record, evidence=("no users", "old"), read_at=NOW) for record in records}
 
 
 def a_step(number: int, state: StepState, **facts: object) -> Step:
@@ -131,22 +127,42 @@ def test_the_counts_of_a_run_stand_under_their_own_names() -> None:
     )
 
 
-def test_the_review_keeps_its_order_and_says_why_to_look() -> None:
+def reviewed(*records: Customer, evidence: tuple[str, ...] = ("no users", "old")) -> Review:
+    planned = [PlannedCustomer(record=record, evidence=evidence, read_at=NOW) for record in records]
+    return review(planned, Action.DEACTIVATE, NOW)
+
+
+def test_the_review_keeps_its_order_and_says_why_to_look_and_why_each() -> None:
     quiet, busy = customer(1), customer(2, user_count=4, updated_at=NOW - timedelta(days=1), metadata={})
-    table = review_table(review([quiet, busy], Action.DEACTIVATE, NOW).items, planned_of(quiet, busy), NOW)
-    assert table["Id"].tolist() == [busy.id, quiet.id]
-    assert table["Look at"].tolist() == ["Has 4 users; Changed 1 day ago", ""]
-    assert table["Users"].tolist() == [4, 0]
-    assert table["Evidence"].tolist() == ["no users; old", "no users; old"]
-    assert table["Metadata"].tolist() == ["", "region: north"]
-    assert table["Updated, UTC"].dt.tz is not None
+    columns, rows = review_table(reviewed(quiet, busy).items, ["region"], NOW)
+    assert [column.label for column in columns] == [
+        *("Customer", "Look at", "Evidence", "Users", "Updated", "region", "Updated, UTC", "Id")
+    ]
+    assert [row[:6] for row in rows] == [
+        (busy.id, "Clinic 2", "Has 4 users; Changed 1 day ago", "no users; old", "4", "a day ago"),
+        (quiet.id, "Clinic 1", "", "no users; old", "0", "1 year, 1 month ago"),
+    ]
+    assert [row[6:] for row in rows] == [("", exact(busy.updated_at), busy.id), ("north", exact(quiet.updated_at), quiet.id)]
+    assert {column.label for column in columns if column.kind == "long"} == {"Customer", "Look at", "Evidence"}  # never cut off
 
 
-def test_a_review_of_customers_without_any_date_has_empty_times() -> None:
-    undated = customer(1, updated_at=None)
-    table = review_table(review([undated], Action.DEACTIVATE, NOW).items, planned_of(undated), NOW)
-    assert table["Updated"].tolist() == ["unknown"]
-    assert pd.isna(table["Updated, UTC"][0])
+def test_nothing_empty_stands_in_front_of_why_each_was_picked() -> None:
+    undated = customer(1, updated_at=None, metadata={})
+    quiet = customer(1)
+    assert _labels(quiet, keys=["region", "tier"]) == [
+        "Customer",
+        "Evidence",
+        "Users",
+        "Updated",
+        "region",
+        "Updated, UTC",
+        "Id",
+    ]
+    assert _labels(undated, keys=["region"]) == ["Customer", "Look at", "Evidence", "Users", "Id"]
+
+
+def _labels(record: Customer, keys: list[str]) -> list[str]:
+    return [column.label for column in review_table(reviewed(record).items, keys, NOW)[0]]
 
 
 def test_picks_stand_in_the_order_they_were_picked_with_what_is_gone_named() -> None:

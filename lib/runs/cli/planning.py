@@ -116,9 +116,7 @@ def save(made: Plan, path: Path, session: Session, console: Console) -> None:
 
 def tell_plan(made: Plan, session: Session, console: Console) -> None:
     """What the plan will do, to whom, where and why."""
-    reviewed = review(
-        [planned.record for planned in made.customers], made.action, session.now(), recent_days=session.policy.recent_days
-    )
+    reviewed = review(made.customers, made.action, session.now(), recent_days=session.policy.recent_days)
     console.row(
         "plan",
         **made.model_dump(mode="json", exclude={"customers"}),

@@ -103,11 +103,8 @@ class Session:
 
     def plan(self, customers: Sequence[PlannedCustomer], action: Action, **asked: Any) -> Plan:  # noqa: ANN401  # of make_plan
         """What `asked` says for these customers of this connection, the safest first. Raises PlanError, as `make_plan`."""
-        by_id = {planned.record.id: planned for planned in customers}
-        records = [planned.record for planned in customers]
-        reviewed = review(records, action, self.now(), recent_days=self.policy.recent_days)
         return make_plan(
-            [by_id[item.customer.id] for item in reviewed.safest_first],
+            review(customers, action, self.now(), recent_days=self.policy.recent_days).safest_first,
             action=action,
             operator=self.operator.name,
             fingerprint=self.connection.fingerprint,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import streamlit as st
@@ -12,10 +11,16 @@ import streamlit as st
 from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import IdIndex, Positions
-from lib.errors import LoadIncomplete
+from lib.customers.loads import View
+from lib.errors import CapExceeded
+from lib.journal.drafts import MOST_PICKS
 from lib.runs.evidence import Way
-from lib.ui import dialogs, id_table, nav, notices, picks
+from lib.runs.model import Action
+from lib.runs.policy import Caps, check_amount
+from lib.ui import dialogs, id_table, kept, nav, notices, picks
+from lib.ui.deactivate import parts
 from lib.ui.id_table import MOST_ROWS, Column
+from lib.ui.resources import Resources
 from lib.ui.text import count, md, number
 
 #: So many ids stand there to be copied; all of them can be downloaded.
@@ -27,79 +32,91 @@ _COLUMNS = (
     Column("Shown", 130),
     Column("Id", 300, "id"),
 )
-_KNOWN, _PLACES = "picks_known", "picks_places"
+_KNOWN = "picks_known"
 
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """Where the picks are in the frame of this version, and how many users they have. Kept until either is another one."""
+    """Where the picks are in the frame of this version, and the users of each. Kept until either is another one: to look up
+    100,000 takes as long as to draw the page.
+    """
 
     version: int
     picked: tuple[str, ...]
     positions: Positions
     users: int
+    #: How many of them a run would change, and the users of those.
+    active: int
+    active_users: int
 
 
-def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncomplete | None) -> None:
-    """`matching` are the positions that the filters let through, of all pages; `obstacle` says why no plan can be made now."""
-    picked = picks.get()
-    with st.bottom, st.container(horizontal=True, vertical_alignment="center", border=True, key="picks_bar"):
-        st.markdown(_summary(frame, picked, matching), width="stretch")
-        if picked:
-            st.button("Clear", type="tertiary", key="picks_clear", on_click=picks.clear)
+def show_bar(resources: Resources, view: View, matching: Positions) -> None:
+    """`matching` are the positions that the filters let through, of all pages."""
+    picked, frame, obstacle = picks.get(), view.frame, view.obstacle
+    excess = _excess(resources.policy.caps, view, picked) if picked else ""
+    with st.bottom, st.container(border=True, key="picks_bar"):
+        if not picked:
+            kept.offer(resources, most=1)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(_summary(frame, picked, matching), width="stretch")
+            if picked:
+                st.button("Clear", type="tertiary", key="picks_clear", on_click=picks.clear)
+                st.button(
+                    "Show picks", icon=":material/checklist:", on_click=dialogs.open_dialog, args=("picks",), key="picks_show"
+                )
             st.button(
-                "Show picks", icon=":material/checklist:", on_click=dialogs.open_dialog, args=("picks",), key="picks_show"
+                f"Pick all {number(len(matching))}",
+                key="pick_all",
+                icon=":material/done_all:",
+                on_click=_pick_all,
+                # The button is remembered as long as the tab is: it must not hold the whole frame, which may be an old one.
+                args=(frame.index, matching),
+                disabled=len(matching) == 0,
+                help="Every customer that matches the filters, on all pages.",
             )
-        st.button(
-            f"Pick all {number(len(matching))}",
-            key="pick_all",
-            icon=":material/done_all:",
-            on_click=_pick_all,
-            # The button is remembered as long as the tab is: it must not hold the whole frame, which may be an old one then.
-            args=(frame.index, matching),
-            disabled=len(matching) == 0,
-            help="Every customer that matches the filters, on all pages.",
-        )
-        st.button(
-            "Pick from a list", icon=":material/list_alt:", on_click=dialogs.open_dialog, args=("list",), key="picks_list"
-        )
-        if st.button(
-            f"Review {count(len(picked), 'customer')}" if picked else "Review",
-            type="primary",
-            icon=":material/arrow_forward:",
-            disabled=not picked or obstacle is not None,
-            help=None if obstacle is None else md(notices.told(obstacle), limit=300),
-            key="review",
-        ):
-            nav.go_to("deactivate")
+            st.button(
+                "Pick from a list", icon=":material/list_alt:", on_click=dialogs.open_dialog, args=("list",), key="picks_list"
+            )
+            if st.button(
+                f"Review {count(len(picked), 'customer')}" if picked else "Review",
+                type="secondary" if excess else "primary",
+                icon=":material/arrow_forward:",
+                disabled=not picked or obstacle is not None,
+                help=None if obstacle is None else md(notices.told(obstacle), limit=300),
+                key="review",
+            ):
+                nav.go_to("deactivate")
+        if excess:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(f":material/call_split: {md(excess, limit=300)}", width="stretch")
+                if parts.split_button(resources.policy, view, key="tray_split", kind="primary"):
+                    nav.go_to("deactivate")
+        if len(picked) > MOST_PICKS:
+            st.caption(f"Of so many picks the first {number(MOST_PICKS)} are there again after a reload of this page.")
 
 
 def _pick_all(index: IdIndex, matching: Positions) -> None:
-    only_these = not picks.chosen()
     picks.add(index.take(matching), Way.ALL)
-    if only_these:  # then it is known where they are: to look up 100,000 takes longer than to draw the page
-        st.session_state[_PLACES] = index, picks.get(), matching
 
 
 def _known(frame: CustomerFrame, picked: tuple[str, ...]) -> _Known:
     known: _Known | None = st.session_state.get(_KNOWN)
     if known is None or known.version != frame.version or known.picked is not picked:
-        positions = _places(frame, picked, known)
-        users = int(frame.rows["user_count"].to_numpy()[positions].sum())
-        known = st.session_state[_KNOWN] = _Known(frame.version, picked, positions, users)
+        positions = frame.positions(picked)
+        users, active = (frame.rows[name].to_numpy()[positions] for name in ("user_count", "is_active"))
+        known = _Known(frame.version, picked, positions, int(users.sum()), int(active.sum()), int(users[active].sum()))
+        st.session_state[_KNOWN] = known
     return known
 
 
-def _places(frame: CustomerFrame, picked: tuple[str, ...], known: _Known | None) -> Positions:
-    """Where the picks are, in any order. To look up 100,000 takes as long as to draw the page, so only where it must be."""
-    index, placed, handed = st.session_state.pop(_PLACES, (None, (), ()))
-    if index is frame.index and placed is picked:
-        return cast("Positions", handed)
-    change = picks.last_change()
-    if known and change and known.version == frame.version and known.picked is change.before:
-        left = known.positions[~np.isin(known.positions, frame.positions(change.gone))] if change.gone else known.positions
-        return cast("Positions", np.concatenate([left, frame.positions(change.new)]))
-    return frame.positions(picked)
+def _excess(caps: Caps, view: View, picked: tuple[str, ...]) -> str:
+    """What is too much for one run, in words; empty where nothing is."""
+    known = _known(view.frame, picked)
+    try:
+        check_amount(caps, Action.DEACTIVATE, known.active, known.active_users, view.active_total)
+    except CapExceeded as error:
+        return error.message
+    return ""
 
 
 def _summary(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions) -> str:
@@ -107,13 +124,13 @@ def _summary(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions)
         return "Nothing picked yet. Tick rows, pick all that match, or take a list."
     known = _known(frame, picked)
     listed = len(known.positions)
-    parts = [f"**{number(len(picked))} picked**"]
+    told = [f"**{number(len(picked))} picked**"]
     hidden = listed - int(np.count_nonzero(frame.among(matching)[known.positions]))
     if hidden:
-        parts.append(f"{number(hidden)} hidden by filters")
+        told.append(f"{number(hidden)} hidden by filters")
     if listed < len(picked):
-        parts.append(f"{number(len(picked) - listed)} no longer listed")
-    return " · ".join([*parts, f"{count(known.users, 'user')} affected"])
+        told.append(f"{number(len(picked) - listed)} no longer listed")
+    return " · ".join([*told, f"{count(known.users, 'user')} affected"])
 
 
 @st.dialog("Picked customers", width=720, position="right", icon=":material/checklist:", on_dismiss=dialogs.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
@@ -10,13 +11,15 @@ from lib.errors import AlreadyStarted, ExpressOpsError
 from lib.runs.model import Action
 from lib.runs.plan import Plan
 from lib.runs.spelling import visible
-from lib.ui import dialogs, nav, notices, picks
-from lib.ui.deactivate import draft
+from lib.ui import dialogs, kept, nav, notices, picks
+from lib.ui.deactivate import draft, parts, typed
+from lib.ui.deactivate.draft import Why
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
 
 _PLAN = "plan_to_confirm"
-_TYPED = "confirm_typed"
+_TYPED, _SAVED = "confirm_typed", "plan_saved"
+_NAMED = 4
 
 _CONSEQUENCE = {
     Action.DEACTIVATE: (
@@ -55,59 +58,61 @@ def wanted_text(plan: Plan) -> str:
     return record.name if visible(record.name) else record.id
 
 
-def matches(typed: str, wanted: str) -> bool:
-    """Exact, but for what nobody sees: outer and repeated spaces, invisible characters, the Unicode form.
-
-    Nothing typed is never right.
-    """
-    return visible(typed) == visible(wanted) != ""
-
-
 def _body(resources: Resources, plan: Plan, act: str) -> None:
     words = _ONE if len(plan.customers) == 1 else _MANY
     environment = "made-up customers" if resources.connection.environment == "sandbox" else "production, real customers"
     st.markdown(f"In **{md(plan.connection_label)}** ({environment}). {_CONSEQUENCE[plan.action].format(**words)}")
-    users = plan.users_affected
-    if users and plan.action is Action.DEACTIVATE:
-        st.warning(f"{count(users, 'user')} {'works' if users == 1 else 'work'} there.", icon=":material/group:")
+    if plan.users_affected and plan.action is Action.DEACTIVATE:
+        works = "works" if plan.users_affected == 1 else "work"
+        st.warning(f"{count(plan.users_affected, 'user')} {works} there.", icon=":material/group:")
+    st.markdown("  \n".join(f"{name}: {words}" for name, words in _facts(plan).items() if words))
     wanted = wanted_text(plan)
     if len(plan.customers) == 1:
         st.code(wanted, language=None, wrap_lines=True)
-        what = "name" if wanted == plan.customers[0].record.name else "id"
-        label = f"Type the customer's {what} to confirm"
-    else:
-        label = f"Type {number(len(plan.customers)).replace(',', '')} to confirm"
     # A key for each plan: a field that was closed with text in it must not lend it to the next dialog.
-    typed = st.text_input(label, key=f"{_TYPED}-{plan.hash[:16]}", live="200ms", autocomplete="off")
-    right = matches(typed or "", wanted)
-    # Always one line, so that the buttons below never move under the mouse.
-    st.caption(_told(typed or "", right=right))
+    right = typed.field(f"{_TYPED}-{plan.hash[:16]}", f"Type {_asked(plan)} to confirm", wanted)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        _save(plan)
         if st.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
             dialogs.close()
             st.rerun()
         if st.button(act, key="confirm_go", type="primary", disabled=not right) and right:
             _start(resources, plan)
+    _save(plan)
 
 
-def _told(typed: str, *, right: bool) -> str:
-    if right:
-        return ":material/check: That is the same."
-    return ":material/error: That is not the same yet." if typed else "Nothing is sent before that."
+def _facts(plan: Plan) -> dict[str, str]:
+    """What the plan is about, once more, as Markdown."""
+    names = ", ".join(f"**{md(planned.record.name, limit=60)}**" for planned in plan.customers[:_NAMED])
+    more = len(plan.customers) - _NAMED
+    return {
+        "Customers": "" if len(plan.customers) == 1 else f"{names} and {number(more)} more" if more > 0 else names,
+        "Reason": md(plan.reason, limit=300),
+        "Ticket": md(plan.ticket),
+    }
+
+
+def _asked(plan: Plan) -> str:
+    if len(plan.customers) > 1:
+        return wanted_text(plan)
+    return "the customer's name" if wanted_text(plan) == plan.customers[0].record.name else "the customer's id"
 
 
 def _save(plan: Plan) -> None:
-    st.download_button(
-        "Save the plan",
-        plan.to_json,
-        file_name=f"plan-{plan.hash[:16]}.json",
-        mime="application/json",
-        icon=":material/save:",
-        on_click="ignore",
-        key="plan_save",
-        help="To confirm it later, here or with python -m lib.runs apply. It names customers: keep it safe.",
-    )
+    """Apart from the act, behind it for the Tab key, and it says that it is done."""
+    with st.container(horizontal=True, vertical_alignment="center", key="confirm_save"):
+        st.download_button(
+            "Save the plan",
+            plan.to_json,
+            file_name=f"plan-{plan.hash[:16]}.json",
+            mime="application/json",
+            icon=":material/save:",
+            type="tertiary",
+            on_click=partial(st.session_state.update, {_SAVED: plan.hash}),
+            key="plan_save",
+            help="To confirm it later, here or with python -m lib.runs apply. It names customers: keep it safe.",
+        )
+        if st.session_state.get(_SAVED) == plan.hash:
+            st.caption(f"Saved as plan-{md(plan.hash[:16])}.json among your downloads. Nothing was sent.")
 
 
 def _start(resources: Resources, plan: Plan) -> None:
@@ -125,7 +130,10 @@ def _start(resources: Resources, plan: Plan) -> None:
         notices.attempt(resources.worker.submit, run_id, who=who)
     resources.live_runs.forget()
     picks.remove(plan.ids)
-    draft.over(plan.undo_of or "")
+    draft.started(Why(plan.reason, plan.ticket), plan.undo_of or "")
+    if not plan.undo_of:
+        parts.count_started()
+    kept.keep(resources)
     st.session_state.pop(_PLAN, None)
     dialogs.close()
     nav.go_to("deactivate", run=run_id)

@@ -1,10 +1,23 @@
-"""The plan that a session is about to make: what is chosen for it is chosen for no other."""
+"""The plan that a session is about to make: what is typed and chosen for it is for no other, and for no later one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import streamlit as st
 
-_MADE = "drafts_made"
+_MADE, _WHY, _FILLED, _LAST = "drafts_made", "drafts_why", "fields_filled", "last_why"
+
+
+@dataclass(frozen=True)
+class Why:
+    """Reason and ticket of a plan."""
+
+    reason: str = ""
+    ticket: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.reason or self.ticket)
 
 
 def key(name: str, about: str = "") -> str:
@@ -14,10 +27,49 @@ def key(name: str, about: str = "") -> str:
 
 def over(about: str = "") -> None:
     """The plan was started, or its picks are gone: the next one begins without its choices."""
-    made = _made()
-    st.session_state[_MADE] = {**made, about: made.get(about, 0) + 1}
+    st.session_state[_MADE] = _made() | {about: _made().get(about, 0) + 1}
+
+
+def why(about: str = "") -> Why:
+    """Reason and ticket as typed so far."""
+    said: Why = st.session_state.get(key(_WHY, about), Why())
+    return said
+
+
+def say_why(said: Why, about: str = "") -> None:
+    st.session_state[key(_WHY, about)] = said
+
+
+def fill(said: Why, about: str = "") -> None:
+    """Callback: put this into the fields. They are new ones, so that no old message of the browser undoes it."""
+    say_why(said, about)
+    st.session_state[_FILLED] = _filled() + 1
+
+
+def field(name: str, text: str, about: str = "") -> str:
+    """The session key of a field that begins with this text."""
+    made = key(f"{name}-{_filled()}", about)
+    st.session_state.setdefault(made, text)
+    return made
+
+
+def started(said: Why, about: str = "") -> None:
+    """The plan has become a run, for this reason: the next one needs its own."""
+    over(about)
+    st.session_state[_LAST] = said
+
+
+def last_why() -> Why:
+    """Reason and ticket of the last plan that this session has started."""
+    said: Why = st.session_state.get(_LAST, Why())
+    return said
 
 
 def _made() -> dict[str, int]:
     made: dict[str, int] = st.session_state.get(_MADE, {})
     return made
+
+
+def _filled() -> int:
+    filled: int = st.session_state.get(_FILLED, 0)
+    return filled

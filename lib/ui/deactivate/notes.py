@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import streamlit as st
 
-from lib.avara.models import Customer
-from lib.runs.model import Action
-from lib.runs.plan import PlannedCustomer, Untouched
-from lib.runs.review import Review, ReviewItem, WarningKind
-from lib.runs.undo import Undo
-from lib.ui.text import count, number
+from lib.runs.review import Review, WarningKind
+from lib.runs.subject import Subject
+from lib.ui import id_table
+from lib.ui.id_table import Column
+from lib.ui.text import number
 
 _KINDS = {
     WarningKind.HAS_USERS: "with users",
@@ -20,64 +17,26 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is reviewed: an action, the planned customers by id, and for an undo the run it takes back."""
-
-    action: Action
-    planned: dict[str, PlannedCustomer]
-    filter_text: str
-    #: Customers that the settings protect, each with why; they never get into a plan.
-    protected: tuple[tuple[Customer, str], ...] = ()
-    undo: Undo | None = None
-
-    @property
-    def untouched(self) -> tuple[Untouched, ...]:
-        """Whom an undo leaves alone, as its plan keeps them; nobody where this is none."""
-        if self.undo is None:
-            return ()
-        return self.undo.without({record.id for record, _ in self.protected}, "The settings protect it.").untouched
-
-
 def show_metrics(reviewed: Review) -> None:
     with st.container(horizontal=True):
-        st.metric("Customers", number(len(reviewed.items)), border=True)
+        st.metric("Customers", number(len(reviewed.in_order)), border=True)
         st.metric("Users affected", number(reviewed.users_affected), border=True)
         st.metric("To look at first", number(reviewed.warning_count), border=True)
         st.metric("Set aside", number(len(reviewed.set_aside)), border=True, help="Already as asked: no call is spent on them.")
 
 
-def show_notes(subject: Subject, reviewed: Review, missing: tuple[str, ...]) -> None:
+def show_notes(subject: Subject) -> None:
     """What deserves a look, in words, above the list."""
-    found = [f"{number(reviewed.counted(kind))} {words}" for kind, words in _KINDS.items() if reviewed.counted(kind)]
-    if found:
+    counted = {words: subject.reviewed.counted(kind) for kind, words in _KINDS.items()}
+    if found := [f"{number(customers)} {words}" for words, customers in counted.items() if customers]:
         st.warning(f"Look first: {', '.join(found)}. They stand at the top of the list.", icon=":material/visibility:")
-    state = "active" if subject.action.wants_active else "inactive"
-    if reviewed.set_aside:
-        _listed(f"{count(len(reviewed.set_aside), 'customer')} already {state}, set aside", reviewed.set_aside)
-    if subject.protected:
-        with st.expander(f"{count(len(subject.protected), 'customer')} protected, left out", icon=":material/shield:"):
-            table = {
-                "Customer": [record.name for record, _ in subject.protected],
-                "Why": [why for _, why in subject.protected],
-                "Id": [record.id for record, _ in subject.protected],
-            }
-            st.dataframe(table, hide_index=True, alt="Customers that the settings protect")
-    if missing:
-        with st.expander(f"{count(len(missing), 'pick')} no longer in the list, left out", icon=":material/help:"):
-            st.code("\n".join(missing), language=None)
-    if subject.undo is not None and subject.undo.left_alone:
-        left = subject.undo.left_alone
-        with st.expander(f"{count(len(left), 'customer')} of that run left alone", icon=":material/block:"):
-            table = {
-                "Customer": [one.name for one in left],
-                "Why": [one.why for one in left],
-                "Id": [one.customer_id for one in left],
-            }
-            st.dataframe(table, hide_index=True, alt="Customers that the undo leaves alone")
-
-
-def _listed(title: str, items: tuple[ReviewItem, ...]) -> None:
-    with st.expander(title, icon=":material/block:"):
-        table = {"Customer": [item.customer.name for item in items], "Id": [item.customer.id for item in items]}
-        st.dataframe(table, hide_index=True, alt=title)
+    for title, those in subject.left_out.items():
+        with st.expander(title, icon=":material/block:"):
+            id_table.show(
+                f"left_out_{title.split(' ', 1)[1]}",
+                [Column("Customer", 260), Column("Why", 340, "long"), Column("Id", 300, "id")],
+                [(one.customer_id, one.name, one.why, one.customer_id) for one in those[: id_table.MOST_ROWS]],
+                label=title,
+            )
+            if len(those) > id_table.MOST_ROWS:
+                st.caption(f"The first {number(id_table.MOST_ROWS)}; all of them are in the files under *Take along*.")

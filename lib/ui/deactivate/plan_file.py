@@ -11,12 +11,14 @@ from lib.runs.plan import Plan
 from lib.runs.policy import check_caps
 from lib.runs.records import check_fresh
 from lib.runs.review import review
+from lib.runs.subject import Subject
 from lib.runs.terms import terms
 from lib.ui import dialogs, nav, notices
-from lib.ui.deactivate import confirm
-from lib.ui.deactivate.notes import Subject, show_metrics, show_notes
-from lib.ui.deactivate.review import review_table
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui.customers.table import metadata_columns
+from lib.ui.deactivate import confirm, take_along
+from lib.ui.deactivate.draft import Why
+from lib.ui.deactivate.notes import show_metrics, show_notes
+from lib.ui.deactivate.review import show_items
 from lib.ui.resources import Resources
 from lib.ui.text import ago, count, exact, md
 
@@ -49,12 +51,12 @@ def offer() -> None:
 def show(resources: Resources, plan: Plan) -> None:
     """The review of an opened plan: as any other, but nothing in it can be changed."""
     now = datetime.now(UTC)
-    verb = plan.action.value.capitalize()
-    planned = {customer.record.id: customer for customer in plan.customers}
-    records = [customer.record for customer in plan.customers]
-    reviewed = review(records, plan.action, now, recent_days=resources.policy.recent_days)
+    reviewed = review(plan.customers, plan.action, now, recent_days=resources.policy.recent_days)
+    subject, keys = Subject(reviewed, plan.filter_text), metadata_columns(resources.loads.frame())
+    title = f"{plan.action.value.capitalize()} {count(len(plan.customers), 'customer')}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(f"{verb} {count(len(records), 'customer')}", anchor=False, width="stretch")
+        st.title(title, anchor=False, width="stretch")
+        take_along.show(resources, subject, Why(plan.reason, plan.ticket), keys, None)
         st.button("Close the file", icon=":material/close:", on_click=close, key="plan_close")
     st.markdown(
         f"Planned {ago(plan.created_at, now)} by {md(plan.operator)} for {md(plan.connection_label)}. Each record is read "
@@ -64,17 +66,10 @@ def show(resources: Resources, plan: Plan) -> None:
     st.caption(" · ".join(part for part in (f"Reason: {md(plan.reason, limit=500)}", md(plan.ticket)) if part))
     _terms(resources, plan)
     show_metrics(reviewed)
-    show_notes(Subject(plan.action, planned, plan.filter_text), reviewed, missing=())
-    st.dataframe(
-        review_table(reviewed.items, planned, now),
-        hide_index=True,
-        height=grid_height(len(reviewed.items), 9),
-        row_height=ROW_HEIGHT,
-        placeholder="",
-        alt="Customers of the plan, those that need a look first",
-    )
+    show_notes(subject)
+    show_items(reviewed.items, keys)
     if st.button(
-        f"{verb} {count(len(records), 'customer')}…",
+        f"{title}…",
         type="primary",
         key="to_confirm",
         icon=":material/arrow_forward:",
@@ -111,10 +106,10 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
         plan.check_account(resources.keys(), resources.connection.base_url)
         _check_new(resources, plan)
         resources.journal.audit.check_undo(plan)
-        obstacle = resources.loads.plan_obstacle()
-        if obstacle is not None:  # the share of the active customers could not be told
-            raise obstacle
-        check_caps(plan, resources.policy, resources.loads.active_total())
+        listed = resources.loads.view()
+        if listed.obstacle is not None:  # the share of the active customers could not be told
+            raise listed.obstacle
+        check_caps(plan, resources.policy, listed.active_total)
     except AlreadyStarted as error:
         notices.tell(error)
         st.page_link(nav.page("runs"), label="See that run", query_params={"run": error.run_id or ""})

@@ -1,54 +1,58 @@
-"""The review of what is about to be done: who, what deserves a look, why; it ends in a frozen plan and the confirmation."""
+"""The review of what is about to be done: who, why each, what deserves a look; it ends in a plan and its confirmation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-import pandas as pd
 import streamlit as st
 
-from lib.customers.frame import CustomerFrame
+from lib.customers.loads import View
 from lib.errors import CapExceeded, ListOlderThanRun, LoadIncomplete, OtherConnection, PlanError
 from lib.runs.evidence import filters_of, seen_in
 from lib.runs.model import Action
-from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.runs.plan import PlannedCustomer, make_plan
 from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
-from lib.runs.undo import Undo, is_behind, undo_plan
-from lib.ui import dialogs, nav, notices, picks
-from lib.ui.deactivate import confirm, draft
-from lib.ui.deactivate.notes import Subject, show_metrics, show_notes
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.runs.subject import Subject
+from lib.runs.undo import is_behind, undo_plan
+from lib.ui import dialogs, id_table, kept, nav, notices, picks
+from lib.ui.customers.table import metadata_columns
+from lib.ui.deactivate import confirm, draft, parts, take_along
+from lib.ui.deactivate.draft import Why
+from lib.ui.deactivate.notes import show_metrics, show_notes
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources, operator
-from lib.ui.text import ago, count, number
-
-_REASON, _TICKET, _GRID = "reason", "ticket", "review_grid"
+from lib.ui.text import ago, count, exact, md, number
 
 
 def show_picks(resources: Resources) -> None:
-    """The review of deactivating the picks."""
-    frame = resources.loads.frame()
-    picked = picks.get()
+    """The review of deactivating the picks, or the first part of them. All of it comes from one view of the list."""
+    view, picked, how = resources.loads.view(), picks.get(), picks.how()
     if not picked:
-        draft.over()
-        _nothing_picked()
+        _nothing_picked(resources)
         return
-    _plannable("Deactivate", resources.loads.plan_obstacle())
-    read_at, how = _read_at(resources), picks.how()
-    planned = {
-        record.id: PlannedCustomer(record=record, evidence=(how[record.id].words, *seen_in(record, read_at)), read_at=read_at)
-        for record in frame.records(picked)
-    }
-    subject = _unprotected(resources, Subject(Action.DEACTIVATE, planned, filters_of(how[id_] for id_ in planned)))
-    _show(resources, subject, missing=_missing(frame, picked))
+    _plannable("Deactivate", view.obstacle)
+    read_at = view.read_at or datetime.now(UTC)
+    whole = _reviewed(
+        resources.policy,
+        Action.DEACTIVATE,
+        (
+            PlannedCustomer(record=record, evidence=(how[record.id].words, *seen_in(record, read_at)), read_at=read_at)
+            for record in view.frame.records(picked)
+        ),
+    )
+    reviewed, which = parts.first(whole, resources.policy, view)
+    missing = tuple(id_ for id_, known in zip(picked, view.frame.known(picked).tolist(), strict=True) if not known)
+    filters = filters_of(how[item.customer.id] for item in reviewed.in_order)
+    _show(resources, view, Subject(reviewed, filters, missing), which)
 
 
 def show_undo(resources: Resources, run_id: str) -> None:
     """The review of taking a run back: the same path, with the opposite action."""
-    frame = resources.loads.frame()
-    _plannable("Undo", resources.loads.plan_obstacle())
+    st.page_link(nav.page("runs"), label="Back to the run", icon=":material/arrow_back:", query_params={"run": run_id})
+    view = resources.loads.view()
+    _plannable("Undo", view.obstacle)
     run = resources.journal.reads.run(run_id)
     try:
         resources.check_ours(run)
@@ -56,12 +60,16 @@ def show_undo(resources: Resources, run_id: str) -> None:
         st.title("Undo", anchor=False)
         raise error from None
     steps = list(resources.journal.reads.every_step(run_id))
-    current = {record.id: record for record in frame.records(step.customer_id for step in steps)}
+    current = {record.id: record for record in view.frame.records(step.customer_id for step in steps)}
     _plannable("Undo", ListOlderThanRun() if is_behind(steps, current) else None)
-    undo = undo_plan(run, steps, current, _read_at(resources)).without(_taken_out(run_id), "A person left it out of this undo.")
-    planned = {customer.record.id: customer for customer in undo.customers}
-    subject = _unprotected(resources, Subject(undo.action, planned, f"undo of run {run_id}", undo=undo))
-    _show(resources, subject, missing=())
+    undo = undo_plan(run, steps, current, view.read_at or datetime.now(UTC))
+    undo = undo.without(_taken_out(run_id), "A person left it out of this undo.")
+    which = (
+        f"Takes back {run.id}: {run.action} {count(run.totals.total, 'customer')}, recorded {exact(run.created_at)} by "
+        f"{run.operator}. Reason: {run.reason}"
+    )
+    subject = Subject(_reviewed(resources.policy, undo.action, undo.customers), f"undo of run {run_id}", undo=undo)
+    _show(resources, view, subject, which)
 
 
 def _plannable(title: str, obstacle: LoadIncomplete | None) -> None:
@@ -71,78 +79,88 @@ def _plannable(title: str, obstacle: LoadIncomplete | None) -> None:
         raise obstacle
 
 
-def _unprotected(resources: Resources, subject: Subject) -> Subject:
-    """The subject with the customers set apart that the settings protect."""
-    whys = {id_: resources.policy.protected.why(planned.record) for id_, planned in subject.planned.items()}
-    return replace(
-        subject,
-        planned={id_: planned for id_, planned in subject.planned.items() if not whys[id_]},
-        protected=tuple((subject.planned[id_].record, why.text) for id_, why in whys.items() if why),
-    )
+def _reviewed(policy: Policy, action: Action, customers: Iterable[PlannedCustomer]) -> Review:
+    return review(customers, action, datetime.now(UTC), recent_days=policy.recent_days, protected=policy.protected)
 
 
-def _show(resources: Resources, subject: Subject, missing: tuple[str, ...]) -> None:
-    now = datetime.now(UTC)
-    policy = resources.policy
-    records = [planned.record for planned in subject.planned.values()]
-    reviewed = review(records, subject.action, now, recent_days=policy.recent_days)
-    verb = subject.action.value.capitalize()
-    st.title(f"{verb} {count(len(reviewed.items), 'customer')}", anchor=False)
+def _show(resources: Resources, view: View, subject: Subject, which: str) -> None:
+    reviewed, keys = subject.reviewed, metadata_columns(view.frame)
+    head = st.container(horizontal=True, vertical_alignment="center", key="review_head")
+    head.title(subject.title, anchor=False, width="stretch")
+    if which:
+        st.caption(md(which, limit=600))
     show_metrics(reviewed)
-    show_notes(subject, reviewed, missing)
-    if not reviewed.items:
+    show_notes(subject)
+    if not reviewed.in_order:
         st.info("Nothing is left to do here.", icon=":material/info:")
         return
-    _items(reviewed, subject, now)
-    why = _why(subject.undo.undo_of if subject.undo else "")
-    goes_on = _canary(policy, len(reviewed.items), undo_of=subject.undo.undo_of if subject.undo else "")
-    within = _within_caps(resources, subject.action, reviewed)
-    if st.button(
-        f"{verb} {count(len(reviewed.items), 'customer')}…",
-        type="primary",
-        key="to_confirm",
-        icon=":material/arrow_forward:",
-        disabled=not within,
-    ):
-        _freeze(resources, subject, reviewed, why, goes_on=goes_on)
+    show_items(reviewed.items, keys, ticks=_ticks(subject))
+    _remove(subject)
+    why = _why(subject.about)
+    with head:
+        take_along.show(resources, subject, why, keys, view.read_at)
+    goes_on = _canary(resources.policy, len(reviewed.in_order), undo_of=subject.about)
+    within = _within_caps(resources.policy, view, subject)
+    if st.button(f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=not within):
+        _freeze(resources, subject, why, goes_on=goes_on)
     if dialogs.opened("confirm"):
         confirm.show(resources)
 
 
-def _nothing_picked() -> None:
+def _nothing_picked(resources: Resources) -> None:
     st.title("Deactivate", anchor=False)
     st.markdown("Nothing is picked yet. Pick customers first; here you review them, say why and confirm.")
+    kept.offer(resources, most=5)
     if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
         nav.go_to("customers")
 
 
-def _items(reviewed: Review, subject: Subject, now: datetime) -> None:
-    items = reviewed.items
-    ids = [item.customer.id for item in items]
-    chosen = st.dataframe(
-        review_table(items, subject.planned, now),
-        key=f"{_GRID}-{hash(tuple(ids))}",
-        hide_index=True,
-        height=grid_height(len(items), 9),
-        row_height=ROW_HEIGHT,
-        on_select="rerun",
-        selection_mode="multi-row",
-        column_config={
-            "Customer": st.column_config.TextColumn(width=300),
-            "Look at": st.column_config.TextColumn(width=260),
-            "Users": st.column_config.NumberColumn(width=75),
-            "Updated, UTC": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC", width=140),
-            "Evidence": st.column_config.TextColumn(width=300),
-            "Id": st.column_config.TextColumn(width=300),
-        },
-        placeholder="",
-        alt="Customers under review, those that need a look first",
+def _ticks(subject: Subject) -> str:
+    """The table's key. What is ticked in it is for this one plan."""
+    return draft.key("review", subject.about)
+
+
+def show_items(items: Sequence[ReviewItem], keys: Sequence[str], *, ticks: str = "") -> None:
+    """The table of a review, a page at a time; with a key for `ticks`, rows can be ticked."""
+    pages = -(-len(items) // MOST_ROWS)
+    page = min(int(st.session_state.get("review_page") or 1), pages)
+    columns, rows = review_table(items[(page - 1) * MOST_ROWS : page * MOST_ROWS], keys, datetime.now(UTC))
+    id_table.show(
+        ticks or "plan",
+        columns,
+        rows,
+        picked=id_table.ticked(ticks) if ticks else None,
+        label="Customers under review, those that need a look first",
+        view=str(page),
     )
-    _remove(subject.undo, [ids[row] for row in chosen["selection"]["rows"] if 0 <= row < len(ids)])
+    if pages > 1:
+        st.pagination(pages, key="review_page")
 
 
-def _remove(undo: Undo | None, ids: list[str]) -> None:
+def review_table(items: Sequence[ReviewItem], keys: Sequence[str], now: datetime) -> tuple[list[Column], list[tuple[str, ...]]]:
+    """The columns and, an item each in their order, the rows. What is empty for all is left out, so that nothing empty stands
+    in front of why each was picked.
+    """
+    records = [item.customer for item in items]
+    table = {
+        Column("Customer", 240, "long"): [record.name for record in records],
+        Column("Look at", 170, "long"): ["; ".join(warning.words for warning in item.warnings) for item in items],
+        Column("Evidence", 420, "long"): ["; ".join(item.planned.evidence) for item in items],
+        Column("Users", 70, "number"): [number(record.user_count) for record in records],
+        Column("Updated", 130): ["" if record.updated_at is None else ago(record.updated_at, now) for record in records],
+        **{Column(key, 120, name=f"metadata:{key}"): [record.metadata.get(key, "") for record in records] for key in keys},
+        Column("Updated, UTC", 170, "time"): [exact(record.updated_at) for record in records],
+        Column("Id", 300, "id"): [record.id for record in records],
+    }
+    told = {column: cells for column, cells in table.items() if any(cells)}
+    return list(told), list(zip((record.id for record in records), *told.values(), strict=True))
+
+
+def _remove(subject: Subject) -> None:
     """Takes the ticked customers out of the picks, or out of this one undo."""
+    ticked = set(id_table.ticked(_ticks(subject)))
+    ids = [item.customer.id for item in subject.reviewed.items if item.customer.id in ticked]
+    undo = subject.undo
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Remove {count(len(ids), 'customer')}" if ids else "Remove"
         act, args = (picks.remove, (ids,)) if undo is None else (_take_out, (undo.undo_of, ids))
@@ -152,7 +170,7 @@ def _remove(undo: Undo | None, ids: list[str]) -> None:
             return
         if out := _taken_out(undo.undo_of):
             back = f"Put {count(len(out), 'customer')} back"
-            st.button(back, on_click=draft.over, args=(undo.undo_of,), key="review_back", icon=":material/add:")
+            st.button(back, on_click=_put_back, args=(undo.undo_of,), key="review_back", icon=":material/add:")
         st.caption("Tick rows to leave them out of this undo; another one can take them back later.")
 
 
@@ -165,39 +183,31 @@ def _take_out(undo_of: str, ids: list[str]) -> None:
     st.session_state[draft.key("taken_out", undo_of)] = (*_taken_out(undo_of), *ids)
 
 
-def review_table(items: tuple[ReviewItem, ...], planned: Mapping[str, PlannedCustomer], now: datetime) -> pd.DataFrame:
-    """One row an item, in the review's order: Customer, Look at, Users, Updated, Updated UTC, Evidence, Metadata, Id."""
-    records = [item.customer for item in items]
-    return pd.DataFrame(
-        {
-            "Customer": [record.name for record in records],
-            "Look at": ["; ".join(warning.words for warning in item.warnings) for item in items],
-            "Users": [record.user_count for record in records],
-            "Updated": [ago(record.updated_at, now) for record in records],
-            "Updated, UTC": pd.to_datetime(pd.Series([record.updated_at for record in records]), utc=True),
-            "Evidence": ["; ".join(planned[record.id].evidence) for record in records],
-            "Metadata": [
-                ", ".join(f"{key}: {value}" for key, value in list(record.metadata.items())[:4]) for record in records
-            ],
-            "Id": [record.id for record in records],
-        }
-    )
+def _put_back(undo_of: str) -> None:
+    said = draft.why(undo_of)
+    draft.over(undo_of)
+    draft.fill(said, undo_of)
 
 
-def _why(undo_of: str) -> tuple[str, str]:
-    """Reason and ticket as typed; an undo has its own, since it is done for another reason."""
+def _why(about: str) -> Why:
+    """Reason and ticket as typed, empty for each new plan; an undo has its own, since it is done for another reason."""
+    said, last = draft.why(about), draft.last_why()
     left, right = st.columns([3, 1])
     reason = left.text_input(
         "Reason",
-        key=_REASON + undo_of,
+        key=draft.field("reason", said.reason, about),
         max_chars=500,
-        persist_state="session",
         placeholder="Why is this done? It goes into the receipt.",
     )
     ticket = right.text_input(
-        "Ticket (optional)", key=_TICKET + undo_of, max_chars=100, persist_state="session", placeholder="OPS-1841"
+        "Ticket (optional)", key=draft.field("ticket", said.ticket, about), max_chars=100, placeholder="OPS-1841"
     )
-    return reason or "", ticket or ""
+    why = Why(reason or "", ticket or "")
+    draft.say_why(why, about)
+    if last and not why:
+        told = " · ".join([md(text, limit=60) for text in (last.reason, last.ticket) if text])
+        st.button(f"Use the last: {told}", type="tertiary", key="why_last", on_click=draft.fill, args=(last, about))
+    return why
 
 
 def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
@@ -218,37 +228,39 @@ def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
     )
 
 
-def _within_caps(resources: Resources, action: Action, reviewed: Review) -> bool:
-    """Tell the caps, and where they are exceeded, by how much."""
-    caps, active = resources.policy.caps, resources.loads.active_total()
-    share = f", {caps.max_percent:g} % of the active ones" if action is Action.DEACTIVATE else ""
+def _within_caps(policy: Policy, view: View, subject: Subject) -> bool:
+    """Tell the caps, and where they are exceeded, by how much, and the way to go on."""
+    caps, reviewed = policy.caps, subject.reviewed
+    share = f", {caps.max_percent:g} % of the active ones" if reviewed.action is Action.DEACTIVATE else ""
     st.caption(
         f"One run may have at most {count(caps.max_customers, 'customer')}{share} and {count(caps.max_users, 'user')} affected."
     )
     try:
-        check_amount(caps, action, len(reviewed.items), reviewed.users_affected, active)
+        check_amount(caps, reviewed.action, len(reviewed.in_order), reviewed.users_affected, view.active_total)
     except CapExceeded as error:
         notices.tell(error, icon="block")
+        if subject.undo is None and len(reviewed.in_order) > 1:
+            parts.split_button(policy, view, key="review_split")
         return False
     return True
 
 
-def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple[str, str], *, goes_on: bool) -> None:
+def _freeze(resources: Resources, subject: Subject, why: Why, *, goes_on: bool) -> None:
     """Make the plan of exactly what is on the page, keep it in the session, and open the confirmation."""
     connection = resources.connection
     try:
-        plan: Plan = make_plan(
-            [subject.planned[item.customer.id] for item in reviewed.safest_first],
-            action=subject.action,
-            reason=why[0],
-            ticket=why[1],
+        plan = make_plan(
+            subject.reviewed.safest_first,
+            action=subject.reviewed.action,
+            reason=why.reason,
+            ticket=why.ticket,
             goes_on=goes_on,
             operator=operator().name,
             fingerprint=connection.fingerprint,
             connection_label=connection.label,
             base_url=connection.base_url,
             filter_text=subject.filter_text,
-            undo_of=subject.undo.undo_of if subject.undo else None,
+            undo_of=subject.about or None,
             left_alone=subject.untouched,
             now=datetime.now(UTC),
         )
@@ -256,11 +268,3 @@ def _freeze(resources: Resources, subject: Subject, reviewed: Review, why: tuple
         notices.tell(error)
         return
     confirm.ask(plan)
-
-
-def _read_at(resources: Resources) -> datetime:
-    return resources.loads.read_at or datetime.now(UTC)
-
-
-def _missing(frame: CustomerFrame, picked: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(customer_id for customer_id, known in zip(picked, frame.known(picked).tolist(), strict=True) if not known)

@@ -2,41 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from lib.ui.deactivate.confirm import matches, wanted_text
+from lib.ui.deactivate.confirm import wanted_text
 from tests.runs.fakes import customer, plan_of
-
-NOTHING_TO_SEE = ["", " ", "\u3000", "\u200b", "\u00ad\u2060", " \ufeff \u3164", "\u2800", "\x1b"]
-
-
-@pytest.mark.parametrize(
-    ("typed", "wanted", "same"),
-    [
-        ("City Clinic", "City Clinic", True),
-        ("  City Clinic ", "City Clinic", True),
-        ("City  Clinic", "City Clinic", True),
-        ("Two Lines Imaging", "Two\nLines Imaging", True),
-        ("Tabbed Imaging", "\tTabbed Imaging", True),
-        ("Cafe\u0301 Imaging", "Caf\u00e9 Imaging", True),  # the accent of its own, and as one character
-        ("City clinic", "City Clinic", False),
-        ("City Clini", "City Clinic", False),
-        ("City Clinic 2", "City Clinic", False),
-        ("CityClinic", "City Clinic", False),
-        ("Сity Clinic", "City Clinic", False),  # the first letter is Cyrillic
-        ("", "City Clinic", False),
-        ("12", "12", True),
-        (" 12 ", "12", True),
-        ("1 2", "12", False),
-        ("012", "12", False),
-        ("1,200", "1200", False),
-        ("１２", "12", False),
-        ("", "12", False),
-        ("مركز الأشعة", "مركز الأشعة", True),
-        ("City Clinic", "City\u200b Clinic\u00ad", True),
-        *((typed, wanted, False) for typed in NOTHING_TO_SEE for wanted in (*NOTHING_TO_SEE, "City Clinic", "12")),
-    ],
-)
-def test_the_typed_text_must_be_the_same_but_for_spaces_and_unicode_form(typed: str, wanted: str, *, same: bool) -> None:
-    assert matches(typed, wanted) is same
+from tests.runs.test_spelling import NOTHING_TO_SEE
 
 
 def test_for_one_customer_its_name_is_typed_for_many_their_count() -> None:

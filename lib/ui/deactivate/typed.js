@@ -1,0 +1,24 @@
+// The field of a confirmation. Streamlit's own can tell what is wrong only about a text that it then keeps from the server, which
+// would go on believing the one before. Enter confirms nothing: it goes on to the next button of the dialog.
+const SOON = 200; // milliseconds
+
+export default function ({ data, parentElement, setStateValue }) {
+  const [input, label, told] = ["input", "label", "p"].map((part) => parentElement.querySelector(part));
+  label.textContent = data.label;
+  told.textContent = data.told;
+  input.ariaInvalid = data.wrong;
+  told.classList.toggle("wrong", data.wrong);
+  if (!input.dataset.begun) [input.value, input.dataset.begun] = [data.typed, true]; // also where the dialog was put up again
+  const send = () => setStateValue("typed", input.value);
+  input.oninput = () => {
+    clearTimeout(input.soon);
+    input.soon = setTimeout(send, SOON);
+  };
+  input.onkeydown = (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    const field = parentElement.getRootNode().host ?? parentElement;
+    const buttons = [...(field.closest("[role=dialog]")?.querySelectorAll("button:not(:disabled)") ?? [])];
+    buttons.find((one) => field.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING)?.focus();
+  };
+}

@@ -1,0 +1,106 @@
+"""Picks kept as a draft in the journal, and those of this person's other tabs, offered. No page waits for the journal here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib.errors import JournalError, PlanError
+from lib.journal.drafts import MOST_PICKS, DraftHead, Save
+from lib.runs.evidence import Picked
+from lib.ui import notices, picks
+from lib.ui.deactivate import draft, parts
+from lib.ui.deactivate.draft import Why
+from lib.ui.resources import Resources, operator
+from lib.ui.text import count, exact, md, number
+
+_ID, _SAVED, _TAKEN, _DONE = "draft_id", "draft_saved", "drafts_taken", "drafts_done"
+
+
+def keep(resources: Resources) -> None:
+    """Have the picks, and why they are to be acted on, written as they are now. Call it at the end of each run of a page."""
+    state, now = st.session_state, (picks.how(), draft.why())
+    before, state[_SAVED] = state.get(_SAVED, ({}, Why())), now
+    if not now[0] and before[0]:
+        draft.over()
+        parts.over()
+    if (now[0] is before[0] and now[1] == before[1]) or not (now[0] or before[0]):
+        return
+    _write(resources, _own(), *now, taken=state.pop(_TAKEN, frozenset()))
+
+
+def offered(resources: Resources) -> tuple[DraftHead, ...]:
+    """What this person has picked elsewhere or before, and not started, the newest first; nothing while nobody can tell."""
+    done: frozenset[str] = st.session_state.setdefault(_DONE, frozenset())
+    if _ID not in st.session_state:
+        resources.drafts.forget()  # this tab has just been opened: what the one before it picked was saved a moment ago
+    try:
+        heads = resources.drafts.get()
+    except JournalError:
+        return ()
+    return tuple(head for head in heads if head.person == operator().name and head.id not in {_own(), *done})
+
+
+def offer(resources: Resources, *, most: int) -> None:
+    """A line for each draft that can be taken over."""
+    heads, today = offered(resources), datetime.now(UTC).date()
+    for at, head in enumerate(heads[:most], start=1):
+        first = f"The first {number(MOST_PICKS)} of " if head.size > MOST_PICKS else ""
+        when = md(f"at {head.saved_at:%H:%M} UTC" if head.saved_at.date() == today else f"on {exact(head.saved_at)}")
+        why = f": “{md(head.reason, limit=60)}”" if head.reason else ""
+        more = f" ({number(len(heads) - most)} more on *Deactivate*)" if len(heads) > at == most else ""
+        with st.container(horizontal=True, vertical_alignment="center", key=f"draft-{head.id}"):
+            st.markdown(
+                f":material/history: {first}**{count(head.size, 'customer')}** picked {when} in another tab or before a reload"
+                f"{why}{more}",
+                width="stretch",
+            )
+            take = (_take, resources, head)
+            st.button("Take them", key=f"draft_take-{head.id}", on_click=notices.attempt, args=take)
+            st.button("Discard", type="tertiary", key=f"draft_discard-{head.id}", on_click=_discard, args=(resources, head))
+
+
+def _take(resources: Resources, head: DraftHead) -> None:
+    """Callback: they are this tab's from now on, and offered to no other. Raises JournalError, or PlanError: gone."""
+    found = resources.journal.drafts.read(head.id)
+    _be_done_with(head)
+    if found is None:
+        raise PlanError("These picks are no longer kept: another tab has taken, discarded or started them meanwhile.")
+    picks.take(found.picked)
+    st.session_state[_TAKEN] = st.session_state.get(_TAKEN, frozenset()) | {head.id}
+    if not draft.why():
+        draft.fill(Why(found.reason, found.ticket))
+
+
+def _discard(resources: Resources, head: DraftHead) -> None:
+    _be_done_with(head)
+    _write(resources, head.id, {}, Why())
+
+
+def _be_done_with(head: DraftHead) -> None:
+    st.session_state[_DONE] = st.session_state.get(_DONE, frozenset()) | {head.id}
+
+
+def _write(
+    resources: Resources, draft_id: str, picked: Mapping[str, Picked], why: Why, taken: frozenset[str] = frozenset()
+) -> None:
+    made = Save(
+        id=draft_id,
+        fingerprint=resources.connection.fingerprint,
+        person=operator().name,
+        saved_at=datetime.now(UTC),
+        picked=picked,
+        reason=why.reason,
+        ticket=why.ticket,
+        taken=taken,
+    )
+    resources.journal.drafts.keep(made)
+
+
+def _own() -> str:
+    """The id of this session's own draft."""
+    own: str = st.session_state.setdefault(_ID, secrets.token_hex(8))
+    return own

@@ -1,0 +1,36 @@
+"""Picks outlive their tab, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import drive
+from tests.browser.conftest import App, OpenPage
+
+OFFER = re.compile(r"2 customers picked at \d\d:\d\d UTC in another tab or before a reload: “Contract ended”")
+
+
+def test_what_was_picked_before_a_reload_is_offered_there_and_in_a_new_tab_until_one_takes_it(
+    app: App, open_page: OpenPage, page: Page
+) -> None:
+    ids = app.active_ids(2)
+    drive.customers(page, app.url)
+    drive.pick_ids(page, ids)
+    drive.review(page, 2)
+    drive.say_why(page, "Contract ended")
+    drive.go_to(page, "Customers")
+    page.reload()
+    drive.loaded(page)
+    drive.expect_picked(page, 0)  # offered, not taken
+    expect(drive.bar(page)).to_contain_text(OFFER)
+    other = open_page()
+    drive.customers(other, app.url)
+    expect(drive.bar(other)).to_contain_text(OFFER)
+    drive.bar(page).get_by_role("button", name="Take them").click()
+    drive.expect_picked(page, 2)
+    expect(drive.bar(page)).not_to_contain_text(OFFER)
+    assert drive.picked_ids(page) == ids
+    drive.review(page, 2)
+    expect(page.get_by_label("Reason")).to_have_value("Contract ended")

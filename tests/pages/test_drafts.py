@@ -1,0 +1,124 @@
+"""Picks are kept as a draft: a new tab, a restart or another server offers them again, as they were, to this person only."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from lib.runs.model import Person
+from lib.sandbox.server import SandboxServer
+from lib.ui import kept
+from tests.pages.test_deactivate import confirm, ended, field_of, ids_of, record_of, to_dialog
+from tests.pages.world import Session, World
+
+
+@pytest.fixture
+def sandbox(world: World) -> SandboxServer:
+    return world.sandbox(customers=130)
+
+
+def saved(world: World) -> list[int]:
+    """How many customers each draft has, the newest first."""
+    journal = world.resources.journal
+    return [head.size for head in journal.drafts.heads(world.resources.keys())]
+
+
+def until_saved(world: World, *sizes: int) -> None:
+    Session().until(lambda _: saved(world) == list(sizes))
+
+
+def offers(session: Session) -> list[str]:
+    return [line for line in session.plain.splitlines() if "in another tab or before a reload" in line]
+
+
+def press(session: Session, label: str) -> Session:
+    next(button for button in session.at.button if button.label == label).click()
+    return session.run()
+
+
+@pytest.mark.parametrize("what", ["a new tab", "a restart"])
+def test_picks_and_the_reason_typed_so_far_are_offered_and_taken_as_they_were(
+    world: World, sandbox: SandboxServer, what: str
+) -> None:
+    first = world.open(status="Active").act("pick", 0, 3).go("customers", users="None").act("pick", 1).go("deactivate")
+    field_of(first, "Reason").set_value("Contract *ended*")
+    first.run()
+    until_saved(world, 3)
+    if what == "a restart":
+        world.restart()
+    session = world.open()
+    assert session.picks == []  # offered, never taken by itself
+    (offer,) = offers(session)
+    assert "3 customers picked at" in offer
+    assert "“Contract *ended*”" in offer
+    assert offers(session.go("deactivate"))
+    press(session.go("customers"), "Take them")
+    assert dict(session.at.session_state["picks"]) == dict(first.at.session_state["picks"])  # how each was picked, too
+    assert session.picks == first.picks
+    assert offers(session) == []
+    assert field_of(session.go("deactivate"), "Reason").value == "Contract *ended*"
+    until_saved(world, 3)
+    assert offers(world.open()) != []  # the tab that has them keeps them in its turn
+
+
+def test_each_tab_keeps_its_own_and_taking_joins_them(world: World, sandbox: SandboxServer) -> None:
+    ids = ids_of(sandbox, active=True, count=5)
+    world.open().pick(ids[:2])
+    until_saved(world, 2)
+    world.open().pick(ids[2:])
+    until_saved(world, 3, 2)
+    session = world.open("deactivate")
+    assert ["3 customers" in offer for offer in offers(session)] == [True, False]
+    assert "1 more on" in offers(session.go("customers"))[0]
+    press(session, "Take them")
+    press(session.go("deactivate").pick([]), "Take them")
+    assert session.picks == ids[:2]
+    until_saved(world, 2)
+
+
+def test_what_is_discarded_or_has_become_a_run_is_offered_no_more(world: World, sandbox: SandboxServer) -> None:
+    ids = ids_of(sandbox, active=True, count=3)
+    world.open().pick(ids[:2])
+    until_saved(world, 2)
+    session = press(world.open(), "Discard")
+    assert offers(session) == []
+    until_saved(world)
+    session.pick(ids[2:])
+    until_saved(world, 1)
+    name = record_of(sandbox, ids[2])["expressCustomerName"]
+    confirm(to_dialog(session.go("deactivate")), name).until(ended)
+    until_saved(world)
+    assert offers(world.open()) == []
+
+
+def test_somebody_elses_picks_are_offered_to_nobody_else(
+    world: World, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.open().pick(ids_of(sandbox, active=True, count=2))
+    until_saved(world, 2)
+    monkeypatch.setattr(kept, "operator", lambda: Person("Kim", "by login"))
+    assert offers(world.open()) == []
+
+
+def test_a_draft_that_is_gone_by_the_time_it_is_taken_is_told_in_words(world: World, sandbox: SandboxServer) -> None:
+    world.open().pick(ids_of(sandbox, active=True, count=2))
+    until_saved(world, 2)
+    one, other = world.open(), world.open()
+    press(one, "Discard")
+    until_saved(world)
+    press(other, "Take them")
+    assert "These picks are no longer kept" in other.at.error[0].value
+    assert offers(other) == []
+
+
+def test_a_journal_that_can_not_be_written_keeps_nobody_from_picking(world: World, sandbox: SandboxServer) -> None:
+    session = world.open()
+    with closing(sqlite3.connect(world.home / "journal.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        session.act("pick", 0).act("pick", 1)
+        assert len(session.picks) == 2
+        assert saved(world) == []
+        other.execute("ROLLBACK")
+    until_saved(world, 2)

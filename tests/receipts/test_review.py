@@ -1,0 +1,62 @@
+"""The review to be shown to somebody before anything happens: all of it, and no name can become markup or a formula."""
+
+import io
+
+import openpyxl
+
+from lib.receipts.review import Proposal, to_html, to_xlsx
+from lib.runs.model import Action
+from lib.runs.plan import PlannedCustomer
+from lib.runs.review import review
+from lib.runs.subject import Subject
+from lib.runs.undo import LeftAlone, Undo
+from tests.receipts.test_page import HOSTILE, TAGS, Reader
+from tests.runs.fakes import NOW, customer, id_of
+
+
+def proposal_of(names):
+    records = [customer(number, name=name, metadata={"note": name}, user_count=number) for number, name in enumerate(names, 1)]
+    planned = [
+        PlannedCustomer(record=record, evidence=(f"filter: {record.name}", "0 users"), read_at=NOW) for record in records
+    ]
+    out = tuple(LeftAlone(id_of(99 + number), name, f"Changed since: {name}.") for number, name in enumerate(names))
+    return Proposal(
+        Subject(review(planned, Action.DEACTIVATE, NOW), names[-1], undo=Undo("run_1", Action.DEACTIVATE, (), out)),
+        {"Reason": names[0], "Ticket": "", "Picked by": names[-1]},
+        ("note",),
+    )
+
+
+def test_the_page_tells_who_and_why_each_and_whom_it_leaves_out():
+    page = Reader(to_html(proposal_of(["City Clinic", "Bay Imaging"]), NOW))
+    for told in (
+        *("Deactivate 2 customers: for review", "Made 2026-03-01 12:00:00 UTC. Nothing has been changed yet."),
+        *("City Clinic", "filter: Bay Imaging", "Has 2 users", "0 users", id_of(1), id_of(100), "Changed since: City Clinic."),
+    ):
+        assert told in page.text
+    assert page.text.index("Bay Imaging") < page.text.index("filter: City Clinic")  # those that need a look first
+    assert "Ticket" not in page.text  # what does not apply
+
+
+def test_no_name_becomes_markup_in_the_page():
+    made = to_html(proposal_of(HOSTILE), NOW)
+    page = Reader(made)
+    assert page.tags <= TAGS | {"bdi", "code"}
+    assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
+    assert "<script>alert(1)</script>" in page.text
+    assert b"default-src 'none'" in made
+
+
+def test_the_workbook_has_a_row_for_everyone_that_stands_alone():
+    sheet = openpyxl.load_workbook(io.BytesIO(to_xlsx(proposal_of(["City Clinic", "=1+1"]), NOW))).active
+    header, *rows = sheet.iter_rows(values_only=True)
+    table = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [(row["name"].lstrip("'"), row["planned"]) for row in table] == [
+        *(("=1+1", "yes"), ("City Clinic", "yes")),
+        *(("City Clinic", "no: Changed since: City Clinic."), ("=1+1", "no: Changed since: =1+1.")),
+    ]
+    assert [row["users"] for row in table[:2]] == [2, 1]
+    assert table[1]["evidence"] == "filter: City Clinic; 0 users"
+    assert table[1]["metadata.note"] == "City Clinic"
+    assert {row["reason"] for row in table} == {"City Clinic"}
+    assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
