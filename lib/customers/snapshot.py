@@ -3,8 +3,7 @@
 One file a key, `<home>/snapshots/<fingerprint>/customers.snapshot`, readable by its owner only. Its first line is JSON
 (`_Manifest`); an Arrow stream with one row a customer follows, its metadata as a list in each row. Being one file, it is
 replaced as a whole: of several processes that write at once the last one wins, and nobody ever reads a mix. It holds what the
-API sent, never a key. It is not written again when a run changes customers: it tells its age, and the reading that follows
-every start puts it right.
+API sent, never a key. It is not written again when a run changes customers: the journal has their records.
 """
 
 from __future__ import annotations
