@@ -20,7 +20,8 @@ ExpressOpsError
 │   └── ListTooOld               a kept list is for looking at, once it is too old
 ├── SnapshotUnusable             a kept list that is damaged, foreign or of another version
 ├── SnapshotNotKept              a list that could not be written to the data folder
-├── UploadUnreadable             an uploaded file that is no list of ids
+├── UploadUnreadable             a file that can't be read as a list of customers
+│   └── ListUnclear              a person has to say what is meant by it
 ├── ViewUnreadable               an address whose view is not certain: nobody is shown rather than too many
 ├── ViewNameTaken                two saved views can't have one name
 ├── ExportTooLarge               more than a file format can hold
@@ -178,7 +179,18 @@ class SnapshotNotKept(ExpressOpsError):
 
 
 class UploadUnreadable(ExpressOpsError):
-    """This file can't be read as a list of ids. Save it as CSV or as text with one id a line."""
+    """This file can't be read as a list of customers. Save it as CSV, or as text with one id or name a line."""
+
+
+class ListUnclear(UploadUnreadable):
+    """It is not certain what is meant by this list. Say it."""
+
+    def __init__(self, message: str | None = None, *, needs: str = "", among: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        #: What has to be said, as the command line's option is called: "sheet", "column" or "where".
+        self.needs = needs
+        #: The sheets or columns that it can be.
+        self.among = among
 
 
 class ViewUnreadable(ExpressOpsError):

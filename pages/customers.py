@@ -7,7 +7,7 @@ import streamlit as st
 from lib.customers.filters import describe, matching, summary
 from lib.errors import ViewUnreadable
 from lib.ui import dialogs, loading, picks
-from lib.ui.customers import address, drawer, export, filters, table, tray, views
+from lib.ui.customers import address, drawer, export, filters, pick_list, table, tray, views
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
 
@@ -53,7 +53,7 @@ if record := dialogs.opened("record"):
     drawer.show(resources, frame, record.about)
 elif dialogs.opened("picks"):
     tray.show_picks(frame, positions)
-elif dialogs.opened("paste"):
-    tray.show_paste(resources.loads)
+elif dialogs.opened("list"):
+    pick_list.show(resources.loads)
 elif dialogs.opened("views"):
     views.show(resources, now)

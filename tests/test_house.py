@@ -26,7 +26,7 @@ ALLOWED = {
     # The command line wires settings, client, journal and worker; nothing else of lib.runs may know the settings or it.
     "lib.runs.cli": (
         *("lib.errors", "lib.files", "lib.avara", "lib.runs", "lib.journal", "lib.receipts", "lib.config"),
-        "lib.customers.snapshot",
+        *("lib.customers.snapshot", "lib.customers.frame", "lib.customers.lists"),
     ),
     "lib.runs.__main__": ("lib.runs.cli",),
     "lib.ui": ("lib",),
@@ -48,6 +48,8 @@ CONFINED = {
     "sqlite3": ("lib.sandbox",),
     "altair": ("lib.ui",),
     "uvicorn": ("lib.sandbox",),
+    "python_calamine": ("lib.customers.lists",),
+    "rapidfuzz": ("lib.customers.lists",),
 }
 
 

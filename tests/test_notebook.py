@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 from lib.avara.limiter import Limiter
 from lib.avara.throttle import CALL
 from lib.config import VERSION
-from lib.errors import CapExceeded
+from lib.errors import CapExceeded, ListUnclear
 from lib.journal.journal import Journal
 from lib.runs.model import RunState
 from lib.runs.plan import Plan
 from lib.runs.policy import Caps, Policy
 from lib.sandbox.server import SandboxServer
+from tests.customers.lists.cases import CASES, filled, meant
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "session.ipynb"
 KEY = "key-of-the-notebook"
@@ -63,6 +65,21 @@ def test_it_does_what_is_confirmed_and_shows_each_record(
     saved = next(tmp_path.glob("plan-*.json"))
     assert Plan.from_json(saved.read_bytes()).ids == tuple(names["picked"])
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_colleague_s_list_is_read_as_everywhere_or_refused_until_it_is_said_what_is_meant(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    for cell in (before := cells())[: (at := next(place for place, cell in enumerate(before) if "LIST, COLUMN" in cell))]:
+        exec(cell, names)
+    active = list(names["frame"].rows.query("is_active")["id"].head(6))
+    for name, options, letters in CASES:
+        (tmp_path / name).write_bytes(filled(name, active))
+        given = str(tmp_path / name), options.get("column", ""), options.get("where", []), ""
+        with pytest.raises(ListUnclear) if letters is None else nullcontext():
+            exec(before[at].replace('= "", "", [], ""', f"= {given!r}"), names)
+            assert names["picked"] == meant(letters or "", active)
+    assert names["why"] == "Picked from a list: api-page.json, column expressCustomerId"
 
 
 @pytest.mark.usefixtures("sandbox")

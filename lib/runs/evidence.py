@@ -21,12 +21,14 @@ class Way(StrEnum):
     TICKED = "Ticked in the table"
     ALL = "Picked with all that matched"
     RECORD = "Picked from its record"
-    LISTED = "Picked by a list of ids"
+    LISTED = "Picked from a list"
+    CHOSEN = "Chosen by hand for a name on a list"
 
 
 @dataclass(frozen=True)
 class Picked:
-    """How customers came to be picked: the filter on show then, and when they had been read (None: not all of them yet).
+    """How customers came to be picked: the filter on show then, or what was meant of a list, and when they had been read (None:
+    not all of them yet).
 
     One value serves all that were picked at once.
     """
@@ -35,16 +37,26 @@ class Picked:
     filter_text: str = ""
     read_at: datetime | None = None
 
+    @property
+    def from_list(self) -> bool:
+        return self.way in (Way.LISTED, Way.CHOSEN)
+
+    @property
+    def chosen(self) -> str:
+        """In one line: "Picked from a list: names.xlsx, column Hospital"."""
+        between = ": " if self.from_list else ", filter: "
+        return f"{self.way}{between}{self.filter_text}" if self.filter_text else str(self.way)
+
     @cached_property
     def words(self) -> str:
         """In one line: "Ticked in the table, filter: active · no users; customers as read 2026-03-01 12:00 UTC"."""
-        chosen = f"{self.way}, filter: {self.filter_text}" if self.filter_text else str(self.way)
-        return f"{chosen}; customers {f'as read {_time(self.read_at.astimezone(UTC))}' if self.read_at else 'not all read yet'}"
+        read = f"as read {_time(self.read_at.astimezone(UTC))}" if self.read_at else "not all read yet"
+        return f"{self.chosen}; customers {read}"
 
 
 def filters_of(picked: Iterable[Picked]) -> str:
-    """The filters that these were picked under, each once, for a plan: "active · no users; all customers"."""
-    return "; ".join(dict.fromkeys(one.filter_text or str(one.way) for one in picked))
+    """The filters and lists that these were picked by, each once, for a plan: "active · no users; all customers"."""
+    return "; ".join(dict.fromkeys(one.chosen if one.from_list else one.filter_text or str(one.way) for one in picked))
 
 
 def seen_in(record: Customer, read_at: datetime) -> tuple[str, str]:

@@ -53,9 +53,9 @@ def look_at(filter_text: str, read_at: datetime | None) -> None:
     st.session_state[_ON_SHOW] = filter_text, read_at
 
 
-def add(customer_ids: Iterable[str], way: Way) -> None:
-    """Pick these. Those that are picks already stay as they were picked."""
-    _change(gone=(), new=_picked(customer_ids, way))
+def add(customer_ids: Iterable[str], way: Way, source: str = "") -> None:
+    """Pick these; `source` is the list that told them, if one did. Those that are picks already stay as they were picked."""
+    _change(gone=(), new=_picked(customer_ids, way, source))
 
 
 def remove(customer_ids: Iterable[str]) -> None:
@@ -72,9 +72,9 @@ def last_change() -> Change | None:
     return change if change and change.outcome is _held() else None
 
 
-def _picked(customer_ids: Iterable[str], way: Way) -> dict[str, Picked]:
+def _picked(customer_ids: Iterable[str], way: Way, source: str) -> dict[str, Picked]:
     filter_text, read_at = st.session_state.get(_ON_SHOW, ("", None))
-    return dict.fromkeys(customer_ids, Picked(way, "" if way is Way.LISTED else filter_text, read_at))
+    return dict.fromkeys(customer_ids, Picked(way, source or filter_text, read_at))
 
 
 def _change(gone: Iterable[str], new: Mapping[str, Picked]) -> None:

@@ -213,9 +213,9 @@ def choose(page: Page, label: str, option: str) -> None:
 def pick_ids(page: Page, ids: Iterable[str]) -> None:
     """Picks by pasting ids; all of them must be known and active."""
     wanted = list(ids)
-    bar(page).get_by_role("button", name="Paste ids").click()
+    bar(page).get_by_role("button", name="Pick from a list").click()
     dialog = page.get_by_role("dialog")
-    box = dialog.get_by_label("Customer ids")
+    box = dialog.get_by_label("Ids or names")
     box.fill("\n".join(wanted))
     box.press("Control+Enter")
     dialog.get_by_role("button", name=_counted("Pick", len(wanted))).click()

@@ -467,38 +467,6 @@ def test_unpicking_the_last_closes_the_tray(page: Session) -> None:
     assert not page.at.get("dialog")
 
 
-def test_pasted_ids_are_reported_before_the_sound_active_ones_are_picked(page: Session, records: list[Record]) -> None:
-    active = [record["expressCustomerId"] for record in records if record["isActive"]][:3]
-    inactive = next(record["expressCustomerId"] for record in records if not record["isActive"])
-    unknown = f"cus_{7:032x}"
-    page.press("picks_paste")
-    assert not page.offers("paste_pick")
-    page.at.text_area(key="pasted").set_value("\n".join([*active, active[0], inactive, unknown, "cus_12"]))
-    page.run()
-    for finding in ("4 found", "1 not known here", "1 ill-formed", "1 already inactive, set aside", "1 repeated, counted once"):
-        assert finding in page.words.replace("*", "")
-    assert page.picks == []
-    page.press("paste_pick")
-    assert page.picks == active
-    assert not page.at.get("dialog")
-
-
-def test_a_file_that_is_no_list_is_refused_in_words(page: Session) -> None:
-    page.press("picks_paste")
-    page.at.get("file_uploader")[0].set_value(("ids.txt", b"PK\x03\x04 not a list", "text/plain"))
-    page.run()
-    assert "Excel workbook" in page.at.error[0].value
-    assert not page.at.exception
-
-
-def test_an_uploaded_file_is_read_like_pasted_text(page: Session, records: list[Record]) -> None:
-    active = next(record["expressCustomerId"] for record in records if record["isActive"])
-    page.press("picks_paste")
-    page.at.get("file_uploader")[0].set_value(("ids.csv", f"id,name\n{active},x\n".encode(), "text/csv"))
-    page.run().press("paste_pick")
-    assert page.picks == [active]
-
-
 def test_a_row_opens_as_a_record_with_every_field_and_can_be_picked(page: Session, records: list[Record]) -> None:
     record = {record["expressCustomerId"]: record for record in records}[ids_on(page)[3]]
     page.act("open", 3)

@@ -16,7 +16,10 @@ from tests.runs.fakes import NOW, customer
             "Ticked in the table, filter: active · no users; customers as read 2026-03-01 12:00 UTC",
         ),
         (Picked(Way.ALL, "all customers"), "Picked with all that matched, filter: all customers; customers not all read yet"),
-        (Picked(Way.LISTED, "", NOW), "Picked by a list of ids; customers as read 2026-03-01 12:00 UTC"),
+        (
+            Picked(Way.LISTED, "ids.csv, column id", NOW),
+            "Picked from a list: ids.csv, column id; customers as read 2026-03-01 12:00 UTC",
+        ),
     ],
 )
 def test_how_a_customer_was_picked_in_words(picked, words):
@@ -47,5 +50,10 @@ def test_what_a_record_said_when_it_was_read(fields, words):
 
 
 def test_a_plan_names_each_filter_once_in_the_order_of_its_picks():
-    picked = [Picked(Way.ALL, "active"), Picked(Way.TICKED, "active"), Picked(Way.LISTED), Picked(Way.TICKED, "no users")]
-    assert filters_of(picked) == "active; Picked by a list of ids; no users"
+    picked = [
+        Picked(Way.ALL, "active"),
+        Picked(Way.TICKED, "active"),
+        Picked(Way.LISTED, "ids.csv"),
+        Picked(Way.TICKED, "no users"),
+    ]
+    assert filters_of(picked) == "active; Picked from a list: ids.csv; no users"

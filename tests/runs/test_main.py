@@ -166,17 +166,18 @@ def test_a_plan_holds_fresh_records_and_is_for_its_owner_only(shell):
     assert planned == {id_: shell.client.get_customer(id_) for id_ in shell.active[:2]}
     first = made.customers[0]
     assert (made.reason, made.ticket) == ("Contract over", "OPS-7")
-    assert first.evidence == ("Listed in ids.txt", *seen_in(first.record, first.read_at))
+    row = shell.active.index(first.record.id) + 1
+    assert first.evidence == (f"Listed in ids.txt, row {row}", *seen_in(first.record, first.read_at))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_plan_says_what_it_leaves_out(shell):
     wanted = shell.active[0]
-    listed = shell.write_ids(wanted, wanted.replace("cus_", "CUS_"), wanted, shell.inactive[0], UNKNOWN, "no id")
+    listed = shell.write_ids(wanted, wanted.replace("cus_", "CUS_"), wanted, shell.inactive[0], UNKNOWN, "# no id")
     arguments = ("plan", "--ids-file", listed, "--action", "deactivate", "--reason", "r", "-o", shell.home / "p.json")
     rows = shell.rows(*arguments, code=Exit.PARTLY)
     assert {row["kind"]: row["id"] for row in rows if "id" in row} == {
-        "ill_formed": "no id",
+        "ill_formed": "# no id",
         "repeated": wanted,
         "unknown": UNKNOWN,
         "set_aside": shell.inactive[0],

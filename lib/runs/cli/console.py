@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import humanize
 
 from lib.avara.text import one_line
-from lib.errors import ExpressOpsError, OtherKey, RunNotFound
+from lib.errors import ExpressOpsError, ListUnclear, OtherKey, RunNotFound
 from lib.runs.cli.exits import Exit
 from lib.runs.model import StepState, Totals
 from lib.runs.progress import asked_to_wait
@@ -22,6 +22,12 @@ from lib.runs.progress import asked_to_wait
 _LONGEST = 160
 #: Lines of a list for people.
 AT_MOST = 20
+#: How to say what a list leaves open.
+_UNCLEAR = {
+    "sheet": "Say it with: --sheet NAME",
+    "column": "Say it with: --column NAME",
+    "where": "Say it with: --where COLUMN=VALUE (again for other values; * for any)",
+}
 
 
 class Outlet:
@@ -104,6 +110,8 @@ class Console:
             self.hint(f"See it with: {command('show', run_id)}")
         elif isinstance(error, OtherKey):
             self.hint(f"If it is, say so: {command('account')} shows how")
+        elif isinstance(error, ListUnclear):
+            self.hint(_UNCLEAR[error.needs])
         elif isinstance(error, RunNotFound):
             self.hint(f"See all with: {command('list')}")
 

@@ -52,6 +52,14 @@ _from_one = _fitting("[1-9][0-9]{0,8}", "must be a whole number from 1 on, of at
 _text = _fitting(r"[^\0\ud800-\udfff]*", "holds what is no text (UTF-8)", str)
 _hash = _fitting("[0-9a-fA-F]{64}", "must be the 64 hexadecimal characters that a receipt shows", str.lower)
 
+
+def _where(text: str) -> tuple[str, str]:
+    column, equals, value = _text(text).partition("=")
+    if not (column and equals):
+        raise argparse.ArgumentTypeError("must be a column's name, = and a value: decision=deactivate")
+    return column, value
+
+
 #: Adds an argument to a parser.
 _argument = partial(methodcaller, "add_argument")
 
@@ -72,8 +80,22 @@ _EXPORT = (
 )
 _PLAN = (
     _argument(
-        "--ids-file", type=_path, required=True, metavar="FILE", help="one id a line, or CSV with a first column called id"
+        "--ids-file",
+        type=_path,
+        required=True,
+        metavar="FILE",
+        help="a list of ids or names: text, CSV, Excel, OpenDocument, JSON, JSON lines or a Markdown table",
     ),
+    _argument("--column", default="", type=_text, metavar="NAME", help="the column that tells the customers"),
+    _argument(
+        "--where",
+        action="append",
+        default=[],
+        type=_where,
+        metavar="COLUMN=VALUE",
+        help="only rows with this value, * for any; repeat it for other values or columns",
+    ),
+    _argument("--sheet", default="", type=_text, metavar="NAME", help="the sheet of a workbook"),
     _argument("--action", required=True, choices=_ACTIONS),
     _argument("--reason", required=True, type=_text, help="why; it goes into the receipt"),
     _argument("--ticket", default="", type=_text, help="its number elsewhere"),
@@ -101,7 +123,7 @@ _COMMANDS: dict[str, tuple[Callable[[Session, argparse.Namespace, Console], Exit
     "show": (reading.show, "one run, and the customers that are not as asked", (_RUN, _SHOW)),
     "verify": (reading.verify, "check that nobody altered the log", (_VERIFY,)),
     "export": (reading.export_run, "the receipt of a run; the export is logged", _EXPORT),
-    "plan": (planning.plan, "write a plan file from a list of ids; changes nothing", _PLAN),
+    "plan": (planning.plan, "write a plan file from a list of ids or names; changes nothing", _PLAN),
     "apply": (carrying.apply, "carry out a plan file", _APPLY),
     "undo": (carrying.undo, "put back what a run changed and is still as it left it", _UNDO),
     "resume": (carrying.resume, "go on with a paused, interrupted or not yet started run", (_RUN,)),

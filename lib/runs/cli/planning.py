@@ -1,4 +1,4 @@
-"""`plan`: from a file of ids to a plan file, with each record as it is now."""
+"""`plan`: from a list of customers to a plan file, with each record as it is now."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 
 from lib.avara.models import Customer
 from lib.avara.text import count
+from lib.customers.lists.columns import described
+from lib.customers.lists.report import Entry, Kind, take
 from lib.errors import ApiError, NotFound
 from lib.files import shown
 from lib.runs.cli.console import Console, command, plain
 from lib.runs.cli.exits import Exit
-from lib.runs.cli.files import read_ids, write_new
+from lib.runs.cli.files import read_list, write_new
 from lib.runs.cli.session import Session
 from lib.runs.evidence import seen_in
 from lib.runs.model import Action
@@ -31,7 +33,7 @@ _WARNINGS = {
 
 @dataclass(frozen=True)
 class _LeftOut:
-    """An id that is not in the plan, and why: one of the kinds of `_KINDS`."""
+    """What is not in the plan, and why: one of the kinds of `_KINDS`."""
 
     kind: str
     text: str
@@ -42,42 +44,65 @@ class _LeftOut:
 _KINDS = {
     "set_aside": ("already as asked, set aside", False),
     "repeated": ("given more than once, planned once", False),
+    "not_meant": ("not meant by the list", False),
     "protected": ("protected, never touched", True),
     "unknown": ("unknown to the API", True),
     "unreadable": ("with a record that can't be read", True),
-    "ill_formed": ("no customer ids", True),
+    "several": ("with the name of several customers, none of them planned", True),
+    "near": ("with nearly the name of a customer, not planned", True),
+    "disputed": ("contradicted by the list itself, not planned", True),
+    "ill_formed": ("neither one id nor a name", True),
+    "empty": ("without id or name", True),
 }
 
 
 def plan(session: Session, options: Namespace, console: Console) -> Exit:
     """Write a plan of those customers of `--ids-file` that are not as asked yet."""
-    listed = read_ids(options.ids_file)
-    console.row("ids", file=str(options.ids_file), ids=len(listed.ids))
-    left_out = [_LeftOut("ill_formed", text) for text in listed.ill_formed]
-    left_out += [_LeftOut("repeated", text) for text in listed.repeated]
-    began = session.now()
-    records = session.read(listed.ids, console)
-    action = Action(options.action)
-    left_out += _set_aside(records, action, session.policy)
-    not_planned = {one.text for one in left_out if one.kind != "repeated"}
     name = shown(Path(options.ids_file.name))
+    taken = take(
+        read_list(options.ids_file),
+        lambda: session.customers(console),
+        column=options.column,
+        where=options.where,
+        sheet=options.sheet,
+    )
+    listed = {entry.ids[0]: entry for entry in taken.report.of(Kind.FOUND)}
+    console.row("ids", file=str(options.ids_file), ids=len(listed), rows=len(taken.report.entries))
+    for remark in taken.table.remarks:
+        console.hint(plain(remark, 300))
+    left_out = [_left_out(entry) for entry in taken.report.entries if entry.kind is not Kind.FOUND]
+    began = session.now()
+    records = session.read(tuple(listed), console)
+    action = Action(options.action)
+    set_aside = list(_set_aside(records, action, session.policy))
+    not_planned = {one.text for one in set_aside}
     customers = [
-        PlannedCustomer(record=record, evidence=(f"Listed in {name}", *seen_in(record, began)), read_at=began)
+        PlannedCustomer(record=record, evidence=(_listed_in(name, listed[customer_id]), *seen_in(record, began)), read_at=began)
         for customer_id, record in records.items()
         if isinstance(record, Customer) and customer_id not in not_planned
     ]
-    _tell_left_out(left_out, console)
+    _tell_left_out([*left_out, *set_aside], console)
+    how = described(taken.table, taken.choice)
     made = session.plan(
         customers,
         action,
         reason=options.reason,
         ticket=options.ticket,
-        filter_text=f"{count(len(listed.ids), 'id')} of {name}",
+        filter_text=f"{count(len(listed), 'customer')} of {name}{how and f', {how}'}",
         goes_on=options.goes_on or session.policy.canary.goes_on,
     )
     check_caps(made, session.policy, None)
     save(made, options.output, session, console)
-    return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
+    return Exit.PARTLY if any(_KINDS[one.kind][1] for one in (*left_out, *set_aside)) else Exit.FINISHED
+
+
+def _left_out(entry: Entry) -> _LeftOut:
+    maybe = entry.ids if entry.kind in (Kind.SEVERAL, Kind.NEAR) else ()
+    return _LeftOut(entry.kind.name.lower(), entry.text, f"row {entry.line}{': perhaps ' * bool(maybe)}{', '.join(maybe)}")
+
+
+def _listed_in(name: str, entry: Entry) -> str:
+    return f"Listed in {name}, row {entry.line}{f', by its name: {entry.text}' if entry.by_name else ''}"
 
 
 def save(made: Plan, path: Path, session: Session, console: Console) -> None:

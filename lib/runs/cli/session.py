@@ -15,6 +15,7 @@ from lib.avara.limiter import Limiter
 from lib.avara.models import Customer
 from lib.avara.text import one_line
 from lib.config import VERSION, Settings, load_policy
+from lib.customers.frame import CustomerFrame, FrameBuilder
 from lib.errors import ApiError, ConfigError, RunNotFound
 from lib.journal.journal import Journal
 from lib.runs.cli.console import Console
@@ -115,6 +116,14 @@ class Session:
             now=self.now(),
             **asked,
         )
+
+    def customers(self, console: Console) -> CustomerFrame:
+        """All customers as they are now, to find some by name. Raises ApiError."""
+        made = FrameBuilder()
+        for page in self.client.iter_pages():
+            made.add(page.customers)
+            console.progress(f"{len(made):,} customers read to look for names")
+        return made.frame()
 
     def read(self, ids: Sequence[str], console: Console) -> dict[str, Customer | ApiError]:
         """Each id's record as it is now, or what kept this one from being read.

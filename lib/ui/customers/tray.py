@@ -1,4 +1,4 @@
-"""The bar of picks at the bottom of the Customers page, the list of what is picked, and picking by pasted ids."""
+"""The bar of picks at the bottom of the Customers page, and the list of what is picked."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ import streamlit as st
 from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import IdIndex, Positions
-from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
-from lib.customers.loads import Loads
-from lib.errors import LoadIncomplete, UploadUnreadable
+from lib.errors import LoadIncomplete
 from lib.runs.evidence import Way
 from lib.ui import dialogs, id_table, nav, notices, picks
 from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.text import count, md, number
 
-_LISTED = 200
 #: So many ids stand there to be copied; all of them can be downloaded.
 _COPIED = 1_000
 _COLUMNS = (
@@ -64,7 +61,7 @@ def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncompl
             help="Every customer that matches the filters, on all pages.",
         )
         st.button(
-            "Paste ids", icon=":material/content_paste:", on_click=dialogs.open_dialog, args=("paste",), key="picks_paste"
+            "Pick from a list", icon=":material/list_alt:", on_click=dialogs.open_dialog, args=("list",), key="picks_list"
         )
         if st.button(
             f"Review {count(len(picked), 'customer')}" if picked else "Review",
@@ -107,7 +104,7 @@ def _places(frame: CustomerFrame, picked: tuple[str, ...], known: _Known | None)
 
 def _summary(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions) -> str:
     if not picked:
-        return "Nothing picked yet. Tick rows, pick all that match, or paste ids."
+        return "Nothing picked yet. Tick rows, pick all that match, or take a list."
     known = _known(frame, picked)
     listed = len(known.positions)
     parts = [f"**{number(len(picked))} picked**"]
@@ -181,56 +178,3 @@ def _told(record: Customer | None, on_show: bool) -> tuple[str, str, str, str]: 
         return "", "no longer listed", "", ""
     status = "● Active" if record.is_active else "○ Inactive"
     return record.name, status, number(record.user_count), "" if on_show else "hidden by filters"
-
-
-@st.dialog("Pick by ids", width="large", icon=":material/content_paste:", on_dismiss=dialogs.close)
-def show_paste(loads: Loads) -> None:
-    """Paste or upload ids; what can't be picked is named before anything is. They are looked up in the list as it is then."""
-    text = st.text_area(
-        "Customer ids",
-        height=140,
-        key="pasted",
-        placeholder="cus_1234567890abcdef1234567890abcdef, one a line or separated by commas",
-    )
-    upload = st.file_uploader(
-        "Or a file with ids (text, CSV, JSON lines)",
-        type=["txt", "csv", "tsv", "jsonl"],
-        key="pasted_file",
-        max_upload_size=UPLOAD_LIMIT // 2**20,
-    )
-    try:
-        report = check(loads.view().frame, text or "", upload.getvalue() if upload is not None else "")
-    except UploadUnreadable as error:
-        notices.tell(error)
-        return
-    _show_report(report)
-    usable = [customer_id for customer_id in report.found if customer_id not in set(report.inactive)]
-    st.button(
-        f"Pick {count(len(usable), 'customer')}" if usable else "Pick",
-        type="primary",
-        disabled=not usable,
-        key="paste_pick",
-        on_click=dialogs.act,
-        args=(_pick_listed, usable),
-    )
-
-
-def _pick_listed(ids: Sequence[str]) -> None:
-    picks.add(ids, Way.LISTED)
-    dialogs.close()
-
-
-def _show_report(report: IdReport) -> None:
-    findings: list[tuple[str, Sequence[str]]] = [
-        ("not known here", report.unknown),
-        ("ill-formed", report.ill_formed),
-        ("already inactive, set aside", report.inactive),
-        ("repeated, counted once", report.repeated),
-    ]
-    st.markdown(
-        f"**{number(len(report.found))} found** · " + " · ".join(f"{number(len(ids))} {what}" for what, ids in findings)
-    )
-    for what, ids in findings:
-        if ids:
-            with st.expander(f"{number(len(ids))} {what}"):
-                st.code("\n".join(ids[:_LISTED]) + ("\n…" if len(ids) > _LISTED else ""), language=None)

@@ -83,12 +83,14 @@ def recorded(place, name="\x1b[2JEvil"):
         (["apply", "a/" * 5000], "can't be read"),
         (["apply", "."], "can't be read"),
         (["plan", "--ids-file", "quotes", *PLANNED[3:], "r", "-o", "p"], "CSV"),
+        ([*PLANNED, "r", "-o", "p", "--where", "decision"], "decision=deactivate"),
+        ([*PLANNED, "r", "-o", "p", "--column", "\x1b[2J"], "No column is called"),
         ([*PLANNED, "r", "-o", "p/" * 5000], "could not be reached"),
     ],
     ids=lambda value: repr(value)[:60],
 )
 def test_an_argument_that_can_not_be_used_is_refused_in_words(place, capfd, arguments, words):
-    (place / "quotes").write_bytes(b'"' + b"x" * 200_000 + b'"')
+    (place / "quotes").write_bytes(b'id,name\n"' + b"x" * 200_000 + b'",y')
     assert main([os.fsdecode(argument) for argument in arguments]) in {Exit.REFUSED, Exit.UNREACHABLE}
     out, err = capfd.readouterr()
     assert words in err
@@ -109,7 +111,7 @@ def test_files_whose_names_are_no_text_are_read_and_written(place, start_sandbox
     assert main(["plan", "--ids-file", listed, *PLANNED[3:], "r", "-o", written]) == Exit.FINISHED
     assert "apply 'plan " in capfd.readouterr().err  # as a shell takes it
     assert main(["apply", written]) == Exit.REFUSED  # without --confirm
-    assert "1 id of ids-\ufffd" in capfd.readouterr().out
+    assert "1 customer of ids-\ufffd" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -275,6 +277,9 @@ WORDS = st.one_of(
             "-o",
             "--output",
             "--ids-file",
+            "--column",
+            "--where",
+            "--sheet",
             "ids",
             "--action",
             "deactivate",

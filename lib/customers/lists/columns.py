@@ -1,0 +1,132 @@
+"""Which column of a list holds the customers, and which rows are meant: certain, or asked for. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lib.customers.lists.table import DECISION_WORDS, ID_WORDS, NAME_WORDS, Table, name_key
+from lib.errors import ListUnclear
+
+#: Stands for every value of a column, unless the column has this very value.
+ANY = "*"
+_API_ID, _API_NAME = "expresscustomerid", "expresscustomername"
+#: Columns of the API's records and our exports: facts that were read, not what somebody decided.
+_FACTS = re.compile("expresscustomer(id|name)|isactive|usercount|(created|updated)(at|by|byuserid|byapikeyid)|metadata.*")
+_DECIDES = re.compile(r"(?:do not|don't|not |keep|deactivat|reactivat|delete|remove|close|stay|retain|leave|skip)")
+_YES_NO = frozenset({"", "yes", "no", "y", "n", "x", "ok", "ja", "nein"})
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is meant of a table. In a row the first of `columns` that has something tells the customer.
+
+    `where`: columns and, for each, the values (as `name_key` writes them) of the rows that are meant.
+    """
+
+    columns: tuple[int, ...]
+    where: tuple[tuple[int, frozenset[str]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A column that looks like a decision, with its values and how many rows have each."""
+
+    place: int
+    name: str
+    values: tuple[tuple[str, int], ...]
+
+
+def certain(table: Table) -> int | None:
+    """The column that holds the customers where only one can: the API's own, the only one with ids under a header that says
+    so or under none, the only one with names. None where a person has to say.
+    """
+    if len(table.names) == 1:
+        return 0
+    with_ids = [column.place for column in table.columns if column.ids]
+    if table.headers.count(_API_ID) == 1:
+        return table.headers.index(_API_ID)
+    if len(with_ids) == 1 and (not any(table.headers) or table.headers[with_ids[0]] in ID_WORDS | NAME_WORDS):
+        return with_ids[0]
+    return None if with_ids else _names(table)
+
+
+def decisions(table: Table, customers: int) -> tuple[Decision, ...]:
+    """The columns beside that of the customers which look as if somebody had written down what is meant."""
+    found = []
+    for column in table.columns:
+        if column.place in (customers, _names(table)) or _FACTS.fullmatch(table.headers[column.place]):
+            continue
+        counts: dict[str, list[tuple[str, int]]] = {}
+        for value, number in column.values:
+            counts.setdefault(name_key(value), []).append((value, number))
+        said = [value for value in counts if value]
+        headed = not DECISION_WORDS.isdisjoint(re.findall(r"\w+", name_key(column.name)))
+        if said and (headed or _YES_NO.issuperset(said) or any(map(_DECIDES.match, said))):
+            values = tuple((alike[0][0], sum(number for _, number in alike)) for alike in counts.values())
+            found.append(Decision(column.place, column.name, values))
+    return tuple(found)
+
+
+def choose(table: Table, column: str = "", where: Iterable[tuple[str, str]] = ()) -> Choice:
+    """What is meant, of the column `column` (empty: as the table says itself) and the rows whose columns have these values.
+
+    Several values of one column mean any of them, `ANY` every one. Beside ids, a column that surely holds names tells the
+    customers of rows without an id. Raises ListUnclear where a person has to say which column or which values count.
+    """
+    customers = _called(table, column, "column") if column else certain(table)
+    if customers is None:
+        held = [f"{one.name} ({one.ids:,} ids, {one.texts:,} other)" for one in table.columns if one.ids] or table.names
+        why = "More than one column could tell the customers" if len(held) > 1 else "It is not certain which column counts"
+        raise ListUnclear(f"{why}: {_some(held)}. Say which one does.", needs="column", among=table.names)
+    meant: dict[int, set[str]] = {}
+    for name, value in where:
+        meant.setdefault(_called(table, name, "where"), set()).add(value if value == ANY else name_key(value))
+    limits = []
+    for place, values in meant.items():
+        there = {name_key(row.cell(place)) for row in table.rows}
+        if ANY in values - there:
+            continue
+        if missing := values - there:
+            none = f"No row has {_some(sorted(missing))} in the column {table.names[place]}"
+            raise ListUnclear(f"{none}. It has: {_some(sorted(there))}.", needs="where")
+        limits.append((place, frozenset(values)))
+    if open_ := [one for one in decisions(table, customers) if one.place not in meant]:
+        told = [f"{one.name} ({_some([f'{value or None}: {count:,}' for value, count in one.values])})" for one in open_]
+        raise ListUnclear(
+            f"A column looks like a decision: {_some(told)}. Say which of its values are meant.",
+            needs="where",
+            among=tuple(one.name for one in open_),
+        )
+    names = _names(table)
+    return Choice((customers,) if names is None or names == customers else (customers, names), tuple(limits))
+
+
+def described(table: Table, choice: Choice) -> str:
+    """What was meant of a list, in words: "column id; decision: deactivate"."""
+    limits = [f"{table.names[place]}: {' or '.join(sorted(values))}" for place, values in choice.where]
+    return "; ".join([f"column {table.names[choice.columns[0]]}"] * (len(table.names) > 1) + limits)
+
+
+def _names(table: Table) -> int | None:
+    """The column that surely holds names of customers: the API's own, else the only one that says so and has no ids."""
+    if table.headers.count(_API_NAME) == 1:
+        return table.headers.index(_API_NAME)
+    named = [column.place for column in table.columns if table.headers[column.place] in NAME_WORDS and not column.ids]
+    return named[0] if len(named) == 1 else None
+
+
+def _called(table: Table, name: str, needs: str) -> int:
+    """The column of that name, as it is written or but for case and blanks."""
+    if name in table.names:
+        return table.names.index(name)
+    alike = [place for place, there in enumerate(table.names) if name_key(there) == name_key(name)]
+    if len(alike) != 1:
+        raise ListUnclear(f"No column is called {name}. The columns are: {_some(table.names)}.", needs=needs, among=table.names)
+    return alike[0]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")

@@ -1,0 +1,193 @@
+"""A list of customers as a table: rows of cells under named columns, whatever kind of file it came from. Pure.
+
+An id counts only where a cell is one id and nothing else: never out of a sentence, a comment or a cell that holds more.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from lib.avara.models import CUSTOMER_ID_PATTERN
+from lib.avara.text import one_line
+from lib.errors import UploadUnreadable
+
+#: What one list may hold: far more than a run may have, and little enough to be read in seconds.
+MOST_ROWS, MOST_CELLS = 200_000, 5_000_000
+#: What web pages and office programs leave in copied text: byte order marks, zero-width and direction marks.
+INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\u202a\u202b\u202c\u202d\u202e"
+#: Headers of a column of customers, as `plain` writes them.
+ID_WORDS = frozenset({"expresscustomerid", "customerid", "avaraid", "expressid", "id", "ids", "customer", "customers"})
+NAME_WORDS = frozenset(
+    {"expresscustomername", "customername", "name", "names", "customer", "customers", "account", "company"}
+) | {
+    *(
+        "hospital",
+        "hospitals",
+        "hospitalname",
+        "site",
+        "sitename",
+        "facility",
+        "clinic",
+        "organization",
+        "organisation",
+        "client",
+    )
+}
+#: And of a column that says what is to become of each.
+DECISION_WORDS = frozenset(
+    {"decision", "decide", "action", "status", "state", "todo", "result", "verdict", "review", "keep"}
+) | {*("deactivate", "reactivate", "remove", "delete", "close", "closed", "approved", "approval", "confirmed")}
+
+_NO_INVISIBLE = str.maketrans("", "", INVISIBLE)
+_WORDS = ID_WORDS | NAME_WORDS | DECISION_WORDS
+_QUOTES = "\"'`“”‘’‚„«»<>"
+#: The rule of an id, with a prefix in any case: what is pasted may have been turned to capitals as a whole.
+_ID = re.compile(CUSTOMER_ID_PATTERN, re.ASCII | re.IGNORECASE)
+_ID_LENGTH = 36
+#: A header stands among the first rows, below titles at most.
+_TITLES = 30
+#: A column of more different values says something about each customer, not what is to become of it.
+_MOST_VALUES = 50
+
+
+class Row(NamedTuple):
+    """`sound` is False for a row that is not made as its table is, so that nobody knows which cell is which."""
+
+    line: int
+    cells: tuple[str, ...]
+    sound: bool = True
+
+    @property
+    def text(self) -> str:
+        return " | ".join(cell for cell in self.cells if cell)
+
+    def cell(self, place: int) -> str:
+        return self.cells[place] if place < len(self.cells) else ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column holds: how many ids, how many other texts; and its values with how many rows have each, the most common
+    first, if they are few enough to be a decision.
+    """
+
+    place: int
+    name: str
+    ids: int
+    texts: int
+    values: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by their names, all different; `headers` are the same as `plain` writes them, empty where there is no header."""
+
+    names: tuple[str, ...]
+    headers: tuple[str, ...]
+    rows: tuple[Row, ...]
+    #: What a reader should know about how the list was read, in sentences; they hold data.
+    remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Of each what it holds, but for the rows that are not sound."""
+        return tuple(self._column(place, name) for place, name in enumerate(self.names))
+
+    def _column(self, place: int, name: str) -> Column:
+        counts = Counter(row.cell(place) for row in self.rows if row.sound)
+        ids = sum(number for cell, number in counts.items() if id_in(cell))
+        values = counts.most_common() if len(counts) <= _MOST_VALUES else ()
+        return Column(place, name, ids, counts.total() - counts[""] - ids, tuple(values))
+
+
+def id_in(cell: str) -> str | None:
+    """The id that the cell is, with `cus_` in front and else as it is written; None where it is, or holds, anything else."""
+    if not _ID_LENGTH <= len(cell) <= 2 * _ID_LENGTH:
+        return None
+    bare = cell.translate(_NO_INVISIBLE).strip().strip(_QUOTES)
+    return f"cus_{bare[4:]}" if _ID.fullmatch(bare) else None
+
+
+def name_key(text: str) -> str:
+    """What two writings of one name have in common: NFKC, without case, doubled blanks and invisible characters."""
+    folded = unicodedata.normalize("NFKC", text.translate(_NO_INVISIBLE)).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def plain(header: str) -> str:
+    """A header's letters and digits: "Express Customer-ID:" → "expresscustomerid"."""
+    return "".join(char for char in name_key(header) if char.isalnum())
+
+
+def known_headers(cells: Sequence[str]) -> int:
+    """How many of these cells are headers of a list of customers; none where one is an id."""
+    if any(id_in(cell) for cell in cells):
+        return 0
+    return sum(plain(cell) in _WORDS for cell in cells if len(cell) < _ID_LENGTH)
+
+
+def refuse_too_many(rows: int) -> None:
+    """Raise UploadUnreadable for more rows than a list may have."""
+    if rows > MOST_ROWS:
+        raise UploadUnreadable(f"This list has more than {MOST_ROWS:,} rows. Split it, or leave out what is not meant.")
+
+
+def as_table(lines: Sequence[tuple[int, Sequence[str]]], remarks: Sequence[str] = (), header: int | None = None) -> Table:
+    """The table of these rows, each with its line in the file; `header` is the row of its header where that is known.
+
+    Titles above the header become a remark; a row with more cells than the header has is not sound. Raises UploadUnreadable.
+    """
+    kept = [Row(line, _trimmed(cells)) for line, cells in lines]
+    kept = [row for row in kept if row.cells]
+    refuse_too_many(len(kept))
+    at = _header(kept) if header is None else next((place for place, row in enumerate(kept) if row.line == header), None)
+    if at is None:
+        names = _names([""] * max((len(row.cells) for row in kept), default=1))
+        return Table(names, ("",) * len(names), tuple(kept), tuple(remarks))
+    heads = kept[at].cells
+    above = one_line("; ".join(row.text for row in kept[:at]), 200)
+    told = [f"Above the table stands, and was not read: {above}"] if above else []
+    rows = tuple(row if len(row.cells) <= len(heads) else row._replace(sound=False) for row in kept[at + 1 :])
+    return Table(_names(heads), tuple(map(plain, heads)), rows, (*remarks, *told))
+
+
+def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
+    bare = [cell.strip().strip(INVISIBLE).strip() for cell in cells]
+    while bare and not bare[-1]:
+        bare.pop()
+    return tuple(bare)
+
+
+def _names(heads: Sequence[str]) -> tuple[str, ...]:
+    short = [one_line(head, 60) for head in heads]
+    times = Counter(short)
+    return tuple(
+        head if head and times[head] == 1 else f"{head} (column {place})" if head else f"column {place}"
+        for place, head in enumerate(short, start=1)
+    )
+
+
+def _header(rows: Sequence[Row]) -> int | None:
+    """Where the header stands: the first row that names a column of customers, else the first whole one above the ids."""
+    width = Counter(len(row.cells) for row in rows).most_common(1)[0][0] if rows else 0
+    with_ids = next((place for place, row in enumerate(rows) if any(map(id_in, row.cells))), None)
+    above = list(enumerate(rows[: min(_TITLES, len(rows) if with_ids is None else with_ids)]))
+    for place, row in above:
+        if sum(map(bool, row.cells)) >= min(2, width) and known_headers(row.cells):
+            return place
+    if with_ids is None or width < 2:
+        return None
+    return next(
+        (
+            place
+            for place, row in above
+            if len(row.cells) >= width and all(row.cells) and not any("cus_" in cell.casefold() for cell in row.cells)
+        ),
+        None,
+    )
