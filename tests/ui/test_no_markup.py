@@ -51,7 +51,7 @@ OURS = {
     ("history", "run.action.value.capitalize()"),
     ("history", "run.id"),
     ("other_keys", "where"),  # counts and words of the same function
-    ("tray", "what"),  # of the findings named in the same function
+    ("pick_list", "words"),  # of _WORDS and _BY_HAND
 }
 
 

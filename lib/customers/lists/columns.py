@@ -86,7 +86,8 @@ def choose(table: Table, column: str = "", where: Iterable[tuple[str, str]] = ()
         meant.setdefault(_called(table, name, "where"), set()).add(value if value == ANY else name_key(value))
     limits = []
     for place, values in meant.items():
-        there = {name_key(row.cell(place)) for row in table.rows}
+        few = [value for value, _ in table.columns[place].values]
+        there = set(map(name_key, few or [row.cell(place) for row in table.rows]))
         if ANY in values - there:
             continue
         if missing := values - there:

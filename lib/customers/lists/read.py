@@ -26,7 +26,8 @@ _LOOKED_AT = 200
 _SEP = re.compile(r"\"?sep=(\t|[^\s\"])\"?[ \t]*(?:\r\n?|\n|$)", re.IGNORECASE)
 #: Characters of the line below a Markdown table's header.
 _WIDEST = 10_000
-_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*", re.ASCII)
+_DASHES = r"[ \t]*(?::?-{2,}:?|:-:?|-:)[ \t]*"
+_RULE = re.compile(rf"[ \t]*\|?{_DASHES}(?:\|{_DASHES})*\|?[ \t]*")
 _PIPE = re.compile(r"(?<!\\)\|")
 #: Ids and what separates them, and nothing else: no part of it can be a word.
 _BETWEEN = "[\\s,;|\"'`“”‘’„«»<>]"
@@ -158,17 +159,17 @@ def _json_cell(value: object) -> str:
 def _from_markdown(text: str) -> Table | None:
     """The first table of a Markdown text; what stands around it is not read, and said."""
     lines = text.splitlines()
-    at = next((place for place, line in enumerate(lines) if "|" in line and len(line) < _WIDEST and _RULE.fullmatch(line)), 0)
-    if not at or "|" not in lines[at - 1]:
+    rules = [at for at, line in enumerate(lines) if "|" in line and len(line) < _WIDEST and _RULE.fullmatch(line)]
+    if not rules or not rules[0] or "|" not in lines[rules[0] - 1]:
         return None
-    rows: _Lines = []
-    for place, line in enumerate(lines):
-        if place != at:
-            # Text beside the table has no cells; it must not look as if it had one.
-            rows.append((place + 1, _markdown_cells(line) if "|" in line else [line]))
-    width = len(rows[at - 1][1])
-    rows[at:] = [(line, cells if len(cells) > 1 or width == 1 else [""] * width + list(cells)) for line, cells in rows[at:]]
-    return as_table(rows, header=at)
+    end = rules[1] - 1 if len(rules) > 1 else len(lines)
+    beside = [""] * len(_markdown_cells(lines[rules[0] - 1]))  # what stands beside the table is in none of its columns
+    rows: _Lines = [
+        (at + 1, _markdown_cells(line) if "|" in line and at < end else [*beside, line])
+        for at, line in enumerate(lines)
+        if at != rules[0]
+    ]
+    return as_table(rows, header=rules[0])
 
 
 def _markdown_cells(line: str) -> list[str]:

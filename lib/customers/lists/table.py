@@ -153,8 +153,17 @@ def as_table(lines: Sequence[tuple[int, Sequence[str]]], remarks: Sequence[str] 
     heads = kept[at].cells
     above = one_line("; ".join(row.text for row in kept[:at]), 200)
     told = [f"Above the table stands, and was not read: {above}"] if above else []
-    rows = tuple(row if len(row.cells) <= len(heads) else row._replace(sound=False) for row in kept[at + 1 :])
+    below = kept[at + 1 :]
+    # Below another header the columns may be others.
+    end = next((place for place, row in enumerate(below) if _is_other_header(row.cells, heads)), len(below))
+    rows = tuple(row._replace(sound=place < end and len(row.cells) <= len(heads)) for place, row in enumerate(below))
     return Table(_names(heads), tuple(map(plain, heads)), rows, (*remarks, *told))
+
+
+def _is_other_header(cells: Sequence[str], heads: Sequence[str]) -> bool:
+    # Few cells end so, and only those are looked at closely.
+    named = any(cell[-2:].lower() == "id" and len(cell) < _ID_LENGTH and plain(cell) in ID_WORDS for cell in cells)
+    return named and [*cells] != [*heads] and known_headers(cells) > 0
 
 
 def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:

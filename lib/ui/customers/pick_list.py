@@ -172,6 +172,7 @@ def _choice(source: _Source, table: Table, frame: CustomerFrame) -> Choice:
             list(told),
             format_func=told.__getitem__,
             placeholder="Choose the values",
+            select_all=False,
             key=f"list_where-{source.mark}-{one.place}",
         )
         where += [(one.name, value) for value in meant]

@@ -5,7 +5,6 @@ import io
 import time
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,7 +122,7 @@ def test_a_report_opens_in_a_spreadsheet_without_running_anything():
 
 def test_a_hundred_thousand_names_are_looked_up_in_a_hundred_thousand_and_a_bound_is_told():
     numbers = np.arange(100_000)
-    rows = pd.concat([build([customer(1)]).rows] * len(numbers), ignore_index=True)
+    rows = build([customer(1)]).rows.take(numbers * 0).reset_index(drop=True)
     rows["id"] = [an_id(number) for number in numbers]
     rows["name"] = [f"Hospital of district {number:05} " for number in numbers]
     frame = CustomerFrame.of(rows, build([]).metadata)
