@@ -47,8 +47,7 @@ def test_what_a_list_found_and_all_else_in_it_is_told_before_anybody_is_picked(p
     inactive = next(record["expressCustomerId"] for record in records if not record["isActive"])
     give(page, text="\n".join([*active, active[0], inactive, f"cus_{7:032x}", "cus_12"]))
     assert "7 rows: 3 found · 1 already inactive · 1 unknown · 1 neither one id nor a name · 1 repeated" in page.plain
-    found = next(table.value for table in page.at.dataframe if "In the list" in table.value)
-    assert list(found["Id"]) == active
+    assert list(page.rows_of("Customers that the list found")["Id"]) == active
     assert page.picks == []
     page.press("list_pick")
     assert page.picks == active
@@ -91,11 +90,12 @@ def test_only_names_that_are_exactly_one_customer_s_are_found_and_others_are_pic
     found, alike = [one for one in known if one["expressCustomerName"].isalpha() or len(one["expressCustomerName"]) > 15][:2]
     text = "\n".join([found["expressCustomerName"].upper(), alike["expressCustomerName"] + "z"])
     give(page, text=text)
-    shown = page.grid.value
+    near = "Rows with only nearly the name of a customer"
+    shown = page.rows_of(near)
     row = list(shown["Id"]).index(alike["expressCustomerId"])
-    assert shown["Alike"][row] > 90
-    assert shown["Users"][row] == alike["userCount"]
-    page.tick([row]).press("list_pick")
+    assert int(shown["Alike"][row]) > 90
+    assert shown["Users"][row] == f"{alike['userCount']:,}"
+    page.act("pick", row, label=near).press("list_pick")
     assert page.picks == [found["expressCustomerId"], alike["expressCustomerId"]]
     assert "by hand" in page.at.session_state["picks"][alike["expressCustomerId"]].words
 

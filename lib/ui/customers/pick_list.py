@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-import pandas as pd
 import streamlit as st
 
+from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.lists.columns import ANY, Choice, certain, choose, decisions, described
 from lib.customers.lists.read import UPLOAD_LIMIT, read
@@ -17,16 +18,27 @@ from lib.customers.lists.table import Table, id_in
 from lib.customers.loads import Loads
 from lib.errors import ListUnclear, UploadUnreadable
 from lib.runs.evidence import Way
-from lib.ui import dialogs, notices, picks
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import dialogs, id_table, notices, picks
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.text import count, exact, md, number
 
 _T = TypeVar("_T")
 
 _TYPES = ["txt", "csv", "tsv", "json", "jsonl", "md", "xlsx", "xlsm", "xlsb", "xls", "ods"]
 _PREVIEW, _SHOWN = 5, 500
-#: What was read and looked up, by `_once`: as long as the dialog is open.
-_KEPT = ("list_table", "list_sheet", "list_columns", "list_rows", "list_report")
+_COLUMNS = (
+    Column("Row", 60, "number"),
+    Column("In the list", 200),
+    Column("Alike", 60, "number", help="How like the names are, of 100"),
+    Column("Customer", 200),
+    Column("Status", 100, "state"),
+    Column("Users", 60, "number"),
+    Column("Updated", 180, "time"),
+    Column("Metadata", 240),
+    Column("Id", 300, "id"),
+)
+#: What was read and looked up: as long as the dialog is open.
+_KEPT = ("list_opening", "list_table", "list_sheet", "list_columns", "list_rows", "list_report")
 _WORDS = {
     Kind.ALREADY: "already inactive, set aside",
     Kind.UNKNOWN: "unknown here",
@@ -41,7 +53,7 @@ _BY_HAND = {Kind.SEVERAL: "with the name of several customers", Kind.NEAR: "with
 
 @dataclass(frozen=True)
 class _Source:
-    """A list as it was given; `mark` is another one for each."""
+    """A list as it was given; `mark` is another one for each, so that no answer about one is taken for another."""
 
     name: str
     mark: str
@@ -76,7 +88,7 @@ def show(loads: Loads) -> None:
         return
     report = _once("list_report", (table, choice, view.frame.version), lambda: _looked_up(rows, view.frame))
     _show_report(report, view.frame)
-    by_hand = [customer_id for kind, words in _BY_HAND.items() for customer_id in _choose(report, kind, words, view.frame)]
+    by_hand = [id_ for kind, words in _BY_HAND.items() for id_ in _choose(source, report.of(kind), words, view.frame)]
     _show_rest(report, loads)
     chosen = dict.fromkeys([*report.found, *by_hand])
     st.button(
@@ -96,6 +108,7 @@ def _pick(found: Sequence[str], by_hand: Sequence[str], source: str) -> None:
 
 
 def _given() -> _Source | None:
+    opening = st.session_state.setdefault("list_opening", secrets.token_hex(4))
     text = st.text_area(
         "Ids or names",
         height=120,
@@ -111,8 +124,8 @@ def _given() -> _Source | None:
     if upload is not None:
         if text:
             st.caption("The file counts, not the text.")
-        return _Source(upload.name, upload.file_id, upload.getvalue)
-    return _Source("pasted text", str(hash(text)), lambda: text) if text and text.strip() else None
+        return _Source(upload.name, f"{opening}-{upload.file_id}", upload.getvalue)
+    return _Source("pasted text", f"{opening}-{hash(text)}", lambda: text) if text and text.strip() else None
 
 
 def _once(key: str, of: object, make: Callable[[], _T]) -> _T:
@@ -191,8 +204,8 @@ def _held(table: Table, frame: CustomerFrame) -> dict[str, str]:
 
 
 def _preview(table: Table) -> None:
-    cells = [[row.cell(place) for place in range(len(table.names))] for row in table.rows[:_PREVIEW]]
-    _grid(pd.DataFrame(cells, columns=list(table.names), dtype=object), alt="First rows of the list")
+    rows = [(str(at), *(row.cell(place) for place in range(len(table.names)))) for at, row in enumerate(table.rows[:_PREVIEW])]
+    id_table.show("list_preview", [Column(name, 160) for name in table.names], rows, label="First rows of the list")
     if len(table.rows) > _PREVIEW:
         st.caption(f"The first {_PREVIEW} of {count(len(table.rows), 'row')}.")
 
@@ -219,22 +232,23 @@ def _show_report(report: Report, frame: CustomerFrame) -> None:
         )
     found = report.of(Kind.FOUND)
     if found:
-        _grid(_people(found[:_SHOWN], frame), alt="Customers that the list found", most=6)
-    if len(found) > _SHOWN:
-        st.caption(f"The first {number(_SHOWN)} of {count(len(found), 'customer')}; the report has all.")
+        label = "Customers that the list found"
+        id_table.show("list_found", _COLUMNS, _people(found[:MOST_ROWS], frame), label=label, most=6)
+    if len(found) > MOST_ROWS:
+        st.caption(f"The first {number(MOST_ROWS)} of {count(len(found), 'customer')}; the report has all.")
 
 
-def _choose(report: Report, kind: Kind, words: str, frame: CustomerFrame) -> list[str]:
-    """The customers that the person ticks of those that rows of this kind may mean."""
-    entries = report.of(kind)[:_SHOWN]
-    ids = tuple(customer_id for entry in entries for customer_id in entry.ids)
-    if not ids:
+def _choose(source: _Source, entries: Sequence[Entry], words: str, frame: CustomerFrame) -> list[str]:
+    """The customers that the person ticks of those that these rows may mean."""
+    people = _people(entries, frame)[:MOST_ROWS]
+    if not people:
         return []
-    st.markdown(f"**{count(report.counts[kind], 'row')} {words}.** Tick whom you mean.")
-    ticked = _grid(_people(entries, frame), alt=f"Rows {words}", most=6, key=f"list_{kind.name.lower()}-{hash(tuple(entries))}")
-    if report.counts[kind] > len(entries):
-        st.caption(f"Of the first {number(_SHOWN)} rows; pick these, then take the others from the report.")
-    return [ids[row] for row in ticked if 0 <= row < len(ids)]
+    st.markdown(f"**{count(len(entries), 'row')} {words}.** Tick whom you mean.")
+    key = f"list_{entries[0].kind.name.lower()}-{source.mark}"
+    id_table.show(key, _COLUMNS, people, label=f"Rows {words}", picked=id_table.ticked(key), most=6)
+    if len(people) == MOST_ROWS:
+        st.caption(f"The first {number(MOST_ROWS)} customers to choose from; the report has all.")
+    return [row.split()[-1] for row in id_table.ticked(key)]
 
 
 def _show_rest(report: Report, loads: Loads) -> None:
@@ -255,45 +269,26 @@ def _show_rest(report: Report, loads: Loads) -> None:
     )
 
 
-def _people(entries: Sequence[Entry], frame: CustomerFrame) -> pd.DataFrame:
-    """One row a customer that a row of the list may mean, in this order: what stands there, and its record."""
-    pairs = [(entry, place) for entry in entries for place in range(len(entry.ids))]
+def _people(entries: Sequence[Entry], frame: CustomerFrame) -> list[tuple[str, ...]]:
+    """One row a customer that a row of the list may mean, in this order: which row, what stands there, and its record."""
+    pairs = [(entry, place) for entry in entries[:MOST_ROWS] for place in range(len(entry.ids))]
     records = {record.id: record for record in frame.records({entry.ids[place] for entry, place in pairs})}
-    made = []
-    for entry, place in pairs:
-        record = records[entry.ids[place]]
-        made.append(
-            {
-                "Row": entry.line,
-                "In the list": entry.text,
-                "Alike": round(entry.scores[place]) if entry.scores else None,
-                "Customer": record.name,
-                "Status": "● Active" if record.is_active else "○ Inactive",
-                "Users": record.user_count,
-                "Updated": exact(record.updated_at),
-                "Metadata": " · ".join(f"{key}: {value}" for key, value in record.metadata.items()),
-                "Id": record.id,
-            }
-        )
-    people = pd.DataFrame(made)
-    return people if people["Alike"].notna().any() else people.drop(columns="Alike")
+    return [
+        _person(entry, f"{entry.scores[place]:.0f}" if entry.scores else "", records[entry.ids[place]])
+        for entry, place in pairs
+    ]
 
 
-def _grid(rows: pd.DataFrame, *, alt: str, most: int = _PREVIEW, key: str | None = None) -> list[int]:
-    """Draws a table; with a key its rows can be ticked, and those that are come back."""
-    height = grid_height(len(rows), most)
-    if key is None:
-        st.dataframe(rows, hide_index=True, height=height, row_height=ROW_HEIGHT, placeholder="", alt=alt)
-        return []
-    ticked = st.dataframe(
-        rows,
-        key=key,
-        hide_index=True,
-        height=height,
-        row_height=ROW_HEIGHT,
-        on_select="rerun",
-        selection_mode="multi-row",
-        placeholder="",
-        alt=alt,
+def _person(entry: Entry, alike: str, record: Customer) -> tuple[str, ...]:
+    return (
+        f"{entry.line} {record.id}",
+        str(entry.line),
+        entry.text,
+        alike,
+        record.name,
+        "● Active" if record.is_active else "○ Inactive",
+        number(record.user_count),
+        exact(record.updated_at),
+        " · ".join(f"{key}: {value}" for key, value in record.metadata.items()),
+        record.id,
     )
-    return list(ticked["selection"]["rows"])
