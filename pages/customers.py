@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.customers.filters import describe, matching, summary
-from lib.ui import dialogs, loading, picks
+from lib.ui import announce, dialogs, loading, picks
 from lib.ui.customers import drawer, export, filters, table, tray
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
@@ -39,6 +39,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="chips"):
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)
+announce.say(f"{number(shown.customers)} of {count(len(frame), 'customer')}, {number(len(picks.chosen()))} picked")
 tray.show_bar(frame, positions, obstacle=resources.loads.plan_obstacle())
 
 if record := dialogs.opened("record"):

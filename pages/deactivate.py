@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import nav, picks
+from lib.ui import picks
 from lib.ui.deactivate import plan_file, review
 from lib.ui.resources import get_resources
 from lib.ui.runs import view
@@ -13,7 +13,6 @@ undo_of = st.query_params.get("undo")
 
 if run_id:
     plan_file.close_started(run_id)
-    st.page_link(nav.page("customers"), label="Pick more customers", icon=":material/arrow_back:")
     view.show(resources, run_id)
 elif undo_of:
     review.show_undo(resources, undo_of)

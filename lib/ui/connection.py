@@ -13,19 +13,18 @@ from lib.files import shown
 from lib.runs.policy import Policy
 from lib.ui import notices, other_keys
 from lib.ui.resources import Resources, operator
-from lib.ui.sidebar import show_connection
 from lib.ui.text import count, number
 
 
 def show(resources: Resources) -> None:
     connection = resources.connection
-    show_connection(resources)
     if resources.sandbox is not None:
         st.markdown(
             "No API key is set, so the app works with made-up customers on this machine. "
             "To work with your account, stop the app, set `AVARA_API_KEY` and start it again."
         )
     _table(
+        "Facts about the connection",
         {
             "Base URL": connection.base_url,
             "API key": "none set: embedded sandbox" if resources.sandbox is not None else "set (never shown)",
@@ -34,7 +33,7 @@ def show(resources: Resources) -> None:
             "Data folder": shown(resources.settings.home),
             "Journal": "PostgreSQL" if isinstance(journal := resources.settings.journal, str) else f"SQLite, {shown(journal)}",
             "Version": VERSION,
-        }
+        },
     )
     if st.button(
         "Test the connection",
@@ -44,16 +43,17 @@ def show(resources: Resources) -> None:
     ):
         _test(resources)
     other_keys.show(resources)
-    st.subheader("Limits of a run", anchor=False)
-    _table(limits(resources.policy))
+    st.header("Limits of a run", anchor=False)
+    _table("Limits of a run", limits(resources.policy))
     st.caption("Set in settings.toml in the data folder; the command line obeys them too.")
-    st.subheader("Limits of the API", anchor=False)
+    st.header("Limits of the API", anchor=False)
     _table(
+        "Limits of the API",
         {
             "Customers on a page": "1 to 100; pages come one after the other",
             "Metadata of a customer": "at most 50 pairs; keys to 100, values to 1,000 characters",
             "Requests": "not documented; the app slows down when the API asks for it",
-        }
+        },
     )
 
 
@@ -96,7 +96,7 @@ def _test(resources: Resources) -> None:
     )
 
 
-def _table(values: dict[str, str]) -> None:
+def _table(what: str, values: dict[str, str]) -> None:
     table = pd.DataFrame({"What": list(values), "Value": list(values.values())})
     st.dataframe(
         table,
@@ -104,5 +104,5 @@ def _table(values: dict[str, str]) -> None:
         height="content",
         width=760,
         column_config={"What": st.column_config.TextColumn(width=200), "Value": st.column_config.TextColumn(width=540)},
-        alt="Facts about the connection",
+        alt=what,
     )

@@ -31,7 +31,20 @@ KEY = "key-of-the-page-tests-7d1f"
 PATIENCE = 90.0
 
 #: Elements whose value a person reads, and those with a label.
-_VALUES = ("title", "subheader", "markdown", "caption", "code", "text", "error", "warning", "info", "success", "toast")
+_VALUES = (
+    "title",
+    "header",
+    "subheader",
+    "markdown",
+    "caption",
+    "code",
+    "text",
+    "error",
+    "warning",
+    "info",
+    "success",
+    "toast",
+)
 _LABELS = ("button", "metric", "expander", "text_input", "download_button", "pills", "page_link", "badge", "popover", "dialog")
 
 

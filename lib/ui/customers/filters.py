@@ -41,7 +41,7 @@ def show(frame: CustomerFrame, now: datetime) -> Filter:
             key=_SEARCH,
             type="search",
             live="300ms",
-            placeholder="Name, id or metadata",
+            placeholder="Name, id or metadata (Ctrl+K)",
             persist_state="session",
             width=270,
         )

@@ -214,7 +214,9 @@ def _react(act: Act) -> None:
 def _pager(key: str, page: int, total: int, size: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="pager"):
         first = (page - 1) * size + 1 if total else 0
-        st.caption(f"Rows {number(first)} to {number(min(page * size, total))} of {number(total)}", width="content")
         pages = page_count(total, size)
+        next_ = " · Alt+PageDown: next page" if page < pages else ""
+        rows = f"Rows {number(first)} to {number(min(page * size, total))} of {number(total)}"
+        st.caption(f"{rows}{next_}", width="content")
         # As wide as its buttons: by itself it leaves out pages that there is room for.
         st.pagination(pages, key=key, width=max(240, 38 * (min(pages, 7) + 2)))

@@ -60,7 +60,7 @@ def show_bar(frame: CustomerFrame, matching: Positions, *, obstacle: LoadIncompl
             "Paste ids", icon=":material/content_paste:", on_click=dialogs.open_dialog, args=("paste",), key="picks_paste"
         )
         if st.button(
-            f"Review {count(len(picked), 'customer')}" if picked else "Review",
+            f"Review {count(len(picked), 'customer')} (Alt+Enter)" if picked else "Review",
             type="primary",
             icon=":material/arrow_forward:",
             disabled=not picked or obstacle is not None,
