@@ -31,8 +31,11 @@ _FORMATS: dict[str, tuple[str, str, _Make]] = {
 
 def show(loads: Loads, view: View, flt: Filter, positions: Positions) -> None:
     """`positions` are those of the customers in `view` that match the filter."""
+    offer = st.popover("Export", icon=":material/download:", width="content", key="export", on_change="rerun")
+    if not offer.open:  # what is drawn unseen costs each rerun of everybody as much as what is seen
+        return
     complete = view.complete
-    with st.popover("Export", icon=":material/download:", width="content"):
+    with offer:
         st.caption(
             f"{count(len(positions), 'customer')} that match the filters, all pages."
             + ("" if complete else " The list is not complete.")

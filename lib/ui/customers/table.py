@@ -79,7 +79,10 @@ def _nothing(frame: CustomerFrame, *, complete: bool) -> None:
 
 def show_view_options(frame: CustomerFrame) -> None:
     """The popover that says which columns are shown, in which order, and how many rows a page has."""
-    with st.popover("View", icon=":material/view_column:", width="content"):
+    view = st.popover("View", icon=":material/view_column:", width="content", key="view", on_change="rerun")
+    if not view.open:
+        return
+    with view:
         keys = [key for key, _ in facet_keys(frame)]
         if keys:  # before the first customers have come, an empty choice would stay chosen
             st.multiselect(
