@@ -45,7 +45,7 @@ class Customers(Tab):
         self.loaded()
         self.search = self.page.get_by_role("searchbox", name="Search")
         self.bar = self.page.locator(".st-key-picks_bar")
-        self.table = self.page.get_by_role("table", name="Customers")
+        self.table = self.page.get_by_role("grid", name="Customers")
         self.first_row = self.table.get_by_role("row").nth(1)
 
     def loaded(self) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-import pandas as pd
 import streamlit as st
 
 from lib.config import VERSION
 from lib.errors import ExpressOpsError
 from lib.files import shown
 from lib.runs.policy import Policy
-from lib.ui import notices, other_keys
+from lib.ui import id_table, notices, other_keys
+from lib.ui.id_table import Column
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, number
 
@@ -96,13 +96,7 @@ def _test(resources: Resources) -> None:
     )
 
 
-def _table(what: str, values: dict[str, str]) -> None:
-    table = pd.DataFrame({"What": list(values), "Value": list(values.values())})
-    st.dataframe(
-        table,
-        hide_index=True,
-        height="content",
-        width=760,
-        column_config={"What": st.column_config.TextColumn(width=200), "Value": st.column_config.TextColumn(width=540)},
-        alt=what,
-    )
+def _table(label: str, values: dict[str, str]) -> None:
+    columns = [Column("What", 220), Column("Value", 480, "long")]
+    with st.container(width=760):
+        id_table.show(label, columns, [(what, what, value) for what, value in values.items()], label=label)

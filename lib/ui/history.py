@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from lib.runs.model import Run, Step
-from lib.ui import nav
+from lib.ui import dialogs, id_table, nav
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources
 from lib.ui.runs.step_table import STEP_WORDS
 from lib.ui.text import count, exact, md
 
 _SEARCH = "history_of"
-_LINKED = 10
+_COLUMNS = (
+    Column("When", 190, "time"),
+    Column("Action", 95),
+    Column("State", 115, "state"),
+    Column("What happened", 260, "long"),
+    Column("Reason", 200, "long"),
+    Column("By", 130),
+    Column("Run", 190, "id"),
+)
 
 
 def search(resources: Resources) -> bool:
@@ -32,25 +40,31 @@ def search(resources: Resources) -> bool:
     names = dict.fromkeys(step.name for _, step in past)
     st.markdown(f"**{md(' / '.join(names))}** in {count(len(past), 'run')}, newest first")
     show(past)
-    for run, step in past[:_LINKED]:
-        label = f"{run.action.value.capitalize()} of {exact(step.settled_at or run.created_at)}: {run.id}"
-        st.page_link(nav.page("runs"), label=label, icon=":material/arrow_forward:", query_params={"run": run.id})
     return True
 
 
 def show(past: Sequence[tuple[Run, Step]]) -> None:
-    """One row a run, newest first."""
-    table = pd.DataFrame(
-        {
-            "When": [exact(step.settled_at or run.created_at) for run, step in past],
-            "Action": [run.action.value.capitalize() for run, _ in past],
-            "State": [STEP_WORDS[step.state] for _, step in past],
-            "What happened": [step.words for _, step in past],
-            "Reason": [run.reason for run, _ in past],
-            "By": [run.operator for run, _ in past],
-            "Run": [run.id for run, _ in past],
-        }
+    """One row a run, newest first, each a link to it."""
+    rows = [
+        (
+            run.id,
+            exact(step.settled_at or run.created_at),
+            run.action.value.capitalize(),
+            STEP_WORDS[step.state],
+            step.words,
+            run.reason,
+            run.operator,
+            run.id,
+        )
+        for run, step in past[:MOST_ROWS]
+    ]
+    run_id = id_table.show(
+        "history",
+        _COLUMNS,
+        rows,
+        label="Runs of this customer, newest first",
+        address=lambda run_id: nav.address("runs", run=run_id),
     )
-    st.dataframe(
-        table, hide_index=True, height="content", row_height=32, placeholder="", alt="Runs of this customer, newest first"
-    )
+    if run_id:
+        dialogs.close()
+        nav.go_to("runs", run=run_id)

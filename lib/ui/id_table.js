@@ -1,6 +1,6 @@
-// A table that names its rows by their ids. What a person does in it goes to the server as numbered acts; the server says up to
-// which number it has heard. Until then a tick is shown as it was made, and each message brings all acts not heard yet: none is
-// lost and none is done twice when clicks follow one another faster than the server answers.
+// A table that names its rows by their ids; id_table.py says what it can. What a person does in it goes to the server as numbered
+// acts; the server says up to which number it has heard. Until then a tick is shown as it was made, and each message brings all
+// acts not heard yet: none is lost and none is done twice when clicks follow one another faster than the server answers.
 const tables = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -10,147 +10,171 @@ export default function ({ data, parentElement, setStateValue }) {
   table.draw(data);
 }
 
-const ROW_HEIGHT = 32, TICK_WIDTH = 34, OPEN_WIDTH = 66, LEAST_WIDTH = 48, SPARE = 8;
-
+const ROW_HEIGHT = 32, TICK_WIDTH = 34, LEAST_WIDTH = 48;
+const GROWING = ["text", "long"];
 // Styled as a grid, the parts of a table would no longer be told as such to screen readers.
-const ROLES = { tr: "row", th: "columnheader", td: "cell" };
+const ROLES = { tr: "row", th: "columnheader", td: "gridcell" };
 
 // Data becomes text, never markup.
-const make = (kind, className, text = "") =>
+const make = (kind, className = "", text = "") =>
   Object.assign(document.createElement(kind), { className, textContent: text, role: ROLES[kind] ?? null });
+const silent = (text) => Object.assign(make("span", "", text), { ariaHidden: "true" });
+
+const told = (value) => (value ?? "nothing") || "empty";
 
 const tickBox = (label) => {
-  const box = make("label", "");
-  box.append(Object.assign(make("input", ""), { type: "checkbox", ariaLabel: label }));
+  const box = make("label");
+  box.append(Object.assign(make("input"), { type: "checkbox", ariaLabel: label, tabIndex: -1 }));
   return box;
 };
 
 const rowId = (part) => part.closest("tbody tr")?.dataset.id;
+// In which row's, or the header's, which cell a part is.
+const place = (part) => {
+  const cell = part?.closest("th, td");
+  return cell && { id: rowId(cell), column: cell.cellIndex };
+};
+// What takes the focus in a cell: its box, button or link, or the cell itself.
+const focusable = (cell) => cell.querySelector("input, button, a") ?? cell;
 
 class Table {
   unheard = [];
   number = 0;
-  top = 0;
   widths = {}; // of the columns that a person made wider or narrower
 
   constructor(root) {
     this.frame = root.querySelector(".frame");
+    this.told = root.querySelector("[role=status]");
     [this.table, this.head, this.body] = ["table", "thead tr", "tbody"].map((part) => root.querySelector(part));
-    const { clicked: click, keyed: keydown, seized: pointerdown, pointedAt: mouseover, scrolled: scroll } = this;
-    for (const [event, reaction] of Object.entries({ click, keydown, pointerdown, mouseover, scroll })) {
+    const { clicked: click, keyed: keydown, seized: pointerdown, pointedAt: mouseover, focused: focusin, lost: focusout } = this;
+    for (const [event, reaction] of Object.entries({ click, keydown, pointerdown, mouseover, focusin, focusout })) {
       this.frame.addEventListener(event, reaction.bind(this));
     }
   }
 
   draw(data) {
-    const before = this.data ?? {};
+    const before = this.data ?? {}, focus = this.focus();
     this.data = data;
     this.table.ariaLabel = data.label;
+    this.table.ariaMultiSelectable = data.picked ? "true" : null;
+    this.frame.style.maxHeight = data.height || `${(data.most + 1) * ROW_HEIGHT + 4}px`;
+    this.frame.style.height = data.height;
     if (data.session !== before.session) this.unheard = []; // another session never heard of them and never will
     this.unheard = this.unheard.filter(({ number }) => number > data.heard);
     this.number = Math.max(this.number, data.heard);
-    this.drawHead(data.columns);
+    this.drawHead();
     if (data.view !== before.view) this.begin();
-    this.table.ariaRowCount = data.rows.length + 1;
     while (this.body.rows.length > data.rows.length) this.body.lastChild.remove();
-    while (this.body.rows.length < data.rows.length) this.body.append(make("tr", ""));
-    this.drawRows();
+    while (this.body.rows.length < data.rows.length) this.body.append(this.newRow());
+    data.rows.forEach((row, at) => this.drawRow(this.body.rows[at], row, data.addresses?.[at]));
+    this.drawTicks();
+    if (before.session && data.count !== before.count) this.told.textContent = `${data.count} picked`;
+    const isBack = before.behind && !data.behind && document.activeElement === document.body;
+    this.keepFocus(isBack ? this.before : focus);
   }
 
   // Other rows: from the top, and no range goes on from the row ticked before.
   begin() {
-    if (this.top) this.frame.scrollTop = this.top = 0; // to ask the frame itself would have it laid out twice
+    this.frame.scrollTop = 0;
     this.anchor = undefined;
   }
 
-  // What is in sight or near; a row far off is empty: the browser would lay out and paint it each time.
-  drawRows() {
-    const first = Math.floor(this.top / ROW_HEIGHT) - SPARE;
-    const last = first + Math.ceil(this.data.height / ROW_HEIGHT) + 2 * SPARE;
-    Array.from(this.body.rows).forEach((row, at) => {
-      if (first <= at && at <= last) this.drawRow(row, this.data.rows[at]);
-      else if (row.dataset.id) this.clear(row);
-    });
-    this.drawTicks();
-  }
-
   // Another sort keeps its header, and with it the focus.
-  drawHead(columns) {
-    const shape = JSON.stringify(columns.map(({ sorted, ...column }) => column));
-    if (shape !== this.shape) this.newHead(columns);
+  drawHead() {
+    const { columns, picked, opens, addresses } = this.data;
+    const shape = JSON.stringify([columns.map(({ sort, ...column }) => [column, !sort]), !picked, opens, !addresses]);
+    if (shape !== this.shape) this.newHead();
     this.shape = shape;
-    columns.forEach(({ sorted }, at) => (this.head.cells[at + 2].ariaSort = sorted || null));
+    columns.forEach(({ sort }, at) => (this.head.cells[at + this.ticks].ariaSort = sort));
   }
 
-  newHead(columns) {
+  newHead() {
     this.body.replaceChildren();
-    const all = tickBox("Pick all rows of this page");
-    this.all = all.firstChild;
-    const first = make("th", "tick");
-    first.append(all);
-    this.head.replaceChildren(first, make("th", "open", "Record"), ...columns.map((column) => this.newHeader(column)));
+    this.head.replaceChildren(...this.data.columns.map((column) => this.newHeader(column)));
+    this.ticks = this.data.picked ? 1 : 0;
+    if (this.ticks) {
+      const first = make("th", "tick");
+      first.append(tickBox("Pick all rows of this page"));
+      this.head.prepend(first);
+    }
     this.setWidths();
   }
 
-  setWidths() {
-    const widths = [TICK_WIDTH, OPEN_WIDTH, ...this.data.columns.map(({ name, width }) => this.widths[name] ?? width)];
-    this.table.style.setProperty("--columns", widths.map((width) => `${width}px`).join(" "));
-  }
-
-  newHeader({ name, label, help, kind }) {
-    const header = Object.assign(make("th", kind), { scope: "col", title: help });
+  newHeader({ name, label, help, kind, sort }) {
+    const header = Object.assign(make("th", kind, sort ? "" : label), { scope: "col", title: help, tabIndex: -1 });
     header.dataset.column = name;
-    header.append(make("button", "sort", label), make("span", "resize"));
+    if (sort) {
+      header.append(Object.assign(make("button", "", label), { tabIndex: -1 }));
+      header.removeAttribute("tabindex");
+    }
+    header.append(make("span", "resize"));
     return header;
   }
 
-  drawRow(row, [id, ...texts]) {
-    if (row.dataset.id !== id) this.leave(row);
-    if (!row.dataset.id) this.fill(row);
-    row.dataset.id = id;
-    if (row.ariaLabel !== texts[0]) {
-      row.ariaLabel = texts[0];
-      row.querySelector("input").ariaLabel = `Pick ${texts[0]}`;
-      row.querySelector("button").ariaLabel = `Open ${texts[0]}`;
+  setWidths() {
+    const { columns } = this.data, spare = this.ticks ? TICK_WIDTH : 0;
+    const widths = columns.map(({ name, width }) => this.widths[name] ?? width);
+    const tracks = columns.map(({ name, kind }, at) =>
+      GROWING.includes(kind) && !this.widths[name] ? `minmax(${widths[at]}px, ${widths[at]}fr)` : `${widths[at]}px`);
+    this.table.style.setProperty("--columns", [...(spare ? [`${spare}px`] : []), ...tracks].join(" "));
+    this.table.style.width = `max(100%, ${widths.reduce((sum, width) => sum + width, spare)}px)`;
+    this.table.style.setProperty("--ticks", `${spare}px`);
+    this.frame.style.scrollPaddingInlineStart = `min(50%, ${spare + widths[0]}px)`;
+  }
+
+  newRow() {
+    const row = make("tr"), { columns, opens, addresses } = this.data;
+    row.append(...columns.map(({ kind }) => Object.assign(make("td", kind), { tabIndex: -1 })));
+    const first = row.cells[0];
+    first.role = "rowheader";
+    if (opens) {
+      first.append(Object.assign(make(addresses ? "a" : "button"), { tabIndex: -1 }));
+      first.removeAttribute("tabindex");
     }
-    texts.forEach((text, at) => {
-      const cell = row.cells[at + 2];
-      if (cell.textContent !== text) cell.textContent = text;
-    });
+    if (this.ticks) {
+      const tick = make("td", "tick");
+      tick.append(tickBox(""));
+      row.prepend(tick);
+    }
+    row.firstChild.classList.add("first");
+    return row;
   }
 
-  fill(row) {
-    const cells = ["tick", "open", ...this.data.columns.map(({ kind }) => kind)].map((kind) => make("td", kind));
-    cells[0].append(tickBox(""));
-    cells[1].append(make("button", "", "Open"));
+  drawRow(row, [id, ...values], address) {
+    row.dataset.id = id;
     row.ariaRowIndex = row.sectionRowIndex + 2;
-    row.append(...cells);
+    if (this.ticks) row.querySelector("input").ariaLabel = `Pick ${[values[0]].flat().at(-1)}`;
+    values.forEach((value, at) => {
+      const cell = row.cells[at + this.ticks], shown = JSON.stringify(value);
+      if (cell.shown !== shown) this.drawCell(cell, value, this.data.columns[at].kind);
+      cell.shown = shown;
+    });
+    if (address !== undefined) row.querySelector("a").href = address;
   }
 
-  clear(row) {
-    this.leave(row);
-    row.replaceChildren();
-    delete row.dataset.id;
-  }
-
-  // A key must not hit the customer that comes instead of another.
-  leave(row) {
-    if (row.contains(row.getRootNode().activeElement)) this.frame.focus();
+  drawCell(cell, value, kind) {
+    const into = cell.querySelector("a, button") ?? cell, [sign] = kind === "state" ? value.match(/^\W+/u) ?? [""] : [""];
+    if (Array.isArray(value)) {
+      const [before, now] = value;
+      into.replaceChildren(make("span", "unseen", "changed: "), `${told(before)} → `, make("b", "", told(now)), silent(" ◀"));
+    } else if (sign) into.replaceChildren(silent(sign), value.slice(sign.length));
+    else into.textContent = value;
   }
 
   drawTicks() {
+    if (!this.ticks) return;
     const picked = new Set(this.data.picked);
     for (const { kind, ids } of this.unheard) {
       if (kind === "pick") ids.forEach((id) => picked.add(id));
       if (kind === "unpick") ids.forEach((id) => picked.delete(id));
     }
-    for (const row of this.body.querySelectorAll("tr[data-id]")) {
+    for (const row of this.body.rows) {
       row.querySelector("input").checked = picked.has(row.dataset.id);
-      row.classList.toggle("picked", picked.has(row.dataset.id));
+      row.ariaSelected = picked.has(row.dataset.id);
     }
-    const ids = this.ids(), count = ids.filter((id) => picked.has(id)).length;
-    this.all.checked = count === ids.length;
-    this.all.indeterminate = count > 0 && count < ids.length;
+    const ids = this.ids(), count = ids.filter((id) => picked.has(id)).length, all = this.head.querySelector("input");
+    all.checked = count === ids.length && count > 0;
+    all.indeterminate = count > 0 && count < ids.length;
   }
 
   ids() {
@@ -164,39 +188,29 @@ class Table {
     this.send();
   }
 
-  pressed({ target }) {
-    this.aim = rowId(target);
-  }
+  // --- the mouse
 
-  clicked({ target, shiftKey }) {
-    const id = rowId(target), aim = this.aim ?? id;
+  clicked(event) {
+    const { target, shiftKey } = event, id = rowId(target), aim = this.aim ?? id;
     this.aim = undefined;
+    if (target.closest("a") && (event.ctrlKey || event.metaKey || shiftKey)) return; // in another browser tab or window
+    if (target.closest("a")) event.preventDefault();
     if (aim !== id) return this.drawTicks(); // another customer came under the pointer since the button went down
-    const tick = (ids) => this.act(target.checked ? "pick" : "unpick", { ids });
-    if (target === this.all) tick(this.ids());
-    else if (target.matches("input")) tick(this.upTo(id, shiftKey));
-    else if (target.matches("td button")) this.act("open", { ids: [id] });
+    if (target.matches("input")) this.tick(id, target.checked, shiftKey);
+    else if (target.closest("td :is(button, a)")) this.act("open", { ids: [id] });
     else if (target.matches("th button")) this.act("sort", { column: target.parentElement.dataset.column });
   }
 
-  // With Shift all rows from the one ticked before.
-  upTo(id, isRange) {
+  // With Shift all rows from the one ticked before; without an id, in the header, all.
+  tick(id, checked, isRange) {
     const ids = this.ids(), at = ids.indexOf(id), from = isRange ? ids.indexOf(this.anchor) : -1;
     this.anchor = id;
-    return at < 0 || from < 0 ? [id] : ids.slice(Math.min(from, at), Math.max(from, at) + 1);
-  }
-
-  keyed(event) {
-    this.pressed(event);
-    const way = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
-    const cell = event.target.closest("tbody td");
-    if (!way || !cell) return;
-    event.preventDefault();
-    cell.parentElement[way]?.cells[cell.cellIndex]?.querySelector("input, button")?.focus();
+    const range = from < 0 ? [id] : ids.slice(Math.min(from, at), Math.max(from, at) + 1);
+    this.act(checked ? "pick" : "unpick", { ids: id === undefined ? ids : range });
   }
 
   seized({ target, clientX, pointerId }) {
-    this.pressed({ target });
+    this.aim = rowId(target);
     if (!target.matches(".resize")) return;
     const header = target.parentElement, began = header.offsetWidth;
     target.setPointerCapture(pointerId);
@@ -207,14 +221,70 @@ class Table {
     target.onlostpointercapture = () => (target.onpointermove = null);
   }
 
-  scrolled() {
-    this.top = this.frame.scrollTop;
-    this.drawRows();
-    this.frame.classList.toggle("aside", this.frame.scrollLeft > 0);
-  }
-
   // What does not fit is told whole.
   pointedAt({ target }) {
-    if (target.matches("tbody td")) target.title = target.scrollWidth > target.clientWidth ? target.textContent : "";
+    const cell = target.closest("tbody td");
+    if (cell) cell.title = cell.scrollWidth > cell.clientWidth ? cell.textContent : "";
+  }
+
+  // --- the keyboard
+
+  keyed(event) {
+    this.aim = undefined;
+    const { key, shiftKey } = event, cell = event.target.closest("th, td");
+    const to = cell ? this.moved(event, cell) : this.first();
+    const id = rowId(event.target), box = cell?.parentElement.querySelector("input");
+    if (!cell && !key.startsWith("Arrow")) return;
+    if (to) focusable(to).focus();
+    else if (id && key === " " && box) this.tick(id, !box.checked, shiftKey);
+    else if (id && key === "Enter" && this.data.opens && !event.ctrlKey && !event.metaKey) this.act("open", { ids: [id] });
+    else return;
+    event.preventDefault();
+  }
+
+  // The cell that a key leads to.
+  moved({ key, ctrlKey }, cell) {
+    const rows = [this.head, ...this.body.rows], row = rows.indexOf(cell.parentElement), column = cell.cellIndex;
+    const last = this.head.cells.length - 1, page = Math.max(1, Math.floor(this.frame.clientHeight / ROW_HEIGHT) - 2);
+    const place = {
+      ArrowDown: [row + 1, column], ArrowUp: [row - 1, column], ArrowRight: [row, column + 1], ArrowLeft: [row, column - 1],
+      PageDown: [row + page, column], PageUp: [Math.max(row - page, 1), column],
+      Home: [ctrlKey ? 1 : row, 0], End: [ctrlKey ? rows.length - 1 : row, last],
+    }[key];
+    return place && rows[Math.max(0, Math.min(place[0], rows.length - 1))].cells[Math.max(0, Math.min(place[1], last))];
+  }
+
+  first() {
+    return (this.body.rows[0] ?? this.head).cells[0];
+  }
+
+  focused({ target }) {
+    if (target === this.frame) return;
+    if (this.stop) this.stop.tabIndex = -1;
+    this.stop = target;
+    target.tabIndex = 0;
+  }
+
+  // A dialog that closes leaves the focus nowhere: it goes back to where it came from.
+  lost({ target, relatedTarget }) {
+    this.before = relatedTarget?.closest("[role=dialog]") ? place(target) : undefined;
+  }
+
+  focus() {
+    return place(this.frame.getRootNode().activeElement);
+  }
+
+  // It stays with its row. A key must not hit the customer that came instead of another.
+  keepFocus(before) {
+    if (!this.stop?.isConnected) {
+      this.stop = focusable(this.first());
+      this.stop.tabIndex = 0;
+    }
+    const now = this.focus();
+    if (!before || (now?.id === before.id && now?.column === before.column)) return;
+    const row = before.id === undefined ? this.head : Array.from(this.body.rows).find((row) => row.dataset.id === before.id);
+    const cell = row?.cells[before.column];
+    if (cell) focusable(cell).focus({ preventScroll: true });
+    else this.frame.focus({ preventScroll: true });
   }
 }

@@ -1,8 +1,26 @@
-"""A table of rows that have ids: ticks, a button to open a row, headers to sort by.
+"""The one table of all lists: it speaks in ids, never in positions.
 
-Streamlit's own grid speaks in row positions, which it applies to other data too where it has a key (streamlit#17026), and it
-tells of a tick only 0.15 seconds later (its debounce). This is the browser's own table, drawn by id_table.js: it speaks in ids,
-and at once.
+Streamlit's own grid is drawn on a canvas, which neither a keyboard nor a screen reader gets into, and it applies the row
+positions that were ticked to other data too (streamlit#17026). This is the browser's own table, drawn by id_table.js.
+
+    id_table.show(
+        "runs",                                                   # a key of its own for each table of a page
+        [Column("Run", 220), Column("State", 110, "state"), Column("Customers", 90, "number"), Column("Reason", 260, "long")],
+        [(run.id, run.id, "✓ Finished", "150", run.reason), ...],  # the row's id, then a cell for each column
+        label="Runs, newest first",                               # its name for screen readers
+        address=lambda run_id: f"runs?run={run_id}",              # the first cell is a link
+    )
+
+- **Cells** are texts, drawn as such, never as markup; a `Changed` cell shows what was and what is, marked. See `Column.kind`.
+- **All rows are drawn**, so a caller gives at most 250: it has pages, or says "the first 250 of N" (`MOST_ROWS`).
+- **Ticks**: `picked` says whose row is ticked. Without it there are none. Ticks that only this table needs to know are kept by
+  it: `picked=id_table.ticked(key)`, and no `react`.
+- **Opening**: with `opens` the first cell is a button, with `address` a link, which opens in another browser tab too. A plain
+  click on either stays in this session: `react` gets it, or without `react`, `show` returns the row's id, once:
+  `if run_id := id_table.show(...): nav.go_to("runs", run=run_id)`.
+- **Sorting**: a column whose `sort` is not None has a button as its header. The caller sorts.
+- **Keys**: one Tab stop; arrows, Home, End, Page Up and Down move in it; Space ticks (with Shift all from the last one ticked),
+  Enter opens. The focus stays with the row's id, whatever comes and goes around it.
 """
 
 from __future__ import annotations
@@ -12,37 +30,58 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import streamlit as st
 from pydantic import BaseModel, TypeAdapter
 
+from lib.ui import dialogs
+
+#: So many rows are drawn at most.
+MOST_ROWS = 250
+
 _HERE = Path(__file__).parent
 _draw = st.components.v2.component(
     "id_table",
-    html="""<div class="frame" tabindex="-1"><table role="table">
+    html="""<div class="frame" tabindex="-1"><table role="grid" translate="no" class="notranslate">
         <thead role="rowgroup"><tr role="row"></tr></thead><tbody role="rowgroup"></tbody>
-    </table></div>""",
+    </table></div><div class="unseen" role="status"></div>""",
     css=(_HERE / "id_table.css").read_text("utf-8"),
     js=(_HERE / "id_table.js").read_text("utf-8"),
 )
-_HEARD, _SESSION = "table_heard", "table_session"
+_SESSION = "table_session"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `kind` says how its cells stand, `sorted` which way the rows are sorted by it, if they are."""
+    """A column, `width` pixels wide; where there is room, those of texts grow. Its `kind` says how its cells stand:
 
-    name: str
+    "text" is cut off where it does not fit, "long" goes on in further lines, "number" and "time" have even figures, "id" is
+    marked whole by a click, "state" begins with a sign ("✓ verified"), which screen readers leave out.
+    """
+
     label: str
-    width: int
-    kind: Literal["name", "text", "number", "time", "id"] = "text"
+    width: int = 150
+    kind: Literal["text", "long", "number", "time", "id", "state"] = "text"
+    #: What `Act.column` calls it; the label if empty.
+    name: str = ""
     help: str = ""
-    sorted: Literal["", "ascending", "descending"] = ""
+    #: None where the rows can't be sorted by it, "none" where they are not.
+    sort: Literal["none", "ascending", "descending"] | None = None
+
+
+class Changed(NamedTuple):
+    """A cell whose value changed; None where there was or is no value."""
+
+    before: str | None
+    now: str | None
+
+
+Cell = str | Changed
 
 
 class Act(BaseModel, frozen=True):
-    """What a person did: picked or unpicked rows, opened one, or clicked a header. Numbered from 1 in a session."""
+    """What a person did: picked or unpicked rows, opened one, or clicked a header. Numbered from 1 a table."""
 
     number: int
     kind: Literal["pick", "unpick", "open", "sort"]
@@ -56,42 +95,81 @@ _ACTS = TypeAdapter(tuple[Act, ...])
 def show(
     key: str,
     columns: Sequence[Column],
-    rows: Sequence[tuple[str, ...]],
+    rows: Sequence[Sequence[Cell]],
     *,
-    picked: Collection[str],
     label: str,
-    view: str,
-    react: Callable[[Act], None],
-    height: int,
-) -> None:
-    """Draw the table, `height` pixels high.
+    picked: Collection[str] | None = None,
+    react: Callable[[Act], None] | None = None,
+    opens: bool = False,
+    address: Callable[[str], str] | None = None,
+    most: int = 12,
+    height: str = "",
+    view: str = "",
+) -> str | None:
+    """Draw the table; returns the id of a row that was just opened, unless `react` takes that.
 
-    A row is its id and then a text for each column. Rows whose ids are among `picked` are ticked. `label` is the table's name
-    for screen readers. Another `view` starts at the top. `react` is called before the next run of the script with each act,
-    once, in the order of the clicks.
+    `react` is called before the next run of the script with each act, once, in the order of the clicks. At most `most` rows are
+    in sight, the others are scrolled to, or the table has a CSS `height`. Another `view` starts at the top.
     """
     state = st.session_state
+    if picked is not None and react is None:
+        state[_ticked(key)] = tuple(str(row[0]) for row in rows if row[0] in picked)
     _draw(
         key=key,
         data={
-            "columns": [asdict(column) for column in columns],
+            "columns": [asdict(column) | {"name": column.name or column.label} for column in columns],
             "rows": rows,
-            "picked": [row[0] for row in rows if row[0] in picked],
+            "picked": None if picked is None else [row[0] for row in rows if row[0] in picked],
+            "count": 0 if picked is None else len(picked),
             "label": label,
-            "view": view,
+            "opens": opens or address is not None,
+            "addresses": [address(str(row[0])) for row in rows] if address else None,
+            "most": most,
             "height": height,
-            "heard": state.get(_HEARD, 0),
+            "view": view,
+            "behind": dialogs.is_open(),
+            "heard": state.get(_heard(key), 0),
             "session": state.setdefault(_SESSION, secrets.token_hex(4)),
         },
-        height=height,
-        on_acts_change=partial(_hear, key, react),
+        height="content",
+        on_acts_change=partial(_hear, key, react or partial(_keep, key)),
     )
+    opened: str | None = state.pop(_opened(key), None)
+    return opened
+
+
+def ticked(key: str) -> tuple[str, ...]:
+    """The ids that are ticked in a table that keeps its ticks itself; they are forgotten with their rows."""
+    ids: tuple[str, ...] = st.session_state.get(_ticked(key), ())
+    return ids
 
 
 def _hear(key: str, react: Callable[[Act], None]) -> None:
     """Callback: each message brings all acts that the browser does not know to be heard."""
     state = st.session_state
     for act in _ACTS.validate_python(state[key].get("acts") or ()):
-        if act.number > state.get(_HEARD, 0):
-            state[_HEARD] = act.number
+        if act.number > state.get(_heard(key), 0):
+            state[_heard(key)] = act.number
             react(act)
+
+
+def _keep(key: str, act: Act) -> None:
+    match act.kind:
+        case "pick":
+            st.session_state[_ticked(key)] = tuple(dict.fromkeys((*ticked(key), *act.ids)))
+        case "unpick":
+            st.session_state[_ticked(key)] = tuple(id_ for id_ in ticked(key) if id_ not in act.ids)
+        case "open" if act.ids:
+            st.session_state[_opened(key)] = act.ids[0]
+
+
+def _heard(key: str) -> str:
+    return f"heard_in-{key}"
+
+
+def _ticked(key: str) -> str:
+    return f"ticked_in-{key}"
+
+
+def _opened(key: str) -> str:
+    return f"opened_in-{key}"

@@ -9,12 +9,14 @@ import streamlit as st
 
 from lib.customers.load import Load, LoadProgress, LoadState
 from lib.customers.loads import Loads
-from lib.ui import dialogs
+from lib.ui import dialogs, id_table
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
 
 _POLL_SECONDS = 0.5
 #: Until the first customers have come there is nothing to draw, and everybody waits for them.
 _FIRST_POLL_SECONDS = 0.15
+_PROBLEM = (Column("Customer", 300, "id"), Column("Field", 140), Column("Rule", 300, "long"), Column("Seen", 220))
 _SEEN, _DRAWN = "load_seen", "customers_drawn"
 #: Seconds that the first drawing of a tab waits for the first customers: the quickest APIs answer within them, and the table is
 #: drawn once instead of empty first.
@@ -72,17 +74,13 @@ def show_problems(loads: Loads) -> None:
     if not problems:
         return
     with st.expander(f"{count(len(problems), 'record')} could not be read and left out", icon=":material/report:"):
-        st.dataframe(
-            {
-                "Customer": [problem.customer_id for problem in problems],
-                "Field": [problem.field for problem in problems],
-                "Rule": [problem.rule for problem in problems],
-                "Seen": [problem.seen for problem in problems],
-            },
-            hide_index=True,
-            height="content" if len(problems) < 8 else 280,
-            alt="Records that break a rule of the API document",
-        )
+        rows = [
+            (str(number_), problem.customer_id, problem.field, problem.rule, problem.seen)
+            for number_, problem in enumerate(problems[:MOST_ROWS])
+        ]
+        id_table.show("problems", _PROBLEM, rows, label="Records that break a rule of the API document", most=8)
+        if len(problems) > MOST_ROWS:
+            st.caption(f"The first {number(MOST_ROWS)} of {number(len(problems))}.")
 
 
 def _age(progress: LoadProgress) -> str:

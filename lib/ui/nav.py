@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, NoReturn
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -62,6 +63,11 @@ def show_way_back(shown: st.Page) -> None:
         st.page_link(page("customers"), label="Pick more customers", icon=":material/arrow_back:")
     elif st.query_params.keys() & {"run", "undo"}:
         st.page_link(page("runs"), label="All runs", icon=":material/arrow_back:")
+
+
+def address(name: PageName, **query: str) -> str:
+    """The page's address with these URL parameters, for a link on any page."""
+    return f"{page(name).url_path or '.'}?{urlencode(query)}"
 
 
 def hold_address(shown: st.Page) -> None:

@@ -14,14 +14,20 @@ import streamlit as st
 from lib.customers.changes import Changes
 from lib.customers.frame import CustomerFrame
 from lib.customers.loads import Comparison, Loads
-from lib.ui import dialogs, picks
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import dialogs, id_table, picks
+from lib.ui.id_table import MOST_ROWS, Changed, Column
 from lib.ui.text import ago, count, md, number
 
 _HEARD = "news_heard"
 _NEWS_FOR = timedelta(hours=1)
 _NAMED = 3
-_LISTED = 500
+_COLUMNS = (
+    Column("Customer", 240),
+    Column("Picked", 70),
+    Column("What", 140),
+    Column("Value", 240, "long"),
+    Column("Id", 300, "id"),
+)
 
 
 def show(loads: Loads) -> None:
@@ -105,22 +111,10 @@ def _named(frame: CustomerFrame, ids: AbstractSet[str], picked: KeysView[str]) -
 def _show_table(changes: Changes, picked: KeysView[str]) -> None:
     """Each change, those of picks first."""
     ids = sorted(changes.ids(), key=lambda id_: id_ not in picked)
-    table = changes.table(ids[:_LISTED])
-    table.insert(1, "Picked", ["picked" if id_ in picked else "" for id_ in table["Id"]])
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=grid_height(len(table), 13),
-        row_height=ROW_HEIGHT,
-        column_config={
-            "Customer": st.column_config.TextColumn(width=240),
-            "Picked": st.column_config.TextColumn(width=70),
-            "What": st.column_config.TextColumn(width=140),
-            "Before": st.column_config.TextColumn(width=150),
-            "Now": st.column_config.TextColumn(width=150),
-        },
-        placeholder="",
-        alt="What changed, one row a change",
-    )
-    if len(ids) > _LISTED:
-        st.caption(f"The first {number(_LISTED)} of {count(len(ids), 'customer')}, picks first.")
+    rows = [
+        (f"{id_} {what}", name, "picked" if id_ in picked else "", what, Changed(was or None, now or None), id_)
+        for name, what, was, now, id_ in changes.table(ids[:MOST_ROWS]).itertuples(index=False)
+    ]
+    id_table.show("changes", _COLUMNS, rows[:MOST_ROWS], label="What changed, one row a change")
+    if len(ids) > MOST_ROWS or len(rows) > MOST_ROWS:
+        st.caption(f"The first {number(MOST_ROWS)} changes of {count(len(ids), 'customer')}, picks first.")

@@ -1,21 +1,20 @@
-"""One customer's record on a page: every field, the metadata as a table, raw JSON to copy; or before and after, side by side.
+"""One customer's record on a page: every field, the metadata, raw JSON to copy; what changed as before → now.
 
-All values stand in grid cells or code blocks, which never read them as markup.
+All values stand in table cells or code blocks, which never read them as markup.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-import pandas as pd
 import streamlit as st
 
 from lib.avara.models import Customer
 from lib.runs.plan import PlannedCustomer
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import id_table
+from lib.ui.id_table import Cell, Changed, Column
 from lib.ui.text import ago, exact, md
-
-_MOST_ROWS = 12
 
 
 def field_values(record: Customer) -> dict[str, str]:
@@ -38,8 +37,8 @@ def show_record(record: Customer, now: datetime) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         _badge(record)
         st.caption(f"Updated {ago(record.updated_at, now)} · created {ago(record.created_at, now)}")
-    _table(pd.DataFrame(field_values(record).items(), columns=["Field", "Value"]), "The record's fields")
-    show_metadata(record)
+    _show_fields(record)
+    _show_metadata(record)
     show_raw(record)
 
 
@@ -50,7 +49,7 @@ def show_evidence(planned: PlannedCustomer) -> None:
 
 
 def show_change(before: Customer, after: Customer | None, now: datetime) -> None:
-    """The record as planned beside the record as read after the call; changed fields carry a mark and the word."""
+    """The record as read after the call; what is not as planned is marked, with its value before."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(md(before.name), anchor=False, width="content")
         if after is not None:
@@ -62,46 +61,32 @@ def show_change(before: Customer, after: Customer | None, now: datetime) -> None
         st.markdown("**Record**")
         if after is None:
             st.caption("The record was not read after the call, so only the one before is known.")
-            _table(pd.DataFrame(field_values(before).items(), columns=["Field", "Before"]), "Record before")
-        else:
-            _table(change_table(before, after), "The record before and now, changed fields marked")
+        _show_fields(after or before, before)
     with right:
-        show_metadata(after or before, before)
+        _show_metadata(after or before, before)
     show_raw(after or before)
 
 
-def change_table(before: Customer, after: Customer) -> pd.DataFrame:
-    """One row a field: columns Field, Before, Now, Change (all text; Change is "◀ changed" or empty)."""
-    old, new = field_values(before), field_values(after)
-    return pd.DataFrame(
-        {
-            "Field": list(old),
-            "Before": list(old.values()),
-            "Now": list(new.values()),
-            "Change": ["◀ changed" if old[field] != new[field] else "" for field in old],
-        }
-    )
+def rows_of(now: Mapping[str, str], before: Mapping[str, str]) -> list[tuple[str, str, Cell]]:
+    """One row a name: its id, the name, its value, which is `Changed` where it was another. What is gone comes last."""
+    was_is = {name: Changed(before.get(name), now.get(name)) for name in {**now, **before}}
+    return [(name, name, both if both.before != both.now else both.now or "") for name, both in was_is.items()]
 
 
-def metadata_table(record: Customer, before: Customer | None = None) -> pd.DataFrame:
-    """Columns Key and Value, and with `before` also Before and Change, one row a key in the record's order."""
-    if before is None or before.metadata == record.metadata:
-        return pd.DataFrame({"Key": list(record.metadata), "Value": list(record.metadata.values())}, dtype="str")
-    keys = dict.fromkeys([*record.metadata, *before.metadata])
-    pairs = [(key, before.metadata.get(key), record.metadata.get(key)) for key in keys]
-    return pd.DataFrame(
-        [(key, old or "", new or "", "◀ changed" if old != new else "") for key, old, new in pairs],
-        columns=["Key", "Before", "Now", "Change"],
-    )
+def _show_fields(record: Customer, before: Customer | None = None) -> None:
+    rows = rows_of(field_values(record), field_values(before or record))
+    columns = [Column("Field", 140), Column("Value", 220, "long")]
+    id_table.show(f"fields-{record.id}", columns, rows, label="The record's fields")
 
 
-def show_metadata(record: Customer, before: Customer | None = None) -> None:
-    table = metadata_table(record, before)
+def _show_metadata(record: Customer, before: Customer | None = None) -> None:
+    rows = rows_of(record.metadata, (before or record).metadata)
     st.markdown(f"**Metadata** · {len(record.metadata)} of at most 50")
-    if table.empty:
-        st.caption("This customer has no metadata.")
+    if rows:
+        columns = [Column("Key", 140), Column("Value", 180, "long")]
+        id_table.show(f"metadata-{record.id}", columns, rows, label="Metadata, one row a key")
     else:
-        _table(table, "Metadata, one row a key")
+        st.caption("This customer has no metadata.")
 
 
 def show_raw(record: Customer) -> None:
@@ -114,21 +99,3 @@ def _badge(record: Customer) -> None:
         st.badge("Active", icon=":material/check_circle:", color="green")
     else:
         st.badge("Inactive", icon=":material/block:", color="gray")
-
-
-def _table(table: pd.DataFrame, alt: str) -> None:
-    st.dataframe(
-        table,
-        hide_index=True,
-        row_height=ROW_HEIGHT,
-        height=grid_height(len(table), _MOST_ROWS),
-        column_config={
-            # Pinned columns stay in sight beside the field's name, however long the values are.
-            "Field": st.column_config.TextColumn(width=120, pinned=True),
-            "Key": st.column_config.TextColumn(width=140, pinned=True),
-            "Change": st.column_config.TextColumn(width=90, pinned=True),
-            "Before": st.column_config.TextColumn(width=170),
-        },
-        placeholder="",
-        alt=alt,
-    )

@@ -67,13 +67,18 @@ def reload(page: Page, app: App) -> None:
     loaded(page)
 
 
-# --- tables: that of the customers, which is the browser's own, and Streamlit's grids
+# --- tables: the browser's own, and Streamlit's grids
 
 
 def table(page: Page) -> Locator:
     """The first table of a page's main part."""
     main = page.get_by_test_id("stMain")
-    return main.get_by_role("table", name="Customers that match").or_(main.get_by_test_id("stDataFrame")).first
+    return main.locator("table[translate=no]").or_(main.get_by_test_id("stDataFrame")).first
+
+
+def named(part: Page | Locator, label: str) -> Locator:
+    """The table of that label, or of one that has it in it, in a page or a part of it."""
+    return part.get_by_role("grid", name=label)
 
 
 def cell(table: Locator, header: str, row: int) -> Locator:
@@ -121,7 +126,7 @@ def box(table: Locator, row: int) -> Locator:
 
 def open_row(table: Locator, row: int) -> None:
     """Opens the record of a row of the table of customers."""
-    table.locator(f"tr[aria-rowindex='{row + 2}']").get_by_role("button", name="Open").click()
+    table.locator(f"tr[aria-rowindex='{row + 2}']").get_by_role("button").click()
 
 
 def sort_by(table: Locator, header: str, way: str = "ascending") -> None:
@@ -137,7 +142,7 @@ def expect_sorted(table: Locator, header: str, way: str = "ascending") -> None:
 
 def ticked(table: Locator) -> list[int]:
     """The visible rows that are ticked, from 0."""
-    rows = table.locator("tr[aria-selected=true], tr.picked").all()
+    rows = table.locator("tr[aria-selected=true]").all()
     return sorted(int(row.get_attribute("aria-rowindex") or 0) - 2 for row in rows)
 
 

@@ -91,7 +91,7 @@ def test_hostile_names_pass_through_the_whole_job_as_text(app: App, page: Page, 
     drive.bar(page).get_by_role("button", name=f"Pick all {len(NAMES)}").click()
     drive.expect_picked(page, len(NAMES))
     drive.show_picks(page)
-    expect(page.get_by_role("dialog").get_by_test_id("stDataFrame")).to_be_visible()
+    expect(drive.named(page.get_by_role("dialog"), "Picked customers")).to_be_visible()
     _nothing_is_rendered(page)
     drive.close(page)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -99,27 +101,45 @@ def test_where_the_server_has_forgotten_the_session_the_table_shows_no_tick_of_i
     watch.errors.clear()  # the page said that the line was torn
 
 
-def test_the_keyboard_goes_from_row_to_row_ticks_opens_and_sorts(app: App, page: Page, table: Locator) -> None:
-    listed = [drive.text_at(table, "Customer", row) for row in range(30)[:20]]
+def test_the_keyboard_goes_from_cell_to_cell_ticks_opens_and_sorts(app: App, page: Page, table: Locator) -> None:
+    listed = [drive.text_at(table, "Customer", row) for row in range(20)]
+    focused = table.locator(":focus")
     drive.box(table, 0).focus()
     page.keyboard.press("Space")
-    for _ in range(19):
+    for _ in range(18):
         page.keyboard.press("ArrowDown")
-    page.keyboard.press("Space")
-    drive.expect_picked(page, 2)
-    assert names(app, page) == [listed[0], listed[19]]
-    expect(drive.box(table, 19)).to_be_in_viewport()
-    drive.box(table, 19).focus()
-    page.keyboard.press("ArrowUp")
-    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Space")  # all between, too
+    drive.expect_picked(page, 19)
+    assert names(app, page) == listed[:19]
+    expect(drive.box(table, 18)).to_be_in_viewport()
+
+    drive.box(table, 18).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")  # ticks on a name as well, and opens nothing
+    drive.expect_picked(page, 18)
+    expect(focused).to_have_text(listed[18])  # after the table was drawn anew
+    page.keyboard.press("End")
+    expect(focused).to_have_text(re.compile("^cus_"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text(listed[18])
     drive.close(page)
-    table.get_by_role("button", name="Users", exact=True).focus()
-    page.keyboard.press("Enter")
+    expect(focused).to_have_text(re.compile("^cus_"))  # the dialog has given the focus back
+
+    page.keyboard.press("Control+Home")
+    expect(focused).to_have_role("checkbox")
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageUp")
+    expect(drive.box(table, 0)).to_be_focused()
+    for key in ("ArrowUp", "ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
     drive.expect_sorted(table, "Users")
     page.keyboard.press("Enter")  # the header has kept the focus
     drive.expect_sorted(table, "Users", "descending")
+
+    page.keyboard.press("Tab")
+    expect(focused).to_have_count(0)  # one Tab stop for all of it
+    page.keyboard.press("Shift+Tab")
+    expect(focused).to_have_text("Users")
 
 
 def test_a_key_never_hits_the_customer_that_came_instead_of_another(page: Page, table: Locator) -> None:
@@ -156,12 +176,28 @@ def test_rows_far_down_come_into_sight_and_can_be_ticked(page: Page, table: Loca
     drive.box(table, 65).check()
     drive.expect_picked(page, 1)
     frame.evaluate("frame => frame.scrollTo(0, 0)")
-    expect(drive.cell(table, "Customer", 65)).to_have_count(0)  # is empty out of sight
     frame.evaluate("frame => frame.scrollTo(0, 60 * 32)")
     expect(drive.box(table, 65)).to_be_checked()
     expect(drive.box(table, 64)).not_to_be_checked()
     drive.sort_by(table, "Customer")
     assert frame.evaluate("frame => frame.scrollTop") == 0
+
+
+def test_the_table_grows_with_the_window_and_the_pager_is_always_in_sight(page: Page, table: Locator) -> None:
+    heights = []
+    for width, height in ((760, 700), (1280, 800), (1600, 1000)):
+        page.set_viewport_size({"width": width, "height": height})
+        bottoms = []
+        for part in (table.locator("xpath=.."), page.locator(".st-key-pager"), drive.bar(page)):
+            expect(part).to_be_in_viewport()
+            box = part.bounding_box() or {}
+            bottoms += [box["y"], box["y"] + box["height"]]
+        if width > 1000:
+            assert bottoms == sorted(bottoms), "nothing lies over anything else"
+            assert bottoms[2] - bottoms[1] < 40, "no space is left empty"
+        heights.append(bottoms[1] - bottoms[0])
+    assert heights[2] - heights[1] == pytest.approx(200, abs=1)
+    expect(table.get_by_role("columnheader", name="Customer")).to_be_in_viewport()
 
 
 def test_a_column_is_made_wider_and_stays_so_while_rows_come_and_go(page: Page, table: Locator) -> None:

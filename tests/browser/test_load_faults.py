@@ -26,7 +26,7 @@ def test_a_bad_record_is_a_named_problem_and_the_rest_lives(app: App, page: Page
     drive.expect_shown(page, "247")
     problems = page.get_by_test_id("stExpander").filter(has_text="3 records could not be read and left out")
     problems.locator("summary").click()
-    listed = problems.get_by_test_id("stDataFrame")
+    listed = drive.named(problems, "Records that break a rule")
     for row in range(3):
         assert drive.text_at(listed, "Field", row)
         assert drive.text_at(listed, "Rule", row).startswith("must")

@@ -89,7 +89,7 @@ def test_the_pages_of_the_main_job(app: App, open_page: OpenPage, scheme: str, w
     drive.expect_state(page, "Finished")
     drive.tick(drive.table(page), 1)
     expect(page.get_by_test_id("stMain").get_by_test_id("stCode").first).to_have_text(re.compile("^cus_"))
-    expect(page.get_by_test_id("stMain").get_by_test_id("stDataFrame").nth(2)).to_be_visible()
+    expect(drive.named(page, "Metadata")).to_be_visible()
     photo.take("run-many")
 
     record = next(r for r in app.records(active=True) if len(r.get("metadata") or {}) > 3)

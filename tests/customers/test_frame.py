@@ -118,24 +118,12 @@ def test_the_metadata_of_some_customers_is_that_of_their_records(records, random
 
 
 @given(distinct_customers, lists_of_customers, st.randoms(use_true_random=False))
-def test_many_ids_at_once_are_looked_up_and_taken_as_few_are(records, others, random):
+def test_many_ids_at_once_are_looked_up_as_one_by_one(records, others, random):
     frame = build(records)
     asked = [record.id for record in [*records, *others]]
     random.shuffle(asked)
-    some = np.array([random.randrange(len(records)) for _ in range(5)] if records else [], dtype=np.int64)
-    few = frame.index.find(asked), frame.index.take(some)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(idindex, "MANY", 0)
-        assert frame.index.find(asked).tolist() == few[0].tolist()
-        assert frame.index.take(some) == few[1]
-
-
-def test_many_ids_are_the_same_strings_for_everybody(monkeypatch):
-    monkeypatch.setattr(idindex, "MANY", 2)
-    frame = build([customer(n) for n in range(3)])
-    one, other = frame.ids(np.arange(3)), frame.ids(np.array([1, 2]))
-    assert one[1] is other[0]
-    assert one[2] is other[1]
+    places = {record.id: place for place, record in enumerate(records)}
+    assert frame.index.find(asked).tolist() == [places.get(id_, -1) for id_ in asked]
 
 
 @given(distinct_customers, st.lists(customers, max_size=4))

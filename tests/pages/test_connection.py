@@ -6,7 +6,7 @@ from tests.pages.world import KEY, Session, World
 
 
 def facts(session: Session) -> dict[str, str]:
-    table = session.at.dataframe[0].value
+    table = session.rows_of("Facts about")
     return dict(zip(table["What"], table["Value"], strict=True))
 
 

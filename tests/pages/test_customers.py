@@ -17,6 +17,7 @@ from tests.pages.world import Session, World, records_of
 
 Record = dict[str, Any]
 CUSTOMERS = 250
+TRAY = "Picked customers"
 FAR_DATE = "2023-06-01"
 
 
@@ -339,7 +340,7 @@ def test_what_was_done_counts_once_and_in_its_order_however_often_the_browser_sa
     page.act("pick", 0).act("pick", 1).act("unpick", 0)
     assert page.table["heard"] == 3
     late = [{"number": 4, "kind": "pick", "ids": ids[5:7]}, {"number": 5, "kind": "unpick", "ids": ids[5:6]}]
-    page.send_acts([page.acts[0], *late])
+    page.send_acts([page.acts[""][0], *late])
     assert page.picks == [ids[1], ids[6]]
     assert page.table["heard"] == 5
 
@@ -351,8 +352,8 @@ def test_a_message_sent_before_the_browser_had_our_ticks_changes_no_pick(page: S
     expected = list(page.picks)
     assert bool(expected) is (picked == "all")
     late = {"number": 3, "kind": "sort", "column": "updated_at"}
-    page.send_acts([*page.acts, late])
-    page.acts.append(late)
+    page.send_acts([*page.acts[""], late])
+    page.acts[""].append(late)
     assert page.picks == expected
     assert ticked(page) == ([] if picked == "none" else list(range(len(ids_on(page)))))
     page.act("pick" if picked == "none" else "unpick", 0)  # a new one counts
@@ -423,7 +424,7 @@ def test_the_tray_lists_all_picks_also_hidden_and_unlisted_ones(page: Session, r
     page.at.text_input(key="search").set_value(picked[0])
     page.run().press("picks_show")
     assert "**3 picked** · 1 hidden by filters · 1 no longer listed" in page.words
-    table = page.grid.value
+    table = page.rows_of(TRAY)
     assert table["Id"].tolist() == picked
     assert table["Shown"].tolist() == ["", "hidden by filters", ""]
     assert table["Status"].tolist()[2] == "no longer listed"
@@ -433,14 +434,15 @@ def test_the_tray_lists_all_picks_also_hidden_and_unlisted_ones(page: Session, r
 def test_the_tray_shows_the_first_of_very_many_picks_and_offers_all_their_ids(
     page: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tray, "_SHOWN", 3)
+    monkeypatch.setattr(tray, "MOST_ROWS", 3)
+    monkeypatch.setattr(tray, "_COPIED", 3)
     ids = ids_on(page)[:5]
     page.pick(ids).press("picks_show")
-    assert page.grid.value["Id"].tolist() == ids[:3]
+    assert page.rows_of(TRAY)["Id"].tolist() == ids[:3]
     assert "The first 3 of 5 picks." in page.words
     assert "Download 5 ids" in page.words
     assert not [code for code in page.at.code if ids[0] in code.value]
-    page.tick([0, 2]).press("unpick")
+    page.act("pick", 0, 2, label=TRAY).press("unpick")
     assert page.picks == [ids[1], ids[3], ids[4]]
     assert [code.value for code in page.at.code] == ["\n".join(page.picks)]
 
@@ -450,10 +452,12 @@ def test_the_tray_unpicks_the_ticked_rows_and_no_others(page: Session) -> None:
     page.pick(ids).press("picks_show")
     page.press("unpick")
     assert page.picks == ids
-    page.tick([1, 2])
+    page.act("pick", 1, 2, label=TRAY)
     assert "Unpick 2 customers" in page.words
     page.press("unpick")
     assert page.picks == [ids[0], ids[3]]
+    page.pick(ids)
+    assert page.table_of(TRAY)["picked"] == []  # who was unpicked is not ticked when picked again
     assert page.offers("unpick")  # disabled by its own click it loses the focus, and Escape no longer closes the dialog
     page.press("unpick_all")
     assert page.picks == []
@@ -462,7 +466,7 @@ def test_the_tray_unpicks_the_ticked_rows_and_no_others(page: Session) -> None:
 
 def test_unpicking_the_last_closes_the_tray(page: Session) -> None:
     page.pick(ids_on(page)[:1]).press("picks_show")
-    page.tick([0]).press("unpick")
+    page.act("pick", 0, label=TRAY).press("unpick")
     assert page.picks == []
     assert not page.at.get("dialog")
 
@@ -504,7 +508,7 @@ def test_a_row_opens_as_a_record_with_every_field_and_can_be_picked(page: Sessio
     page.act("open", 3)
     assert len(page.at.get("dialog")) == 1
     assert record["expressCustomerId"] in [code.value for code in page.at.code]
-    fields, metadata = page.at.dataframe[-2].value, page.at.dataframe[-1].value
+    fields, metadata = page.rows_of("The record's fields"), page.rows_of("Metadata")
     assert dict(zip(fields["Field"], fields["Value"], strict=True))["Name"] == record["expressCustomerName"]
     assert dict(zip(metadata["Key"], metadata["Value"], strict=True)) == record["metadata"]
     page.press("drawer_pick")

@@ -111,7 +111,7 @@ def test_switched_off_nothing_is_kept_and_what_was_is_removed(world: World) -> N
     session = world.open(loaded=False)
     assert "Loading: 0 customers" in session.words
     assert not shelf.file.exists()
-    assert "customers are not kept on this machine" in session.go("connection").at.dataframe[1].value["Value"].tolist()
+    assert "customers are not kept on this machine" in session.go("connection").rows_of("Limits of a run")["Value"].tolist()
     sandbox.set_faults([])
     session.go("customers").press("load_stop").press("load_resume").until(lambda _: world.resources.loads.complete).run()
     before = world.resources.loads.shown
@@ -170,10 +170,10 @@ def test_what_changed_since_the_kept_list_is_said_once_and_picks_are_checked(wor
     assert "1 changed (“Bold [link](https://example.org)”)" in session.plain
     assert session.picks == ids[:3]
     session.press("news_look")
-    table = session.at.dataframe[-1].value
+    table = session.rows_of("What changed")
     assert table["Id"].isin(ids[:2]).all()
     assert set(table["Picked"]) == {"picked"}
-    assert table[table["What"] == "status"][["Before", "Now"]].to_numpy().tolist() == [["active", "inactive"]]
+    assert table[table["What"] == "status"]["Value"].tolist() == ["active → inactive"]
     assert "**Bold** [link](https://example.org)" in table["Customer"].tolist()
     assert "Since the list" in session.go("deactivate").plain
     assert "1 customer already inactive, set aside" in session.words

@@ -156,7 +156,7 @@ def test_records_that_break_a_rule_are_named_and_the_others_live(world: World) -
     session = world.open()
     assert "3 records could not be read and left out" in session.words
     assert "**247** of 247 customers" in session.words
-    problems = session.at.dataframe[0].value
+    problems = session.rows_of("Records that break")
     assert list(problems) == ["Customer", "Field", "Rule", "Seen"]
     assert len(problems) == 3
     assert all(problems["Field"])

@@ -108,8 +108,7 @@ def test_the_history_of_a_customer_is_found_by_its_id_also_when_it_is_in_no_list
     session.at.text_input(key="history_of").set_value(f"  {gone.id.upper().replace('CUS', 'cus')} ")
     session.run()
     assert "*Gone* Clinic in 1 run" in session.plain
-    assert session.at.dataframe[0].value["Run"].tolist() == [run.id]
-    assert run.id in session.plain
+    assert session.rows_of("Runs of this customer")["Run"].tolist() == [run.id]
     session.at.text_input(key="history_of").set_value("![x](http://evil.example/p.png)")
     assert "No run has touched" in session.run().words
     assert "evil.example" not in session.words
@@ -306,12 +305,13 @@ def test_the_log_of_a_large_run_shows_what_became_of_the_run_and_its_newest_step
     journal.end(run.id, RunState.FINISHED, words=said(""), now=now, who=ROBIN)
     session = open_world.open("runs", run=run.id)
     session.at.session_state[f"log-{run.id}"] = True
-    of_run, of_steps = (table.value for table in session.run().at.dataframe[-2:])
+    of_run = session.run().rows_of("The log's entries of the run")
+    of_steps = session.rows_of("The log's entries of single")
     assert of_run["Event"].tolist() == ["planned", "approved", "finish"]
     assert "30 entries, newest first" in session.words
-    assert of_steps["Number"].tolist() == sorted(of_steps["Number"], reverse=True)
+    assert of_steps["Number"].tolist() == sorted(of_steps["Number"], key=int, reverse=True)
     session.at.get("pagination")[-1].set_value(2)
-    oldest = session.run().at.dataframe[-1].value
+    oldest = session.run().rows_of("The log's entries of single")
     assert len({*of_steps["Customer"], *oldest["Customer"]}) == 30
 
 

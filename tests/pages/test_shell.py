@@ -20,7 +20,7 @@ def test_without_a_key_the_app_says_sandbox_on_every_page(world: World) -> None:
         assert "Sandbox on this machine" in session.go(page).words
         assert "Production" not in session.words
     assert "stop the app, set `AVARA_API_KEY`" in session.words  # the connection page says how to leave it
-    assert "none set: embedded sandbox" in session.at.dataframe[0].value["Value"].tolist()
+    assert "none set: embedded sandbox" in session.rows_of("Facts about")["Value"].tolist()
 
 
 def test_the_embedded_sandbox_is_the_same_one_after_a_restart(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -54,7 +55,8 @@ class Session:
     def __init__(self) -> None:
         self.at = AppTest.from_file(str(ROOT / "lib" / "ui" / "shell.py"), default_timeout=PATIENCE)
         self.at._bidi_component_manager = _components()
-        self.acts: list[dict[str, Any]] = []
+        #: What was done in each table, by the label it was asked for by.
+        self.acts: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     def run(self) -> Self:
         self.at.run()
@@ -118,27 +120,40 @@ class Session:
 
     @property
     def table(self) -> dict[str, Any]:
-        """What the table of customers was given to draw."""
-        found: dict[str, Any] = json.loads(self.at.get("bidi_component")[0].proto.json)
-        return found
+        """What the first table of the page was given to draw: on Customers that of the customers."""
+        return self._tables()[0][1]
+
+    def table_of(self, label: str) -> dict[str, Any]:
+        """What the table whose label begins so was given to draw."""
+        return self._drawn(label)[1]
+
+    def _drawn(self, label: str) -> tuple[str, dict[str, Any]]:
+        return next((id_, table) for id_, table in self._tables() if table["label"].startswith(label))
+
+    def _tables(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(table.proto.id, json.loads(table.proto.json)) for table in self.at.get("bidi_component")]
 
     @property
     def rows(self) -> pd.DataFrame:
         """The customers on show: a column of texts for each of the table."""
-        table = self.table
-        names = ["row", *(column["name"] for column in table["columns"])]
-        return pd.DataFrame(table["rows"], columns=names, dtype="str").set_index("row").reset_index(drop=True)
+        return self.rows_of("", "name")
 
-    def act(self, kind: str, *rows: int, column: str = "") -> Self:
-        """Tick (kind "pick"), untick ("unpick") or open rows of the table of customers, or click a header of it ("sort")."""
-        ids = [self.table["rows"][row][0] for row in rows]
-        self.acts.append({"number": len(self.acts) + 1, "kind": kind, "ids": ids, "column": column})
-        return self.send_acts(self.acts[-1:])
+    def rows_of(self, label: str, names: str = "label") -> pd.DataFrame:
+        """The rows of the table whose label begins so: a column of texts for each of it, a changed one as "before → now"."""
+        table = self.table_of(label)
+        rows = [[cell if isinstance(cell, str) else " → ".join(map(str, cell)) for cell in row[1:]] for row in table["rows"]]
+        return pd.DataFrame(rows, columns=[column[names] for column in table["columns"]], dtype="str")
 
-    def send_acts(self, acts: list[dict[str, Any]]) -> Self:
-        """The browser's message: what was done in the table of customers, as far as it does not know it to be heard."""
-        component = self.at.get("bidi_component")[0].proto.id
-        return self._send(WidgetState(id=component, json_value=json.dumps({"acts": acts})))
+    def act(self, kind: str, *rows: int, column: str = "", label: str = "") -> Self:
+        """Tick (kind "pick"), untick ("unpick") or open rows of the table of that label, or click a header of it ("sort")."""
+        table, acts = self.table_of(label), self.acts[label]
+        ids = [table["rows"][row][0] for row in rows]
+        acts.append({"number": len(acts) + 1, "kind": kind, "ids": ids, "column": column})
+        return self.send_acts(acts[-1:], label)
+
+    def send_acts(self, acts: list[dict[str, Any]], label: str = "") -> Self:
+        """The browser's message: what was done in a table, as far as it does not know it to be heard."""
+        return self._send(WidgetState(id=self._drawn(label)[0], json_value=json.dumps({"acts": acts})))
 
     def tick(self, rows: Iterable[int], grid: Any = None) -> Self:
         """What the browser sends when exactly these rows of a grid are ticked. Callbacks run, as in a browser."""

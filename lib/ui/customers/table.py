@@ -19,25 +19,25 @@ from lib.customers.idindex import Positions
 from lib.customers.sorting import page_count, page_slice, sort_positions
 from lib.runs.evidence import Way
 from lib.ui import dialogs, id_table, picks
-from lib.ui.grids import grid_height
 from lib.ui.id_table import Act, Column
 from lib.ui.text import ago, number
 
-TABLE_HEIGHT = grid_height(15, 15)
+#: What is above and below the table takes the rest of the window.
+_HEIGHT = "max(15rem, calc(100dvh - 24rem))"
 _PAGE_SIZES = (50, 100, 250)
 _SORT, _SORTED, _SIZE, _COLUMNS = "sort", "sorted_anew", "page_size", "metadata_columns"
 _METADATA = "metadata:"
 _FIRST = (
-    Column("name", "Customer", 290, "name"),
-    Column("status", "Status", 95, help="Inactive: no new studies or users."),
-    Column("user_count", "Users", 75, "number", help="Users in this customer now."),
-    Column("updated_at", "Updated", 155, help="Since the record last changed; empty where unknown."),
+    Column("Customer", 290, name="name"),
+    Column("Status", 95, "state", "status", help="Inactive: no new studies or users."),
+    Column("Users", 75, "number", "user_count", help="Users in this customer now."),
+    Column("Updated", 155, name="updated_at", help="Since the record last changed; empty where unknown."),
 )
 _LAST = (
-    Column("updated_utc", "Updated, UTC", 135, "time"),
-    Column("created_at", "Created, UTC", 135, "time"),
-    Column("created_by", "Created by", 120),
-    Column("id", "Id", 300, "id", help="A click marks it whole, to be copied with Ctrl+C."),
+    Column("Updated, UTC", 135, "time", "updated_utc"),
+    Column("Created, UTC", 135, "time", "created_at"),
+    Column("Created by", 120, name="created_by"),
+    Column("Id", 300, "id", "id", help="A click marks it whole, to be copied with Ctrl+C."),
 )
 _LABELS = {column.name: column.label for column in (*_FIRST, *_LAST)}
 _SORTED_AS = {"status": "is_active"}
@@ -68,7 +68,7 @@ def show(frame: CustomerFrame, positions: Positions, flt: Filter, *, complete: b
 
 def _nothing(frame: CustomerFrame, *, complete: bool) -> None:
     """The empty state takes the table's place and says what to do next."""
-    with st.container(border=True, height=TABLE_HEIGHT, horizontal_alignment="center", vertical_alignment="center"):
+    with st.container(border=True, height=400, horizontal_alignment="center", vertical_alignment="center"):
         if len(frame):
             st.markdown("No customer matches these filters. Remove one above, or *Clear all*.", width="content")
         elif complete:
@@ -158,17 +158,18 @@ def _draw(frame: CustomerFrame, on_page: Positions, sort: Sort, view: str) -> No
         _rows(frame, on_page, keys),
         picked=picks.chosen(),
         label="Customers that match the filters, one page of rows",
+        opens=True,
         view=view,
         react=_react,
-        height=TABLE_HEIGHT,
+        height=_HEIGHT,
     )
 
 
 def _table_columns(keys: list[str], sort: Sort) -> list[Column]:
     """In the order of the table: name, status, user_count, updated_at, metadata..., updated_utc, created_at, created_by, id."""
-    metadata = [Column(_METADATA + key, key, 110) for key in keys]
+    metadata = [Column(key, 110, name=_METADATA + key) for key in keys]
     way: Literal["ascending", "descending"] = "descending" if sort.descending else "ascending"
-    return [replace(column, sorted=way) if column.name == sort.column else column for column in [*_FIRST, *metadata, *_LAST]]
+    return [replace(column, sort=way if column.name == sort.column else "none") for column in [*_FIRST, *metadata, *_LAST]]
 
 
 def _rows(frame: CustomerFrame, on_page: Positions, keys: list[str]) -> list[tuple[str, ...]]:
@@ -215,7 +216,8 @@ def _react(act: Act) -> None:
 
 
 def _pager(key: str, page: int, total: int, size: int) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="pager"):
+    """At the bottom of the window, where it is in sight however long the page is."""
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="pager"):
         first = (page - 1) * size + 1 if total else 0
         pages = page_count(total, size)
         next_ = " · Alt+PageDown: next page" if page < pages else ""

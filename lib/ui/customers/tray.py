@@ -7,22 +7,29 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import IdIndex, Positions
 from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
 from lib.customers.loads import Loads
 from lib.errors import LoadIncomplete, UploadUnreadable
 from lib.runs.evidence import Way
-from lib.ui import dialogs, nav, notices, picks
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import dialogs, id_table, nav, notices, picks
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.text import count, md, number
 
 _LISTED = 200
-#: So many picks are shown one by one; all of them can be downloaded.
-_SHOWN = 1_000
+#: So many ids stand there to be copied; all of them can be downloaded.
+_COPIED = 1_000
+_COLUMNS = (
+    Column("Customer", 240),
+    Column("Status", 130, "state"),
+    Column("Users", 70, "number"),
+    Column("Shown", 130),
+    Column("Id", 300, "id"),
+)
 _KNOWN, _PLACES = "picks_known", "picks_places"
 
 
@@ -120,22 +127,12 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
         st.caption("Nothing is picked.")
         return
     st.markdown(_summary(frame, picked, matching))
-    shown = picked[:_SHOWN]
-    chosen = st.dataframe(
-        picks_table(frame, shown, matching),
-        key=f"tray-{hash(shown)}",
-        hide_index=True,
-        height=grid_height(len(shown), 13),
-        row_height=ROW_HEIGHT,
-        on_select="rerun",
-        selection_mode="multi-row",
-        column_config={"Id": st.column_config.TextColumn(width="medium")},
-        placeholder="",
-        alt="Picked customers",
-    )
+    shown = picked[:MOST_ROWS]
+    ticked = id_table.ticked("picked")
+    id_table.show("picked", _COLUMNS, picks_table(frame, shown, matching), label="Picked customers", picked=ticked, most=13)
     if len(picked) > len(shown):
         st.caption(f"The first {number(len(shown))} of {count(len(picked), 'pick')}.")
-    ids = [shown[row] for row in chosen["selection"]["rows"] if 0 <= row < len(shown)]
+    ids = [customer_id for customer_id in shown if customer_id in ticked]
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Unpick {count(len(ids), 'customer')}" if ids else "Unpick"
         # Never disabled: a button that its own click disables loses the focus, and with it Escape, which closes the dialog.
@@ -159,7 +156,7 @@ def _unpick_all() -> None:
 
 def _offer_ids(picked: tuple[str, ...]) -> None:
     with st.expander("Ids to copy", icon=":material/content_copy:"):
-        if len(picked) <= _SHOWN:
+        if len(picked) <= _COPIED:
             st.code("\n".join(picked), language=None, height=200)
         st.download_button(
             f"Download {count(len(picked), 'id')}",
@@ -172,21 +169,18 @@ def _offer_ids(picked: tuple[str, ...]) -> None:
         )
 
 
-def picks_table(frame: CustomerFrame, picked: Sequence[str], matching: Positions) -> pd.DataFrame:
-    """One row a pick in the order picked: columns Customer, Status, Users, Shown, Id (text, but Users Int64)."""
-    positions = frame.positions(picked)
-    known = frame.rows.take(positions).set_index("id").reindex(list(picked))
-    hidden = set(frame.ids(positions[~frame.among(matching)[positions]]))
-    active = known["is_active"].map({True: "● Active", False: "○ Inactive"})
-    return pd.DataFrame(
-        {
-            "Customer": known["name"].to_numpy(),
-            "Status": active.fillna("no longer listed").to_numpy(),
-            "Users": known["user_count"].astype("Int64").to_numpy(),
-            "Shown": ["hidden by filters" if customer_id in hidden else "" for customer_id in picked],
-            "Id": list(picked),
-        }
-    )
+def picks_table(frame: CustomerFrame, picked: Sequence[str], matching: Positions) -> list[tuple[str, ...]]:
+    """One row a pick in the order picked: its id, name, status, users, whether filters hide it, its id."""
+    shown = frame.among(matching)[frame.positions(picked)].tolist()
+    known = {record.id: (record, on_show) for record, on_show in zip(frame.records(picked), shown, strict=True)}
+    return [(customer_id, *_told(*known.get(customer_id, (None, True))), customer_id) for customer_id in picked]
+
+
+def _told(record: Customer | None, on_show: bool) -> tuple[str, str, str, str]:  # noqa: FBT001  # an item of a table
+    if record is None:
+        return "", "no longer listed", "", ""
+    status = "● Active" if record.is_active else "○ Inactive"
+    return record.name, status, number(record.user_count), "" if on_show else "hidden by filters"
 
 
 @st.dialog("Pick by ids", width="large", icon=":material/content_paste:", on_dismiss=dialogs.close)

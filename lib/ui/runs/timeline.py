@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-import pandas as pd
 import streamlit as st
 
 from lib.avara.text import one_line
 from lib.journal.chain import Entry
 from lib.runs.model import Run
-from lib.ui.grids import ROW_HEIGHT, grid_height
+from lib.ui import id_table
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources
 from lib.ui.text import count, exact, md, number
 
-_ON_A_PAGE = 500
+_ON_A_PAGE = MOST_ROWS
+_ENTRY = (
+    Column("Number", 80, "number"),
+    Column("When", 190, "time"),
+    Column("Event", 100),
+    Column("Customer", 300, "id"),
+    Column("By", 130),
+    Column("What", 420, "long"),
+)
 _UNREAD_SHOWN = 60
 _KEEP = "Keep this journal as it is and tell whoever answers for it."
 
@@ -27,7 +35,7 @@ def show(resources: Resources, run: Run) -> None:
         return
     with opened:
         entries = resources.journal.log.run_entries(run.id)
-        _grid(entries_table(entries).drop(columns="Customer"), "The log's entries of the run as a whole, oldest first", 10)
+        _show_entries("entries", entries, "The log's entries of the run as a whole, oldest first")
         _steps(resources, run)
         if st.button("Check the whole journal", icon=":material/verified:", key=f"check-{run.id}"):
             _check(resources)
@@ -41,36 +49,18 @@ def _steps(resources: Resources, run: Run) -> None:
     if not number_:
         return
     st.markdown(f"**Customers** · {count(number_, 'entry', 'entries')}, newest first")
-    _grid(entries_table(entries), "The log's entries of single customers, newest first", 10)
+    _show_entries("step_entries", entries, "The log's entries of single customers, newest first")
     pages = -(-number_ // _ON_A_PAGE)
     if pages > 1:
         st.pagination(pages, key=key)
 
 
-def _grid(table: pd.DataFrame, alt: str, rows: int) -> None:
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=grid_height(len(table), rows),
-        row_height=ROW_HEIGHT,
-        column_config={"What": st.column_config.TextColumn(width=420)},
-        placeholder="",
-        alt=alt,
-    )
-
-
-def entries_table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """One row an entry, in their order: Number, When, Event, Customer, By, What (all text but Number)."""
-    return pd.DataFrame(
-        {
-            "Number": [entry.seq for entry in entries],
-            "When": [exact(entry.at) for entry in entries],
-            "Event": [entry.event for entry in entries],
-            "Customer": [entry.customer_id or "" for entry in entries],
-            "By": [entry.who for entry in entries],
-            "What": [_told(entry.payload) for entry in entries],
-        }
-    )
+def _show_entries(key: str, entries: Sequence[Entry], label: str) -> None:
+    rows = [
+        (str(entry.seq), str(entry.seq), exact(entry.at), entry.event, entry.customer_id or "", entry.who, _told(entry.payload))
+        for entry in entries
+    ]
+    id_table.show(key, _ENTRY, rows, label=label, most=10)
 
 
 def _told(payload: str) -> str:
@@ -102,9 +92,7 @@ def _check(resources: Resources) -> None:
         st.success(md(audit.words, limit=400), icon=":material/verified:")
     else:
         st.error(md(f"{audit.words} {_KEEP}", limit=500), icon=":material/error:")
-        table = {
-            "Run": [found.run_id for found in audit.findings],
-            "Customer": [found.customer_id for found in audit.findings],
-            "What": [found.words for found in audit.findings],
-        }
-        _grid(pd.DataFrame(table), "What is not as the log and the plans say", 10)
+        found = audit.findings[:MOST_ROWS]
+        rows = [(str(place), one.run_id, one.customer_id, one.words) for place, one in enumerate(found)]
+        columns = [Column("Run", 220), Column("Customer", 300, "id"), Column("What", 420, "long")]
+        id_table.show("findings", columns, rows, label="What is not as the log and the plans say", most=10)

@@ -8,7 +8,8 @@ import streamlit as st
 
 from lib.runs.model import Run, StepState
 from lib.runs.undo import as_left
-from lib.ui import nav
+from lib.ui import id_table, nav
+from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources
 from lib.ui.text import count, number
 
@@ -55,9 +56,8 @@ def _left_alone(resources: Resources, run: Run, undo_of: str) -> None:
         return
     names = {step.customer_id: step.name for step in resources.journal.reads.every_step(undo_of)}
     with st.expander(f"{count(len(left), 'customer')} of that run left alone", icon=":material/block:"):
-        table = {
-            "Customer": [names.get(one.customer_id, "") for one in left],
-            "Why": [one.why for one in left],
-            "Id": [one.customer_id for one in left],
-        }
-        st.dataframe(table, hide_index=True, alt="Customers that this undo left alone")
+        rows = [(one.customer_id, names.get(one.customer_id, ""), one.why, one.customer_id) for one in left[:MOST_ROWS]]
+        columns = [Column("Customer", 240), Column("Why", 320, "long"), Column("Id", 300, "id")]
+        id_table.show("left_alone", columns, rows, label="Customers that this undo left alone")
+        if len(left) > MOST_ROWS:
+            st.caption(f"The first {number(MOST_ROWS)} of {count(len(left), 'customer')}; the receipt has all.")
