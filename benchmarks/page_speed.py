@@ -26,6 +26,7 @@ from benchmarks.api import client_of, server
 from benchmarks.browser import EXPLORER_PYTHON, App, chromium, our_app, running
 from benchmarks.figures import Figure, told
 from benchmarks.tabs import Bare, Customers, Explorer
+from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame, build
 
 Act = Callable[[], float]
@@ -108,7 +109,7 @@ def customers_of(base_url: str) -> CustomerFrame:
 def rows_file(frame: CustomerFrame, folder: str) -> str:
     """The rows as the peers show them, with the five most common keys of the metadata as columns."""
     rows = frame.rows.assign(created_by=frame.rows["created_by"].astype("str"))
-    for key, _ in frame.metadata_keys()[:5]:
+    for key, _ in facet_keys(frame)[:5]:
         rows[key] = frame.metadata_column(key)
     path = Path(folder) / "rows.parquet"
     rows.to_parquet(path)

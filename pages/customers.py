@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.customers.filters import describe, matching, summary
+from lib.customers.filters import describe, matching, users_of
 from lib.ui import announce, dialogs, loading, picks
 from lib.ui.customers import drawer, export, filters, table, tray
 from lib.ui.resources import get_resources
@@ -26,20 +26,17 @@ with title:
     table.show_view_options(frame)
     export.show(resources.loads, view, flt, positions)
 
-shown = summary(frame, positions)
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):
     so_far = f" as of {ago(view.kept_at, now)}" if view.kept_at else "" if complete else " so far, not complete"
-    st.markdown(
-        f"**{number(shown.customers)}** of {count(len(frame), 'customer')}{so_far} · {count(shown.users, 'user')}",
-        width="content",
-    )
+    users = count(users_of(frame, positions), "user")
+    st.markdown(f"**{number(len(positions))}** of {count(len(frame), 'customer')}{so_far} · {users}", width="content")
     filters.show_chips(flt)
     if found.unknown_times:
         st.caption(f"{number(found.unknown_times)} more would match, but a date of theirs is unknown.", width="content")
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)
-announce.say(f"{number(shown.customers)} of {count(len(frame), 'customer')}, {number(len(picks.chosen()))} picked")
+announce.say(f"{number(len(positions))} of {count(len(frame), 'customer')}, {number(len(picks.chosen()))} picked")
 tray.show_bar(frame, positions, obstacle=resources.loads.plan_obstacle())
 
 if record := dialogs.opened("record"):

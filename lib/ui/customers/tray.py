@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from lib.avara.models import Customer
+from lib.customers.filters import users_of
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import IdIndex, Positions
 from lib.customers.idlist import UPLOAD_LIMIT, IdReport, check
@@ -88,7 +89,7 @@ def _known(frame: CustomerFrame, picked: tuple[str, ...]) -> _Known:
     known: _Known | None = st.session_state.get(_KNOWN)
     if known is None or known.version != frame.version or known.picked is not picked:
         positions = _places(frame, picked, known)
-        users = int(frame.rows["user_count"].to_numpy()[positions].sum())
+        users = users_of(frame, positions)
         known = st.session_state[_KNOWN] = _Known(frame.version, picked, positions, users)
     return known
 
