@@ -16,7 +16,7 @@ view = resources.loads.view(patience=loading.first_draw_patience())
 frame, complete = view.frame, view.complete
 
 loading.show_trouble(resources.loads)
-title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
+title = st.container(horizontal=True, key="title_line")
 flt = filters.show(frame, now)
 found = matching(frame, flt, now)
 positions = found.positions

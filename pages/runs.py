@@ -13,7 +13,7 @@ run_id = st.query_params.get("run")
 if run_id:
     view.show(resources, run_id)
 else:
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True):
         st.title("Runs", anchor=False, width="stretch")
         plan_file.offer()
     if not history.search(resources):

@@ -23,4 +23,4 @@ def say(words: str) -> None:
 
 def show(title: str) -> None:
     """The live region; call it behind all that says something. Of a page that says nothing its title is told."""
-    _region(key="announce", data=st.session_state.pop(_WORDS, title), height=1)
+    _region(key="announce", data=st.session_state.pop(_WORDS, title), height="content")
