@@ -113,7 +113,7 @@ class Customers(Tab):
         box.click(trial=True)  # is uncovered
         box.fill(word)
         self.idle()
-        took = self.timed(self.page.get_by_role("option", name=f"{word} (").first.click)
+        took = self.timed(self.page.get_by_role("option", name=word, exact=True).click)
         self.page.keyboard.press("Escape")  # closes the list, which hides all else
         expect(self.page.get_by_role("listbox")).to_have_count(0)
         return took

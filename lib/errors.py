@@ -21,6 +21,8 @@ ExpressOpsError
 ├── SnapshotUnusable             a kept list that is damaged, foreign or of another version
 ├── SnapshotNotKept              a list that could not be written to the data folder
 ├── UploadUnreadable             an uploaded file that is no list of ids
+├── ViewUnreadable               an address whose view is not certain: nobody is shown rather than too many
+├── ViewNameTaken                two saved views can't have one name
 ├── ExportTooLarge               more than a file format can hold
 ├── ExportRefused                a receipt in no form that there is, or for a terminal
 ├── PlanError                    a plan that can't be made or carried out
@@ -177,6 +179,14 @@ class SnapshotNotKept(ExpressOpsError):
 
 class UploadUnreadable(ExpressOpsError):
     """This file can't be read as a list of ids. Save it as CSV or as text with one id a line."""
+
+
+class ViewUnreadable(ExpressOpsError):
+    """This address says what can't be read here, so no customers are shown: they could be others than were meant."""
+
+
+class ViewNameTaken(ExpressOpsError):
+    """There is a saved view of this name. Choose another name, or replace that one."""
 
 
 class ExportTooLarge(ExpressOpsError):

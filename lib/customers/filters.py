@@ -38,6 +38,8 @@ class Filter(BaseModel):
     not_updated_days: Annotated[int, Field(ge=1, le=100_000)] | None = None
     created_from: date | None = None
     created_to: date | None = None
+    #: Instead of those who match: whoever is left out only because a time is unknown. Where nothing asks for a time: whose is.
+    time_unknown: bool = False
     #: Any of these; empty: whoever made it.
     created_by: tuple[Maker, ...] = ()
     #: The customer has the key with any of the values; without values: has the key at all.
@@ -67,15 +69,16 @@ class Chip:
 
 def matching(frame: CustomerFrame, flt: Filter, now: datetime) -> Matching:
     """Who matches. `now` is what days are counted back from."""
-    matches = _match_certain(frame, flt)
-    times = _match_times(frame, flt, now)
-    if not times:
-        return Matching(np.flatnonzero(matches), 0)
-    passes, unknown = (list(masks) for masks in zip(*times, strict=True))
-    may_match = np.logical_and.reduce([matches, *map(np.logical_or, passes, unknown)])
-    in_doubt = np.logical_or.reduce(unknown)
-    # An unknown time passes no condition, so those in doubt are exactly the ones that may match and don't.
-    return Matching(np.flatnonzero(may_match & ~in_doubt), int(np.count_nonzero(may_match & in_doubt)))
+    may_match = _match_certain(frame, flt)
+    in_doubt = np.zeros(len(frame), dtype=np.bool_)
+    for passes, unknown in _match_times(frame, flt, now):
+        # An unknown time passes no condition, so those in doubt are exactly the ones that may match and don't.
+        may_match &= passes | unknown
+        in_doubt |= unknown
+    doubtful = may_match & in_doubt
+    if flt.time_unknown:
+        return Matching(np.flatnonzero(doubtful), 0)
+    return Matching(np.flatnonzero(may_match & ~in_doubt), int(np.count_nonzero(doubtful)))
 
 
 def apply(frame: CustomerFrame, flt: Filter, now: datetime) -> Positions:
@@ -124,7 +127,7 @@ def _match_certain(frame: CustomerFrame, flt: Filter) -> Mask:
 
 def _match_times(frame: CustomerFrame, flt: Filter, now: datetime) -> list[tuple[Mask, Mask]]:
     """For each condition on a time: who passes, and whose time is unknown."""
-    created, updated = frame.rows["created_at"], frame.rows["updated_at"]
+    created, updated = frame.times["created_at"], frame.times["updated_at"]
     found = []
     if flt.not_updated_days is not None:
         found.append((updated <= now - timedelta(days=flt.not_updated_days), updated.isna()))
@@ -132,6 +135,9 @@ def _match_times(frame: CustomerFrame, flt: Filter, now: datetime) -> list[tuple
         found.append((created >= datetime.combine(flt.created_from, time.min, UTC), created.isna()))
     if flt.created_to is not None:
         found.append((created <= datetime.combine(flt.created_to, time.max, UTC), created.isna()))
+    if flt.time_unknown and not found:
+        unknown = created.isna() | updated.isna()
+        found.append((~unknown, unknown))
     return [(passes.to_numpy(), unknown.to_numpy()) for passes, unknown in found]
 
 
@@ -156,6 +162,8 @@ def _conditions(flt: Filter) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "not_updated_days", f"not updated for {_count(flt.not_updated_days, 'day')}", {"not_updated_days": None}
     if flt.created_from is not None or flt.created_to is not None:
         yield "created", _created_in_words(flt.created_from, flt.created_to), {"created_from": None, "created_to": None}
+    if flt.time_unknown:
+        yield "time_unknown", "a date is unknown", {"time_unknown": False}
     if flt.created_by:
         makers = " or ".join(_MAKERS[maker] for maker in flt.created_by)
         yield "created_by", f"created by {makers}", {"created_by": ()}

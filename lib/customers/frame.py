@@ -8,8 +8,8 @@
 | `name`                  | str                      | never                          |
 | `is_active`             | bool                     | never                          |
 | `user_count`            | int64                    | never                          |
-| `created_at`            | datetime64[us, UTC]      | NaT: unknown                   |
-| `updated_at`            | datetime64[us, UTC]      | NaT: unknown                   |
+| `created_at`            | datetime64[us, UTC]      | NaT: unknown; see `times`      |
+| `updated_at`            | datetime64[us, UTC]      | NaT: unknown; see `times`      |
 | `created_by`            | category of `CREATED_BY` | "unknown"                      |
 | `created_by_user_id`    | str                      | NaN                            |
 | `created_by_api_key_id` | str                      | NaN                            |
@@ -23,6 +23,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +34,7 @@ import pandas as pd
 
 from lib.avara.batch import CustomerBatch
 from lib.avara.models import Customer, id_key
+from lib.avara.times import possible
 from lib.customers.columns import Columns
 from lib.customers.idindex import IdIndex, Positions
 from lib.customers.metadata import MetadataIndex, replaced_pairs
@@ -54,6 +57,7 @@ class CustomerFrame:
     #: All positions in order, by column and direction, filled by sorting.py likewise.
     orders: dict[tuple[str, bool], Positions] = field(default_factory=dict)
     version: int = field(default_factory=lambda: next(_VERSIONS))
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     def of(cls, rows: pd.DataFrame, metadata: pd.DataFrame) -> CustomerFrame:
@@ -68,6 +72,13 @@ class CustomerFrame:
     def metadata(self) -> pd.DataFrame:
         """The long table of all metadata: `row`, `key`, `value`."""
         return self.pairs.table
+
+    @cached_property
+    def times(self) -> pd.DataFrame:
+        """`created_at` and `updated_at`, with NaT also where the time can't be a fact: what filters, sorts and words go by."""
+        columns = {name: self.rows[name] for name in ("created_at", "updated_at")}
+        first, last = possible(self.made_at)
+        return pd.DataFrame({name: column.where((column >= first) & (column <= last)) for name, column in columns.items()})
 
     def known(self, ids: Iterable[str]) -> npt.NDArray[np.bool_]:
         """For each id: is it in the frame?"""

@@ -70,7 +70,7 @@ def _comparable(frame: CustomerFrame, by: str) -> pa.Array:
         return _text(frame.metadata_column(by.removeprefix(METADATA)))
     if by not in frame.rows:
         raise ValueError(f"There is no column {by!r} to sort by.")
-    column = frame.rows[by]
+    column = (frame.times if by in frame.times else frame.rows)[by]
     if by == "created_by":
         return _text(column.astype("str").where(column != "unknown"))
     return _text(column) if by == "name" else pa.array(column)

@@ -28,6 +28,7 @@ from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
 from lib.journal.steps import Steps
 from lib.journal.tables import database_now, holds, plans, runs, steps
+from lib.journal.views import Views
 from lib.runs.model import LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
 from lib.runs.plan import Plan
 from lib.runs.words import Words, said
@@ -61,6 +62,7 @@ class Journal:
         self.steps = Steps(self._database, self.log)
         self.audit = Auditor(self._database)
         self.accounts = Accounts(self._database, self.log)
+        self.views = Views(self._database)
 
     @property
     def closed(self) -> bool:
@@ -74,6 +76,7 @@ class Journal:
     def close(self) -> None:
         """Write what is queued, then close all connections. Whoever works with this journal in the background stops."""
         self.steps.close()
+        self.views.close()
         self._database.close()
 
     def record(self, plan: Plan, now: datetime, *, who: Person) -> Run:

@@ -39,7 +39,7 @@ from sqlalchemy.types import TypeDecorator
 from lib.runs.model import Action, Hold, RunState, StepState
 
 #: The version of these tables: the last one in lib/journal/migrations/versions.
-HEAD = "0003"
+HEAD = "0004"
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -197,6 +197,20 @@ log_head = Table(
     Column("id", Integer, primary_key=True),
     Column("seq", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
+)
+
+#: Views by their tokens. Without a name it is what an address stands for, and goes after a while; with one a person saved it.
+views = Table(
+    "views",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("name", PlainText),
+    Column("body", PlainText, nullable=False),
+    Column("saved_by", PlainText, nullable=False),
+    Column("saved_at", UtcText, nullable=False),
+    UniqueConstraint("fingerprint", "name"),
+    Index("views_by_age", "saved_at"),
 )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from lib.avara.models import Customer
+from lib.avara.times import known
 
 
 class Way(StrEnum):
@@ -51,6 +52,8 @@ def seen_in(record: Customer, read_at: datetime) -> tuple[str, str]:
     users = "1 user" if record.user_count == 1 else f"{record.user_count:,} users"
     if record.updated_at is None:
         return users, "when it last changed is unknown"
+    if known(record.updated_at, read_at) is None:
+        return users, f"when it last changed is unknown: the record says {_time(record.updated_at)}"
     days = max((read_at - record.updated_at).days, 0)
     return users, f"last changed {_time(record.updated_at)}, {days:,} {'day' if days == 1 else 'days'} before it was read"
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lib.avara.models import Customer
+from lib.avara.times import known
 from lib.runs.model import Action
 
 
@@ -72,10 +73,11 @@ def _warnings(record: Customer, action: Action, now: datetime, recent: timedelta
     if record.user_count and action is Action.DEACTIVATE:
         users = "1 user" if record.user_count == 1 else f"{record.user_count:,} users"
         found.append(ReviewWarning(WarningKind.HAS_USERS, f"Has {users}"))
-    if record.updated_at is None:
+    updated_at = known(record.updated_at, now)
+    if updated_at is None:
         found.append(ReviewWarning(WarningKind.NEVER_DATED, "When it last changed is unknown"))
-    elif now - record.updated_at <= recent and action is Action.DEACTIVATE:
-        days = max((now - record.updated_at).days, 0)
+    elif now - updated_at <= recent and action is Action.DEACTIVATE:
+        days = max((now - updated_at).days, 0)
         when = "today" if days == 0 else "1 day ago" if days == 1 else f"{days} days ago"
         found.append(ReviewWarning(WarningKind.CHANGED_RECENTLY, f"Changed {when}"))
     return tuple(found)

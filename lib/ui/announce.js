@@ -29,7 +29,7 @@ new MutationObserver(() => setTimeout(giveBack, 100)).observe(document.body, { c
 
 // Each stands in words beside its part. The shortcuts of Streamlit's buttons go off behind an open dialog too; these don't.
 const SHORTCUTS = {
-  "Ctrl+k": ".st-key-search input",
+  "Ctrl+k": "[class*='st-key-search'] input",
   "Alt+PageDown": ".st-key-pager [aria-label='Next page']",
   "Alt+Enter": ".st-key-review button",
 };

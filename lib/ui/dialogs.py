@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-Name = Literal["record", "picks", "paste", "confirm", "changes"]
+Name = Literal["record", "picks", "paste", "views", "confirm", "changes"]
 _KEY, _DRAWN = "open_dialog", "dialog_drawn"
 
 

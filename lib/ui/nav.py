@@ -10,7 +10,9 @@ import streamlit as st
 
 from lib.config import APP_NAME
 
-_ADDRESS, _PAGES = "address", "pages"
+_ADDRESS, _ARRIVED, _PAGES = "address", "arrived", "pages"
+#: What the address of Customers says for the view that it shows in this session (lib/ui/customers/address.py).
+CUSTOMERS = "customers_address"
 _FOLDER = Path(__file__).parents[2] / "pages"
 
 PageName = Literal["overview", "customers", "deactivate", "runs", "connection"]
@@ -44,12 +46,23 @@ def _pages() -> dict[PageName, st.Page]:
 
 
 def go_to(name: PageName, **query: str) -> NoReturn:
-    """Open a page with exactly these URL parameters.
+    """Open a page with exactly these URL parameters; Customers, without any, as it was left."""
+    st.switch_page(page(name), query_params=query or _as_left(name))
 
-    They are always given, if only as an empty mapping: without one Streamlit 1.67 refuses to leave a page whose filters are
-    bound to the URL.
-    """
-    st.switch_page(page(name), query_params=query)
+
+def link(name: PageName, *, label: str | None = None, icon: str | None = None) -> None:
+    """Draw a link to a page as it was left."""
+    st.page_link(page(name), label=label, icon=icon, query_params=_as_left(name))
+
+
+def _as_left(name: PageName) -> dict[str, str]:
+    left: dict[str, str] = st.session_state.get(CUSTOMERS, {})
+    return left if name == "customers" else {}
+
+
+def arrived() -> bool:
+    """Does this run show another page than the one before it?"""
+    return bool(st.session_state.get(_ARRIVED))
 
 
 def name_tab(title: str) -> None:
@@ -74,10 +87,11 @@ def hold_address(shown: st.Page) -> None:
     """Make the browser's address say what is shown: call it before the page draws.
 
     A link to the very page it stands on brings its parameters to the script, but Streamlit 1.67 leaves the address as it was,
-    and the next rerun would be back at the old ones. (Customers has no such links; its address is the filters' own.)
+    and the next rerun would be back at the old ones. (Customers keeps its address itself.)
     """
     query = st.query_params.to_dict()
     path, before = st.session_state.get(_ADDRESS, ("", query))
+    st.session_state[_ARRIVED] = path != shown.url_path
     if path and path == shown.url_path and before != query:
         st.query_params.from_dict(query)
     st.session_state[_ADDRESS] = (shown.url_path, query)

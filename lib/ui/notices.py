@@ -75,6 +75,7 @@ def fragment(draw: Callable[..., None], *args: object, every: float | None) -> N
             if failed:
                 dialogs.redraw_page()
 
+    part.__qualname__ = draw.__qualname__  # Streamlit knows a fragment by it
     st.fragment(part, run_every=every)()
     if failed:
         raise failed[0]

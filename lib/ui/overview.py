@@ -12,9 +12,9 @@ import streamlit as st
 
 from lib.customers.filters import Filter, apply
 from lib.customers.frame import CustomerFrame
-from lib.customers.once import once_a_frame
+from lib.customers.views import View
 from lib.ui import nav
-from lib.ui.customers import filters
+from lib.ui.customers import address
 from lib.ui.text import count, number
 
 #: The customers that deserve a look first.
@@ -32,16 +32,13 @@ def show_totals(frame: CustomerFrame, *, complete: bool) -> None:
         st.metric("Active", number(active.sum()), border=True)
         st.metric("Inactive", number((~active).sum()), border=True)
         st.metric("Users", number(rows["user_count"].sum()), border=True)
-    # A button, not a link with URL parameters: those would only join the filters that are set already.
     if idle and st.button(
         f"{count(idle, 'active customer')} without users, not updated for a year: look at them",
         icon=":material/arrow_forward:",
         type="tertiary",
         key="idle",
-        on_click=filters.write,
-        args=(IDLE,),
     ):
-        nav.go_to("customers")
+        nav.go_to("customers", **address.spelled(View(filter=IDLE)))
 
 
 def show_charts(frame: CustomerFrame) -> None:
@@ -56,7 +53,7 @@ def show_charts(frame: CustomerFrame) -> None:
 
 def by_age(frame: CustomerFrame, now: datetime) -> pd.DataFrame:
     """Customers by time since their last update: columns Since update (in order), Status, Customers."""
-    updated = frame.rows["updated_at"].dt.tz_localize(None).to_numpy()
+    updated = frame.times["updated_at"].dt.tz_localize(None).to_numpy()
     unknown = np.isnat(updated)
     days = (np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us") - updated[~unknown]) // np.timedelta64(1, "D")
     bands = np.full(len(frame), len(_BANDS) + 1)
@@ -64,10 +61,9 @@ def by_age(frame: CustomerFrame, now: datetime) -> pd.DataFrame:
     return _counted(frame, bands, [*(label for _, label in _BANDS), _LONGEST, _UNKNOWN], "Since update")
 
 
-@once_a_frame
 def by_year(frame: CustomerFrame) -> pd.DataFrame:
     """Customers by the year (UTC) of their creation: columns Year, Status, Customers."""
-    years, places = np.unique(frame.rows["created_at"].dt.year.fillna(0).to_numpy(dtype=np.int64), return_inverse=True)
+    years, places = np.unique(frame.times["created_at"].dt.year.fillna(0).to_numpy(dtype=np.int64), return_inverse=True)
     # The unknown come last, as their bar does.
     labels = [*(str(year) for year in years if year), *([_UNKNOWN] if 0 in years else [])]
     return _counted(frame, np.where(years[places] == 0, len(labels) - 1, places - (0 in years)), labels, "Year")

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from lib.errors import ExpressOpsError, NotStarted
-from lib.ui import announce, dialogs, heard, nav, news, notices, sidebar
+from lib.ui import announce, dialogs, nav, news, notices, sidebar
 from lib.ui.resources import get_resources
 from lib.ui.startup import AGAIN_AFTER
 
@@ -34,7 +34,6 @@ nav.name_tab(page.title)
 st.html(HERE / "style.css")
 nav.hold_address(page)
 dialogs.begin()
-heard.page_begins()
 
 try:
     resources = get_resources()
@@ -54,4 +53,3 @@ except Exception:  # a page never shows a traceback; Streamlit's own stop and re
     logger.exception("A page broke")
     st.error("This page broke. Nothing was changed by it; the server's log says why. Reload the page to go on.")
 announce.show(page.title)
-heard.page_ends()

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import humanize
 
+from lib.avara.times import known
+
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _LINK_START = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(?=:)|\bwww(?=\.)")
 #: Streamlit draws `:streamlit:` as an image and the likes of `--` and `->` as one sign, whether they are escaped or not.
@@ -43,7 +45,8 @@ def count(value: int, singular: str, plural: str = "") -> str:
 
 
 def ago(at: datetime | None, now: datetime) -> str:
-    """How long before `now`, in words; "unknown" where there is no time."""
+    """How long before `now`, in words; "unknown" where there is no time, or none that can be a fact."""
+    at = known(at, now)
     if at is None:
         return "unknown"
     age = now - at

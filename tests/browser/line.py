@@ -12,15 +12,15 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 
 class Line:
-    """The page's line to its server, on which what the server says can be held up, or lost."""
+    """The page's line to its server, on which what the server says can be held up."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.holding = self.losing = False
+        self.holding = False
         self.timers = 0
         """How often the page asked by itself, because of a timer."""
-        self.drawn = self.lost = 0
-        """How many drawings of the whole page arrived, and were lost, to their ends."""
+        self.drawn = 0
+        """How many drawings of the whole page arrived, to their ends."""
         self._lines: list[WebSocketRoute] = []
         self._held: list[tuple[WebSocketRoute, str | bytes]] = []
         page.route_web_socket(re.compile("/_stcore/stream"), self._open)
@@ -29,11 +29,14 @@ class Line:
         wanted = self.timers + count
         self._wait(lambda: self.timers >= wanted, "the page has no timer that asks")
 
-    def lose_a_drawing(self) -> None:
-        """Until a whole run has come to its end nothing of it arrives; call it with what asks for the run under way."""
-        self.losing, wanted = True, self.lost + 1
-        self._wait(lambda: self.lost >= wanted, "nothing was drawn")
-        self.losing = False
+    def wait_for_a_drawing(self) -> None:
+        """Until a drawing of the whole page is held up, to its end."""
+        self._wait(lambda: any(_ends_a_drawing(message) for _, message in self._held), "nothing was drawn")
+
+    @property
+    def answered_timers(self) -> int:
+        """How many drawings of parts of the page are held up, to their ends."""
+        return sum(_said(message).script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY for _, message in self._held)
 
     def _wait(self, holds: Callable[[], bool], else_: str) -> None:
         deadline = time.monotonic() + 30
@@ -43,7 +46,7 @@ class Line:
 
     def let_go_of_a_drawing(self) -> None:
         """Of what is held up the first drawing of the whole page arrives, once it is there to its end."""
-        self._wait(lambda: any(_ends_a_drawing(message) for _, message in self._held), "nothing was drawn")
+        self.wait_for_a_drawing()
         while True:
             line, message = self._held.pop(0)
             line.send(message)
@@ -69,8 +72,6 @@ class Line:
         def from_server(message: str | bytes) -> None:
             if self.holding:
                 self._held.append((line, message))
-            elif self.losing:
-                self.lost += _ends_a_drawing(message)
             else:
                 self.drawn += _ends_a_drawing(message)
                 line.send(message)
@@ -85,5 +86,9 @@ class Line:
 
 
 def _ends_a_drawing(message: str | bytes) -> bool:
-    said = ForwardMsg.FromString(message) if isinstance(message, bytes) else ForwardMsg()
+    said = _said(message)
     return said.HasField("script_finished") and said.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+
+
+def _said(message: str | bytes) -> ForwardMsg:
+    return ForwardMsg.FromString(message) if isinstance(message, bytes) else ForwardMsg()

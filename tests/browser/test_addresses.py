@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import drive
 from tests.browser.conftest import App
@@ -40,30 +40,88 @@ def test_a_run_keeps_its_address_however_it_is_opened_and_left(app: App, page: P
     expect(drive.heading(page, title)).to_be_visible()
 
 
-def test_filters_without_names_live_in_the_address_and_the_search_does_not(app: App, page: Page) -> None:
+def test_four_customers_under_their_own_link_are_four_and_no_name_stands_in_it(app: App, page: Page) -> None:
     drive.customers(page, app.url)
     page.get_by_role("radio", name="Active", exact=True).click()
     drive.choose(page, "Users", "None")
     drive.choose(page, "Not updated for", "1 year")
-    expect(page.locator(".st-key-chips")).to_contain_text("not updated for 365 days")
+    expect(_chips(page)).to_contain_text("not updated for 365 days")
+    assert page.evaluate("location.search") == "?status=active&users=0-0&days=365"
     drive.search(page, "radiology")
-    expect(page.locator(".st-key-chips")).to_contain_text("text “radiology”")
+    expect(_chips(page)).to_contain_text("text “radiology”")
+    page.wait_for_url("**/?view=*")
     drive.idle(page)
-    address = page.evaluate("location.href")
+    address, count = page.evaluate("location.href"), _count(page)
     assert "radiology" not in address
-    shown = page.locator(".st-key-chips").get_by_role("button", name="text “radiology”")
-    shown.click()
-    expect(shown).to_have_count(0)
-    drive.idle(page)
-    count = re.match(r"\s*([\d,]+) of", page.locator(".st-key-chips").text_content() or "")
-    assert count
-
     other = page.context.new_page()
     other.goto(address)
     drive.loaded(other)
-    drive.expect_shown(other, count[1])
-    for chip in ("active", "no users", "not updated for 365 days"):
-        expect(other.locator(".st-key-chips").get_by_role("button", name=chip)).to_be_visible()
+    drive.expect_shown(other, count)
+    for chip in ("text “radiology”", "active", "no users", "not updated for 365 days"):
+        expect(_chips(other).get_by_role("button", name=chip)).to_be_visible()
+
+
+def test_back_and_forward_return_to_what_was_on_the_page(app: App, page: Page) -> None:
+    """From the review, too: it used to show everybody, beside *Pick all*."""
+    table = drive.customers(page, app.url)
+    page.get_by_role("radio", name="Active", exact=True).click()
+    page.wait_for_url("**/?status=active")
+    drive.search(page, "radiology")
+    expect(_chips(page)).to_contain_text("text “radiology”")
+    drive.idle(page)
+    drive.sort_by(table, "Customer")
+    page.wait_for_url("**/?view=*")
+    drive.idle(page)
+    count, address = _count(page), page.evaluate("location.href")
+    page.get_by_role("button", name=f"Pick all {count}").click()
+    drive.review(page, int(count))
+
+    page.go_back()
+    drive.expect_shown(page, count)
+    expect(page.get_by_role("searchbox", name="Search")).to_have_value("radiology")
+    drive.expect_sorted(table, "Customer")
+    assert page.evaluate("location.href") == address
+    page.go_back()
+    drive.expect_sorted(table, "Updated")
+    drive.expect_shown(page, count)
+    page.go_back()
+    expect(page.get_by_role("searchbox", name="Search")).to_have_value("")
+    expect(page.get_by_role("radio", name="Active", exact=True)).to_be_checked()
+    page.go_back()
+    drive.expect_shown(page, "250")
+    expect(page.get_by_role("radio", name="All", exact=True)).to_be_checked()
+    for _ in range(3):
+        page.go_forward()
+        drive.idle(page)
+    drive.expect_shown(page, count)
+    drive.expect_sorted(table, "Customer")
+    drive.go_to(page, "Runs")
+    drive.go_to(page, "Customers")  # by a link: as it was left
+    drive.expect_shown(page, count)
+    assert page.evaluate("location.href") == address
+
+
+def test_an_address_that_is_not_known_shows_nobody_until_somebody_asks_for_all(app: App, page: Page) -> None:
+    drive.visit(page, f"{app.url}/?view=forged", "Customers")
+    expect(page.get_by_text("not known here")).to_be_visible()
+    expect(page.get_by_role("table")).to_have_count(0)
+    expect(page.get_by_role("button", name=re.compile("^Pick all"))).to_have_count(0)
+    page.get_by_role("button", name="Show all customers").click()
+    drive.expect_shown(page, "250")
+    page.wait_for_url(f"{app.url}/")
+    page.go_back()
+    expect(page.get_by_text("not known here")).to_be_visible()
+
+
+def _chips(page: Page) -> Locator:
+    return page.locator(".st-key-chips")
+
+
+def _count(page: Page) -> str:
+    """How many customers are on show."""
+    found = re.match(r"\s*([\d,]+) of", _chips(page).text_content() or "")
+    assert found
+    return found[1]
 
 
 def _rerun(page: Page) -> None:

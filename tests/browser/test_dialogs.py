@@ -42,7 +42,7 @@ def test_ids_that_are_being_typed_stay_where_a_reload_ends_behind_them(app: App,
 
 def test_a_confirmation_that_is_being_typed_goes_on_where_a_reload_ends_behind_it(app: App, page: Page) -> None:
     line = Line(page)
-    drive.customers(page, app.url, "?status=Active")
+    drive.customers(page, app.url, "?status=active")
     drive.tick_rows(page, range(12))
     drive.review(page, 12)
     drive.say_why(page, "Contract ended")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +14,7 @@ from tests.browser.line import Line
 
 def _has_contract(page: Page) -> None:
     page.get_by_role("combobox", name="Metadata", exact=True).fill("contract")
-    page.get_by_role("option", name=re.compile(r"^contract \(")).click()
+    page.get_by_role("option", name="contract", exact=True).click()
     drive.close_list(page)
 
 

@@ -15,7 +15,7 @@ from tests.browser.line import Line
 @pytest.fixture
 def table(app: App, page: Page) -> Locator:
     """The table of the active customers, those longest without an update first."""
-    return drive.customers(page, app.url, "?status=Active")
+    return drive.customers(page, app.url, "?status=active")
 
 
 def names(app: App, page: Page) -> list[str]:
@@ -58,7 +58,7 @@ def test_the_box_in_the_header_ticks_the_rows_of_this_page_and_no_others(page: P
 def test_ticks_that_are_quicker_than_the_server_all_count_and_stay_as_made(app: App, page: Page) -> None:
     """What the server draws meanwhile knows of the first one only: it takes none of the others back."""
     line = Line(page)
-    table = drive.customers(page, app.url, "?status=Active")
+    table = drive.customers(page, app.url, "?status=active")
     listed = [drive.text_at(table, "Customer", row) for row in range(10)]
     line.holding = True
     for row in range(6):

@@ -47,7 +47,7 @@ def test_a_row_that_comes_twice_counts_once(app: App, page: Page) -> None:
 
 @pytest.mark.parametrize("fault", ["http-500", "http-503", "html-error", "bad-json", "truncated", "timeout-before"])
 def test_a_failed_reload_leaves_the_earlier_list_in_use(app: App, page: Page, fault: str) -> None:
-    drive.customers(page, app.url, "?status=Active")
+    drive.customers(page, app.url, "?status=active")
     drive.tick_rows(page, (0,))
     app.api.set_faults([f"{fault}@list"])
     page.get_by_role("button", name="Reload").click()

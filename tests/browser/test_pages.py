@@ -43,7 +43,7 @@ class Photographer:
 def test_the_pages_of_the_main_job(app: App, open_page: OpenPage, scheme: str, width: int) -> None:
     page = open_page(width=width, height=900, scheme=scheme)
     photo = Photographer(page, scheme, width)
-    table = drive.customers(page, app.url, "?status=Active")
+    table = drive.customers(page, app.url, "?status=active")
     drive.tick_rows(page, (0, 2, 3))
     drive.choose(page, "Users", "None")
     expect(page.locator(".st-key-chips")).to_contain_text("no users")

@@ -14,7 +14,7 @@ from tests.browser.conftest import App
 @pytest.fixture
 def shown(app: App, page: Page) -> Locator:
     """The table of the active customers, those longest without an update first."""
-    return drive.customers(page, app.url, "?status=Active")
+    return drive.customers(page, app.url, "?status=active")
 
 
 def test_other_rows_in_the_same_place_are_never_picked(app: App, page: Page, shown: Locator) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.avara.times import known
 from lib.customers.facets import facet_keys, facet_values
 from lib.customers.filters import (
     Filter,
@@ -19,8 +20,9 @@ from lib.customers.filters import (
 )
 from lib.customers.frame import build
 from lib.customers.search import SHORTEST_ID_PART
+from lib.customers.sorting import sort_positions
 from lib.customers.text import fold, words
-from tests.customers.records import API_KEY_ID, NOW, USER_ID, customer, distinct_customers, texts
+from tests.customers.records import API_KEY_ID, NOW, USER_ID, an_id, customer, distinct_customers, texts
 
 keys = st.sampled_from(["region", "Größe", "", "none"]) | texts
 filters = st.builds(
@@ -62,8 +64,8 @@ def certain(record, flt):
 
 def by_time(record, flt):
     """True, False, or None where the time is unknown, for each condition on a time."""
-    created = record.created_at and record.created_at.date()
-    updated = record.updated_at
+    now = datetime.now(UTC)
+    created, updated = known(record.created_at, now) and record.created_at.date(), known(record.updated_at, now)
     if flt.not_updated_days is not None:
         yield None if updated is None else updated <= NOW - timedelta(days=flt.not_updated_days)
     if flt.created_from is not None:
@@ -76,10 +78,54 @@ def by_time(record, flt):
 def test_the_matches_are_those_that_a_plain_reading_of_each_record_gives(records, flt):
     frame = build(records)
     found = matching(frame, flt, NOW)
-    expected = [place for place, record in enumerate(records) if certain(record, flt) and all(by_time(record, flt))]
-    assert found.positions.tolist() == apply(frame, flt, NOW).tolist() == expected
-    in_doubt = [r for r in records if certain(r, flt) and None in [*by_time(r, flt)] and False not in [*by_time(r, flt)]]
+    may_match = [(place, [*by_time(record, flt)]) for place, record in enumerate(records) if certain(record, flt)]
+    assert found.positions.tolist() == apply(frame, flt, NOW).tolist() == [place for place, times in may_match if all(times)]
+    in_doubt = [place for place, times in may_match if None in times and False not in times]
     assert found.unknown_times == len(in_doubt)
+    asks_for_a_time = flt != flt.model_copy(update=dict.fromkeys(("not_updated_days", "created_from", "created_to")))
+    if asks_for_a_time:  # and those can be looked at
+        assert apply(frame, flt.model_copy(update={"time_unknown": True}), NOW).tolist() == in_doubt
+
+
+@pytest.mark.parametrize(
+    ("field", "at", "is_known"),
+    [
+        *(
+            (field, at, is_known)
+            for field in ("created_at", "updated_at")
+            for at, is_known in [
+                (None, False),
+                (datetime.min.replace(tzinfo=UTC), False),
+                (datetime(1601, 1, 1, tzinfo=UTC), False),
+                (datetime(1899, 12, 31, tzinfo=UTC), False),
+                (datetime(1969, 12, 31, 10, tzinfo=UTC), False),  # zero, in the zone that is first at a day
+                (datetime(1970, 1, 1, tzinfo=UTC), False),
+                (datetime(1970, 1, 1, 12, tzinfo=UTC), False),  # zero, in the last one
+                (datetime(1971, 1, 1, tzinfo=UTC), True),
+                (datetime(2024, 1, 15, tzinfo=UTC), True),
+                (datetime(2100, 1, 1, tzinfo=UTC), False),
+                (datetime.max.replace(tzinfo=UTC), False),
+            ]
+        )
+    ],
+)
+def test_a_time_that_cannot_be_a_fact_is_unknown_to_filters_and_sorts(field, at, is_known):
+    """A zero of some clock would be the longest untouched customer of all."""
+    frame = build([customer(1, **{field: at}), customer(2)])
+    asked = Filter(created_from=date.min) if field == "created_at" else Filter(not_updated_days=1)
+    assert apply(frame, asked, datetime.now(UTC)).tolist() == ([0, 1] if is_known else [1])
+    doubtful = asked.model_copy(update={"time_unknown": True}), Filter(time_unknown=True)
+    for flt in doubtful:
+        assert apply(frame, flt, datetime.now(UTC)).tolist() == ([] if is_known else [0])
+    if not is_known:
+        assert [sort_positions(frame, np.arange(2), field, descending=way).tolist() for way in (True, False)] == [[1, 0]] * 2
+    assert frame.record(an_id(1)) == customer(1, **{field: at})  # the record itself stays as it was read
+
+
+def test_a_clock_that_goes_ahead_a_little_makes_no_time_unknown():
+    now = datetime.now(UTC)
+    assert known(now + timedelta(minutes=4), now)
+    assert known(now + timedelta(minutes=6), now) is None
 
 
 @given(distinct_customers, filters, keys)
@@ -173,6 +219,7 @@ def test_a_condition_matches(conditions, matches):
         ({"text": "  two\n words "}, "text “two words”"),
         ({"metadata": (("region", ("a", "b")), ("tier", ()))}, "region is a or b · has tier"),
         ({"metadata_absent": ("tier",)}, "has no tier"),
+        ({"not_updated_days": 30, "time_unknown": True}, "not updated for 30 days · a date is unknown"),
     ],
 )
 def test_a_filter_is_described_in_one_line(conditions, in_words):

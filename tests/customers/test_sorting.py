@@ -1,5 +1,6 @@
 """Sorting is stable, puts the unknown last, and reads text as people do."""
 
+from datetime import UTC, datetime
 from functools import cmp_to_key
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.avara.times import known
 from lib.customers.frame import build
 from lib.customers.sorting import page_count, page_slice, sort_positions
 from lib.customers.text import fold, natural_keys
@@ -26,8 +28,8 @@ COLUMNS = {
     "name": lambda record: natural(record.name),
     "is_active": lambda record: record.is_active,
     "user_count": lambda record: record.user_count,
-    "created_at": lambda record: record.created_at,
-    "updated_at": lambda record: record.updated_at,
+    "created_at": lambda record: known(record.created_at, datetime.now(UTC)),
+    "updated_at": lambda record: known(record.updated_at, datetime.now(UTC)),
     "created_by": maker,
     "created_by_user_id": lambda record: record.created_by_user_id,
     "created_by_api_key_id": lambda record: record.created_by_api_key_id and str(record.created_by_api_key_id),

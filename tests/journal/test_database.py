@@ -61,7 +61,8 @@ def write_version(place, version):
                 ),
                 row,
             )
-            hold = "INSERT INTO holds (fingerprint, customer_id, run_id) VALUES (:print, :customer, :id)"
+            whose = "account" if version >= "0003" else "fingerprint"
+            hold = f"INSERT INTO holds ({whose}, customer_id, run_id) VALUES (:print, :customer, :id)"
             db.execute(text(hold), {"print": plan.fingerprint, "customer": planned.record.id, "id": run_id})
         entry = Entry(1, run_id, NOW, "plan", None, "Robin", "{}", START)
         db.execute(
@@ -76,7 +77,7 @@ def write_version(place, version):
     return plan
 
 
-@pytest.mark.parametrize("version", ["0001", "0002"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003"])
 def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place, version):
     plan = write_version(place, version)
     journal = place.open()
@@ -125,7 +126,7 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(place, monkeypatch)
     assert place.open().reads.runs()[0].totals.total == 3
 
 
-@pytest.mark.parametrize("version", ["0001", "0002"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003"])
 def test_a_migrated_journal_is_the_same_as_a_new_one(place, version):
     write_version(place, version)
     place.open()

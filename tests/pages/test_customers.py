@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from lib.sandbox.names import ODDITIES
 from lib.sandbox.server import SandboxServer
@@ -92,19 +93,20 @@ def older_than(days: int) -> Callable[[Record], bool]:
 
 
 URLS: list[tuple[dict[str, str], Callable[[Record], bool]]] = [
-    ({"status": "Active"}, lambda record: record["isActive"]),
-    ({"status": "Inactive"}, lambda record: not record["isActive"]),
-    ({"users": "None"}, lambda record: record["userCount"] == 0),
-    ({"users": "1 to 5"}, lambda record: 1 <= record["userCount"] <= 5),
-    ({"users": "More than 25"}, lambda record: record["userCount"] >= 26),
+    ({"status": "active"}, lambda record: record["isActive"]),
+    ({"status": "inactive"}, lambda record: not record["isActive"]),
+    ({"users": "0-0"}, lambda record: record["userCount"] == 0),
+    ({"users": "1-5"}, lambda record: 1 <= record["userCount"] <= 5),
+    ({"users": "26-"}, lambda record: record["userCount"] >= 26),
     ({"users": "3-7"}, lambda record: 3 <= record["userCount"] <= 7),
     ({"users": "-7"}, lambda record: record["userCount"] <= 7),
-    ({"days": "1 year"}, older_than(365)),
-    ({"days": "400 days"}, older_than(400)),
+    ({"days": "365"}, older_than(365)),
+    ({"days": "400"}, older_than(400)),
     ({"from": FAR_DATE}, lambda record: bool(record["createdAt"]) and record["createdAt"] >= FAR_DATE),
     ({"to": FAR_DATE}, lambda record: bool(record["createdAt"]) and record["createdAt"][:10] <= FAR_DATE),
+    ({"dates": "unknown"}, lambda record: not (record["createdAt"] and record["updatedAt"])),
     (
-        {"status": "Active", "users": "None", "days": "1 year"},
+        {"status": "active", "users": "0-0", "days": "365"},
         lambda record: record["isActive"] and record["userCount"] == 0 and older_than(365)(record),
     ),
 ]
@@ -123,42 +125,23 @@ def test_a_filter_in_the_url_narrows_the_table(
     assert page.at.query_params == query
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"status": "deleted", "users": "many", "days": "0 days", "from": "yesterday", "by": "nobody", "unheard": "of"},
-        {"status": "", "users": "-", "days": "-5", "to": "2024-13-40", "search": "radiology"},
-        {"users": "3-x", "days": "999999999 days", "metadata_keys": "region"},
-        {"users": "²-³", "days": "²"},
-    ],
-    ids=str,
-)
-def test_a_url_that_makes_no_sense_is_as_good_as_none(
-    shared_world: World, sandbox: SandboxServer, query: dict[str, str]
-) -> None:
-    page = shared_world.open(**query)
-    assert not page.at.error
-    assert not page.at.exception
-    assert counted(page, CUSTOMERS)
-
-
 def test_the_search_looks_at_names_ids_and_metadata_and_stays_out_of_the_url(page: Session, records: list[Record]) -> None:
     wanted = {
         record["expressCustomerId"]
         for record in records
         if "cardiology" in f"{record['expressCustomerName']} {record.get('metadata')}".lower()
     }
-    page.at.text_input(key="search").set_value("CARDIOLOGY")
+    page.widget("search").set_value("CARDIOLOGY")
     page.run()
     assert counted(page, len(wanted))
     assert set(ids_on(page)) <= wanted
-    assert page.at.query_params == {}
-    page.at.text_input(key="search").set_value(records[7]["expressCustomerId"])
+    assert "cardiology" not in str(page.at.query_params).lower()
+    page.widget("search").set_value(records[7]["expressCustomerId"])
     assert ids_on(page.run()) == [records[7]["expressCustomerId"]]
 
 
 def test_when_nothing_matches_there_is_nothing_to_pick_or_export(page: Session) -> None:
-    page.at.text_input(key="search").set_value("no customer is called that")
+    page.widget("search").set_value("no customer is called that")
     page.run()
     assert counted(page, 0)
     assert "No customer matches" in page.words
@@ -170,59 +153,61 @@ def test_when_nothing_matches_there_is_nothing_to_pick_or_export(page: Session) 
 def test_metadata_keys_and_values_narrow_and_show_their_counts(page: Session, records: list[Record]) -> None:
     having = [record for record in records if "contract" in (record.get("metadata") or {})]
     trial = [record for record in having if record["metadata"]["contract"] == "trial"]
-    keys = page.at.multiselect(key="metadata_keys")
-    assert f"contract ({len(having)})" in keys.options
+    keys = page.widget("metadata_keys")
+    assert "contract" in keys.options
+    assert f"contract {len(having)}" in page.plain
     keys.set_value(["contract"])
     page.run()
     assert counted(page, len(having))
-    values = page.at.multiselect(key="metadata_values:contract")
-    assert f"trial ({len(trial)})" in values.options
+    values = page.widget("metadata_values:contract")
+    assert "trial" in values.options
+    assert f"trial {len(trial)}" in page.plain
     values.set_value(["trial"])
     page.run()
     assert counted(page, len(trial))
     assert chips(page) == [md("contract is trial")]
-    assert page.at.query_params == {}
+    assert "contract" not in str(page.at.query_params)
 
 
 @pytest.mark.parametrize("how", ["clear all", "its chip", "the list of keys"])
 def test_a_key_that_is_chosen_again_begins_without_values(page: Session, how: str) -> None:
-    page.at.multiselect(key="metadata_keys").set_value(["contract"])
+    page.widget("metadata_keys").set_value(["contract"])
     page.run()
-    page.at.multiselect(key="metadata_values:contract").set_value(["trial"])
+    page.widget("metadata_values:contract").set_value(["trial"])
     page.run()
     if how == "the list of keys":
-        page.at.multiselect(key="metadata_keys").set_value([])
+        page.widget("metadata_keys").set_value([])
         page.run()
     else:
         page.press("clear_filters" if how == "clear all" else chip_keys(page)[0])
     assert chips(page) == []
-    page.at.multiselect(key="metadata_keys").set_value(["contract"])
+    page.widget("metadata_keys").set_value(["contract"])
     page.run()
-    assert page.at.multiselect(key="metadata_values:contract").value == []
+    assert page.widget("metadata_values:contract").value == []
     assert chips(page) == [md("has contract")]
 
 
 def test_exact_numbers_under_more_filters_join_the_common_ones(page: Session, records: list[Record]) -> None:
-    page.at.number_input(key="users_from").set_value(3)
+    page.widget("users_min").set_value(3)
     page.run()
-    page.at.number_input(key="users_to").set_value(7)
+    page.widget("users_max").set_value(7)
     page.run()
     assert counted(page, sum(3 <= record["userCount"] <= 7 for record in records))
     assert page.at.query_params == {"users": "3-7"}
-    page.at.number_input(key="days_exact").set_value(400)
+    page.widget("not_updated_days").set_value(400)
     page.run()
-    assert page.at.query_params == {"users": "3-7", "days": "400 days"}
+    assert page.at.query_params == {"users": "3-7", "days": "400"}
     assert chips(page) == ["3 to 7 users", "not updated for 400 days"]
 
 
 def test_each_chip_removes_its_own_condition_and_clear_all_removes_every_one(
     shared_world: World, records: list[Record]
 ) -> None:
-    page = shared_world.open(status="Active", users="None", days="1 year")
+    page = shared_world.open(status="active", users="0-0", days="365")
     assert chips(page) == ["active", "no users", "not updated for 365 days"]
     page.press(chip_keys(page)[1])
     assert chips(page) == ["active", "not updated for 365 days"]
-    assert page.at.query_params == {"status": "Active", "days": "1 year"}
+    assert page.at.query_params == {"status": "active", "days": "365"}
     page.press("clear_filters")
     assert chips(page) == []
     assert counted(page, CUSTOMERS)
@@ -230,33 +215,42 @@ def test_each_chip_removes_its_own_condition_and_clear_all_removes_every_one(
 
 
 def test_a_message_sent_before_the_browser_had_the_filters_set_here_brings_none_back(shared_world: World) -> None:
-    page = shared_world.open(status="Active", users="None")
-    heard = page.at.text_input(key="heard_filters").value
+    """A polling fragment or a quick next click sends the widgets, and the address, as the browser knows them."""
+    page = shared_world.open(status="active", users="0-0")
+    before = page.widget("status"), page.widget("users"), page.widget("search")
     page.press("clear_filters")
-    page.at.text_input(key="heard_filters").set_value(heard)  # as a polling fragment or a quick next click would send it
-    page.at.get("segmented_control")[0].set_value("active")
-    page.at.selectbox(key="users").set_value("0-0")
-    page.at.text_input(key="search").set_value("imaging")
-    assert chips(page.run()) == ["text “imaging”"]  # only what is new in it counts
-    page.at.selectbox(key="users").set_value("0-0")
+    page.at.query_params.update(status="active", users="0-0")
+    old = [WidgetState(id=widget.proto.id) for widget in before]
+    old[0].string_array_value.data.append("Active")
+    old[1].string_value, old[2].string_value = "None", "imaging"
+    page.send(*old)
+    assert chips(page) == ["text “imaging”"]  # only what is new in it counts
+    assert "status" not in page.at.query_params
+    page.widget("users").set_value("0-0")
     assert chips(page.run()) == ["text “imaging”", "no users"]
 
 
 def test_the_number_fields_say_what_the_selects_say(shared_world: World) -> None:
-    page = shared_world.open(users="3-7", days="1 year")
-    numbers = [page.at.number_input(key=key).value for key in ("users_from", "users_to", "days_exact")]
-    assert numbers == [3, 7, 365]
-    page.at.number_input(key="users_to").set_value(9)
+    page = shared_world.open(users="3-7", days="365")
+
+    def numbers() -> list[Any]:
+        return [page.widget(name).value for name in ("users_min", "users_max", "not_updated_days")]
+
+    assert numbers() == [3, 7, 365]
+    page.widget("users_max").set_value(9)
     assert chips(page.run()) == ["3 to 9 users", "not updated for 365 days"]
+    page.widget("users").set_value("1-5")
+    page.run()
+    assert numbers() == [1, 5, 365]
     page.press("clear_filters")
-    assert [page.at.number_input(key=key).value for key in ("users_from", "users_to", "days_exact")] == [None, None, None]
+    assert numbers() == [None, None, None]
 
 
 def test_filters_are_kept_over_a_visit_to_another_page(shared_world: World, records: list[Record]) -> None:
-    page = shared_world.open(status="Inactive")
-    page.at.text_input(key="search").set_value("imaging")
-    page.at.date_input(key="from").set_value(date(2020, 1, 1))
-    page.at.multiselect(key="metadata_keys").set_value(["region"])
+    page = shared_world.open(status="inactive")
+    page.widget("search").set_value("imaging")
+    page.widget("created_from").set_value(date(2020, 1, 1))
+    page.widget("metadata_keys").set_value(["region"])
     page.run()
     before = chips(page), ids_on(page)
     assert len(before[0]) == 4
@@ -284,22 +278,22 @@ def test_the_list_of_columns_sorts_with_each_choice_and_follows_a_click_on_a_hea
     for column in ("user_count", "created_at", "user_count"):
         sort_by(page).set_value(column)
         assert without_empty(page.run().rows[column]).is_monotonic_increasing
-    page.at.toggle[0].set_value(True)
+    page.widget("sort_way").set_value(True)
     assert page.run().rows["user_count"].astype(int).is_monotonic_decreasing
     page.act("sort", column="updated_at")
-    assert (sort_by(page).value, page.at.toggle[0].value) == ("updated_at", False)
+    assert (sort_by(page).value, page.widget("sort_way").value) == ("updated_at", False)
 
 
 def test_a_metadata_column_that_is_hidden_is_no_longer_sorted_by(page: Session) -> None:
     before = ids_on(page)
     page.act("sort", column="metadata:region")
     assert ids_on(page) != before
-    page.at.multiselect(key="metadata_columns").set_value(["department"])
+    page.widget("metadata_columns").set_value(["department"])
     assert ids_on(page.run()) == before
 
 
 def test_the_view_can_show_any_metadata_key_and_sort_by_it(page: Session, records: list[Record]) -> None:
-    page.at.multiselect(key="metadata_columns").set_value(["timezone"])
+    page.widget("metadata_columns").set_value(["timezone"])
     page.run().act("sort", column="metadata:timezone")
     values = sorted(record["metadata"]["timezone"] for record in records if "timezone" in (record.get("metadata") or {}))
     shown = without_empty(page.rows["metadata:timezone"]).tolist()
@@ -318,7 +312,7 @@ def test_pages_of_rows_go_over_the_whole_sorted_frame_without_gap_or_repeat(page
 def test_a_narrower_filter_begins_at_its_first_page(page: Session) -> None:
     page.at.get("pagination")[0].set_value(3)
     page.run()
-    page.at.text_input(key="search").set_value("radiology")
+    page.widget("search").set_value("radiology")
     assert "Rows 1 to " in page.run().words
 
 
@@ -371,7 +365,7 @@ def test_picks_stay_under_sorting_filtering_and_paging(page: Session) -> None:
     second = ids_on(page.run())[5]
     page.act("pick", 5)
     assert page.picks == [first, second]
-    page.at.text_input(key="search").set_value("no customer is called that")
+    page.widget("search").set_value("no customer is called that")
     page.run()
     assert page.picks == [first, second]
     assert "2 hidden by filters" in page.words
@@ -392,7 +386,7 @@ def test_a_column_that_the_table_does_not_have_is_not_sorted_by(page: Session) -
 
 
 def test_pick_all_takes_every_match_of_all_pages_and_clear_none(shared_world: World, records: list[Record]) -> None:
-    page = shared_world.open(status="Active")
+    page = shared_world.open(status="active")
     active = {record["expressCustomerId"] for record in records if record["isActive"]}
     assert len(active) > 100
     assert next(button.label for button in page.at.button if button.key == "pick_all") == f"Pick all {len(active)}"
@@ -410,7 +404,7 @@ def test_nothing_picked_leaves_nothing_to_review(page: Session) -> None:
 
 
 def test_review_opens_the_deactivate_page_and_leaves_the_filters_behind(shared_world: World, sandbox: SandboxServer) -> None:
-    page = shared_world.open(status="Active")
+    page = shared_world.open(status="active")
     page.act("pick", 0).press("review")
     assert page.at.title[0].value == "Deactivate 1 customer"
     assert page.at.query_params == {}
@@ -421,7 +415,7 @@ def test_the_tray_lists_all_picks_also_hidden_and_unlisted_ones(page: Session, r
     gone = f"cus_{0:032x}"
     picked = [ids_on(page)[0], records[9]["expressCustomerId"], gone]
     page.pick(picked)
-    page.at.text_input(key="search").set_value(picked[0])
+    page.widget("search").set_value(picked[0])
     page.run().press("picks_show")
     assert "**3 picked** · 1 hidden by filters · 1 no longer listed" in page.words
     table = page.rows_of(TRAY)
@@ -529,7 +523,7 @@ def test_hostile_names_are_words_in_the_drawer_and_never_markup(page: Session, r
     known = [record for record in records if record["expressCustomerName"] == name]
     if not known:
         pytest.fail(f"The sandbox's {CUSTOMERS} customers lack {name!r}; take more.")
-    page.at.text_input(key="search").set_value(known[0]["expressCustomerId"])
+    page.widget("search").set_value(known[0]["expressCustomerId"])
     page.run().act("open", 0)
     assert page.at.subheader[0].value == md(name)
     outside_tables = page.words.replace(page.at.code[-1].value, "")
@@ -537,7 +531,7 @@ def test_hostile_names_are_words_in_the_drawer_and_never_markup(page: Session, r
 
 
 def test_two_sessions_share_the_customers_but_not_their_picks_and_filters(shared_world: World, sandbox: SandboxServer) -> None:
-    one, other = shared_world.open(status="Active"), shared_world.open()
+    one, other = shared_world.open(status="active"), shared_world.open()
     one.press("pick_all")
     assert other.run().picks == []
     assert counted(other, CUSTOMERS)

@@ -92,7 +92,7 @@ def test_the_review_names_everyone_and_what_deserves_a_look(world: World, sandbo
 
 
 def test_the_plan_holds_why_each_was_picked_under_the_filter_of_that_moment(world: World, sandbox: SandboxServer) -> None:
-    session = world.open(status="Active").act("pick", 0).go("customers", status="Inactive")
+    session = world.open(status="active").act("pick", 0).go("customers", status="inactive")
     (picked,) = session.picks
     session = to_dialog(session.go("deactivate"))
     record = record_of(sandbox, picked)
@@ -202,7 +202,7 @@ def test_one_customer_is_deactivated_and_its_updated_record_shown_beside_the_one
     assert '"isActive": false' in session.at.code[-1].value
     assert session.picks == []
     assert "Contract ended" in session.words
-    session.go("customers", status="Inactive")  # the table knows it without a reload
+    session.go("customers", status="inactive")  # the table knows it without a reload
     assert world.resources.loads.frame().record(chosen).is_active is False
 
 

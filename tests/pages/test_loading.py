@@ -175,7 +175,7 @@ def test_a_reload_that_fails_leaves_the_earlier_list_on_show_and_usable(world: W
 
 def test_a_reload_shows_what_changed_and_keeps_picks_and_filters(world: World) -> None:
     sandbox = world.sandbox()
-    session = world.open(status="Active")
+    session = world.open(status="active")
     session.act("pick", 0, 1)
     picks = session.picks
     sandbox.sandbox.store.change(sandbox.sandbox.store.position(picks[0]), isActive=False)

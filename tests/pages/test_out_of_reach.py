@@ -60,7 +60,7 @@ def test_customers_are_filtered_as_ever_and_the_sidebar_tells(team: World, serve
         assert by_the_clock(session.run) < AT_ONCE
         session.until(lambda it: "The journal " in it.plain)
         for status in ("inactive", "active"):
-            session.at.session_state["status"] = status
+            session.at.widget("status").set_value(status)
             assert by_the_clock(session.run) < AT_ONCE
             assert session.table["rows"]
         assert not session.at.error

@@ -45,7 +45,7 @@ def test_the_idle_customers_that_it_counts_are_those_that_a_click_shows(world: W
         and record["updatedAt"]
         and datetime.fromisoformat(record["updatedAt"]) <= limit
     }
-    session = world.open(status="Inactive") if filtered_before else world.open()
+    session = world.open(status="inactive") if filtered_before else world.open()
     if filtered_before:
         session.at.text_input(key="search").set_value("imaging")
         session.run()

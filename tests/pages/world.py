@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -33,19 +34,10 @@ PATIENCE = 90.0
 
 #: Elements whose value a person reads, and those with a label.
 _VALUES = (
-    "title",
-    "header",
-    "subheader",
-    "markdown",
-    "caption",
-    "code",
-    "text",
-    "error",
-    "warning",
-    "info",
-    "success",
-    "toast",
+    *("title", "header", "subheader", "markdown", "caption", "code", "text"),
+    *("error", "warning", "info", "success", "toast"),
 )
+_WIDGETS = ("text_input", "button_group", "selectbox", "multiselect", "number_input", "date_input", "toggle")
 _LABELS = ("button", "metric", "expander", "text_input", "download_button", "pills", "page_link", "badge", "popover", "dialog")
 
 
@@ -55,6 +47,8 @@ class Session:
     def __init__(self) -> None:
         self.at = AppTest.from_file(str(ROOT / "lib" / "ui" / "shell.py"), default_timeout=PATIENCE)
         self.at._bidi_component_manager = _components()
+        for part in ("more_filters", "view_options", "export"):  # drawn only where they are open
+            self.at.session_state[part] = True
         #: What was done in each table, by the label it was asked for by.
         self.acts: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
@@ -81,6 +75,12 @@ class Session:
     def press(self, key: str) -> Self:
         self.at.button(key=key).click()
         return self.run()
+
+    def widget(self, name: str) -> Any:
+        """The widget of that name, however often it was drawn anew (lib/ui/anew.py)."""
+        named = re.compile(rf"{re.escape(name)}(-\d+)?")
+        kinds = (self.at.get(kind) for kind in _WIDGETS)
+        return next(one for kind in kinds for one in kind if named.fullmatch(getattr(one, "key", None) or ""))
 
     def offers(self, key: str) -> bool:
         """Is there such a button, and can it be pressed?"""
@@ -153,23 +153,23 @@ class Session:
 
     def send_acts(self, acts: list[dict[str, Any]], label: str = "") -> Self:
         """The browser's message: what was done in a table, as far as it does not know it to be heard."""
-        return self._send(WidgetState(id=self._drawn(label)[0], json_value=json.dumps({"acts": acts})))
+        return self.send(WidgetState(id=self._drawn(label)[0], json_value=json.dumps({"acts": acts})))
 
     def tick(self, rows: Iterable[int], grid: Any = None) -> Self:
         """What the browser sends when exactly these rows of a grid are ticked. Callbacks run, as in a browser."""
         selection = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
-        return self._send(WidgetState(id=(grid or self.grid).proto.id, string_value=json.dumps(selection)))
+        return self.send(WidgetState(id=(grid or self.grid).proto.id, string_value=json.dumps(selection)))
 
     def click_in_row(self, column: str, row: int, grid: Any = None) -> Self:
         """What the browser sends when the button of a row is clicked."""
         state = WidgetState(id=(grid or self.grid).proto.button_click_widgets[column])
         state.string_trigger_value.data = json.dumps({"row": row, "label": "Open"})
-        return self._send(state)
+        return self.send(state)
 
-    def _send(self, state: WidgetState) -> Self:
-        # AppTest has no way to click in a table: this is what its own run() does, with one more widget's state.
+    def send(self, *more: WidgetState) -> Self:
+        # AppTest has no way to click in a table: this is what its own run() does, with more widgets' states.
         states = self.at._tree.get_widget_states()
-        states.widgets.append(state)
+        states.widgets.extend(more)
         self.at._run(states)
         return self
 

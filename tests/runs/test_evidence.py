@@ -1,6 +1,6 @@
 """Evidence says why a customer was picked, under which filter, and what its record said when it was read."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -27,7 +27,18 @@ def test_how_a_customer_was_picked_in_words(picked, words):
     ("fields", "words"),
     [
         ({"user_count": 1}, ("1 user", "last changed 2025-01-25 12:00 UTC, 400 days before it was read")),
-        ({"updated_at": NOW + timedelta(hours=1)}, ("0 users", "last changed 2026-03-01 13:00 UTC, 0 days before it was read")),
+        (
+            {"updated_at": NOW + timedelta(minutes=1)},
+            ("0 users", "last changed 2026-03-01 12:01 UTC, 0 days before it was read"),
+        ),
+        (
+            {"updated_at": NOW + timedelta(hours=1)},
+            ("0 users", "when it last changed is unknown: the record says 2026-03-01 13:00 UTC"),
+        ),
+        (
+            {"updated_at": datetime.min.replace(tzinfo=UTC)},
+            ("0 users", "when it last changed is unknown: the record says 0001-01-01 00:00 UTC"),
+        ),
         ({"user_count": 1200, "updated_at": None}, ("1,200 users", "when it last changed is unknown")),
     ],
 )

@@ -1,6 +1,6 @@
 """A review warns about what deserves a look and sets aside what is already as asked."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from lib.runs.review import WarningKind, review
 from tests.runs.fakes import NOW, customer
 
 DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,9 @@ DAY = timedelta(days=1)
         (customer(updated_at=NOW - 30 * DAY), Action.DEACTIVATE, ["changed_recently"], ["Changed 30 days ago"]),
         (customer(updated_at=NOW - 31 * DAY), Action.DEACTIVATE, [], []),
         (customer(updated_at=NOW - DAY), Action.DEACTIVATE, ["changed_recently"], ["Changed 1 day ago"]),
-        (customer(updated_at=NOW + DAY), Action.DEACTIVATE, ["changed_recently"], ["Changed today"]),
+        (customer(updated_at=NOW + DAY / 1000), Action.DEACTIVATE, ["changed_recently"], ["Changed today"]),
+        (customer(updated_at=NOW + DAY), Action.DEACTIVATE, ["never_dated"], ["When it last changed is unknown"]),
+        (customer(updated_at=EPOCH), Action.DEACTIVATE, ["never_dated"], ["When it last changed is unknown"]),
         (customer(updated_at=None), Action.DEACTIVATE, ["never_dated"], ["When it last changed is unknown"]),
         (customer(is_active=False, user_count=3), Action.REACTIVATE, [], []),
     ],

@@ -45,6 +45,9 @@ def test_long_data_is_cut_with_a_mark() -> None:
         (NOW, "just now"),
         (NOW - timedelta(minutes=2), "2 minutes ago"),
         (NOW - timedelta(days=800), "2 years ago"),
+        (datetime.min.replace(tzinfo=UTC), "unknown"),  # what can't be a fact
+        (datetime(1970, 1, 1, tzinfo=UTC), "unknown"),
+        (NOW + timedelta(days=1), "unknown"),
     ],
 )
 def test_times_are_told_as_people_tell_them(at: datetime | None, words: str) -> None:

@@ -32,7 +32,7 @@ _FORMATS: dict[str, tuple[str, str, _Make]] = {
 def show(loads: Loads, view: View, flt: Filter, positions: Positions) -> None:
     """`positions` are those of the customers in `view` that match the filter."""
     offer = st.popover("Export", icon=":material/download:", width="content", key="export", on_change="rerun")
-    if not offer.open:  # what is drawn unseen costs each rerun of everybody as much as what is seen
+    if not offer.open:
         return
     complete = view.complete
     with offer:

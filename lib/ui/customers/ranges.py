@@ -1,4 +1,4 @@
-"""The ranges of users and of days that the filters' selects offer, and the words of all others, which the URL holds."""
+"""The ranges of users and of days that the filters' selects offer, and all others in the words that an address holds."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ MOST_DAYS = 100_000
 _MOST = 2**53 - 1
 
 
-def users(option: str | None) -> tuple[int | None, int | None]:
+def users(option: str) -> tuple[int | None, int | None]:
     """ "1-5" → (1, 5); "26-" → (26, None); anything else → no limits."""
-    low, dash, high = (option or "").partition("-")
+    low, dash, high = option.partition("-")
     first, last = _whole(low), _whole(high)
     if not dash or (low and first is None) or (high and last is None):
         return None, None
@@ -24,28 +24,19 @@ def users_option(low: int | None, high: int | None) -> str:
     return _ANY if low is None and high is None else f"{'' if low is None else low}-{'' if high is None else high}"
 
 
-def custom_users(words: str) -> str | None:
-    """The same words where they are a range, else None."""
-    return words if users(words) != (None, None) else None
-
-
-def days(option: str | None) -> int | None:
-    """ "365" and "400 days" → a number of days; anything else → no limit."""
-    number = _whole((option or "").removesuffix(" days"))
+def days(option: str) -> int | None:
+    """ "365" → a number of days; anything else → no limit."""
+    number = _whole(option)
     return number if number and number <= MOST_DAYS else None
 
 
 def days_option(number: int | None) -> str:
-    """A common number as itself, another in the words that the URL will hold."""
-    if number is None:
-        return _ANY
-    return str(number) if str(number) in DAYS else f"{number} days"
+    return _ANY if number is None else str(number)
 
 
-def custom_days(words: str) -> str | None:
-    """The option that these words mean; None where they mean no number of days."""
-    number = days(words)
-    return None if number is None else days_option(number)
+def in_words(option: str) -> str:
+    """An option that is no common one: "3-7" → "3-7", "400" → "400 days"."""
+    return option if "-" in option else f"{option} days"
 
 
 def _whole(digits: str) -> int | None:

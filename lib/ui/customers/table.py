@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -16,17 +16,18 @@ from lib.customers.facets import facet_keys
 from lib.customers.filters import Filter
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
-from lib.customers.sorting import page_count, page_slice, sort_positions
+from lib.customers.sorting import METADATA, page_count, page_slice, sort_positions
+from lib.customers.views import SORTABLE, Sort, sortable
 from lib.runs.evidence import Way
-from lib.ui import dialogs, id_table, picks
+from lib.ui import anew, dialogs, id_table, picks
+from lib.ui.customers import address
 from lib.ui.id_table import Act, Column
 from lib.ui.text import ago, number
 
 #: What is above and below the table takes the rest of the window.
 _HEIGHT = "max(15rem, calc(100dvh - 24rem))"
 _PAGE_SIZES = (50, 100, 250)
-_SORT, _SORTED, _SIZE, _COLUMNS = "sort", "sorted_anew", "page_size", "metadata_columns"
-_METADATA = "metadata:"
+_SIZE = "page_size"
 _FIRST = (
     Column("Customer", 290, name="name"),
     Column("Status", 95, "state", "status", help="Inactive: no new studies or users."),
@@ -46,18 +47,12 @@ _SAME = {"updated_utc": "updated_at"}
 _MAKERS = {"user": "Dashboard user", "api_key": "API key", "unknown": "Unknown"}
 
 
-@dataclass(frozen=True)
-class Sort:
-    column: str = "updated_at"
-    descending: bool = False
-
-
 def show(frame: CustomerFrame, positions: Positions, flt: Filter, *, complete: bool) -> None:
     """Draw the page of rows that the sort and the pager say, and take ticks and header clicks."""
     if len(positions) == 0:
         _nothing(frame, complete=complete)
         return
-    sort = _sort()
+    sort = address.shown().sort
     ordered = sort_positions(frame, positions, _SORTED_AS.get(sort.column, sort.column), descending=sort.descending)
     size = int(st.session_state.get(_SIZE) or _PAGE_SIZES[1])
     pager = _pager_key(flt, sort, size)
@@ -79,71 +74,60 @@ def _nothing(frame: CustomerFrame, *, complete: bool) -> None:
 
 def show_view_options(frame: CustomerFrame) -> None:
     """The popover that says which columns are shown, in which order, and how many rows a page has."""
-    view = st.popover("View", icon=":material/view_column:", width="content", key="view", on_change="rerun")
+    view = st.popover("View", icon=":material/view_column:", width="content", key="view_options", on_change="rerun")
     if not view.open:
         return
     with view:
-        keys = [key for key, _ in facet_keys(frame)]
-        if keys:  # before the first customers have come, an empty choice would stay chosen
-            st.multiselect(
-                "Metadata as columns",
-                keys + [key for key in _columns(frame) if key not in set(keys)],
-                default=None if _COLUMNS in st.session_state else _columns(frame),
-                key=_COLUMNS,
-                persist_state="session",
-            )
-        _sort_options([name for name in _LABELS if name not in _SAME] + [_METADATA + key for key in _columns(frame)])
+        columns = _columns(frame)
+        st.multiselect(
+            "Metadata as columns",
+            list(dict.fromkeys([*(key for key, _ in facet_keys(frame)), *columns])),
+            select_all=False,
+            **anew.says("metadata_columns", columns, _show_columns),
+        )
+        _sort_options(columns)
         st.caption("A click on a column's header sorts too; a second click turns the order round.")
         st.segmented_control(
             "Rows on a page", _PAGE_SIZES, default=_PAGE_SIZES[1], required=True, key=_SIZE, persist_state="session"
         )
 
 
+def _show_columns(keys: list[str]) -> None:
+    """These metadata keys as columns. One that is no longer shown is no longer sorted by."""
+    view = address.shown()
+    by = view.sort.column
+    gone = by.startswith(METADATA) and by.removeprefix(METADATA) not in keys
+    address.show(view.model_copy(update={"columns": tuple(keys), "sort": Sort() if gone else view.sort}))
+
+
 def _sort_options(columns: list[str]) -> None:
-    """Which column the rows are sorted by, and which way. A metadata column that is no longer shown is no longer sorted by.
-
-    A click on a header makes new widgets: a closed popover is not told what they say now, and the browser would send again
-    what they said before.
-    """
-    if _sort().column not in columns:
-        _sort_anew(Sort())
-    sort, state = _sort(), st.session_state
-    by, way = (f"{name}-{state.get(_SORTED, 0)}" for name in ("sort_by", "sort_way"))
-    for key, value in ((by, sort.column), (way, sort.descending)):
-        if key not in state:
-            state[key] = value
-
-    def take() -> None:
-        state[_SORT] = Sort(state[by], state[way])
-
-    st.selectbox("Sort by", columns, key=by, format_func=_label, on_change=take)
-    st.toggle("Descending", key=way, on_change=take)
+    """Which column the rows are sorted by, and which way."""
+    sort = address.shown().sort
+    options = [*SORTABLE, *(METADATA + key for key in columns)]
+    # Another list of options is another widget: Streamlit 1.67 would go to the first of them without a word.
+    by = anew.says(f"sort_by:{','.join(columns)}", sort.column, lambda said: _sort(column=said))
+    st.selectbox("Sort by", list(dict.fromkeys([*options, sort.column])), format_func=_label, **by)
+    st.toggle("Descending", **anew.says("sort_way", sort.descending, lambda said: _sort(descending=said)))
 
 
 def _label(column: str) -> str:
-    return _LABELS.get(column, column.removeprefix(_METADATA))
+    return _LABELS.get(column, column.removeprefix(METADATA))
 
 
-def _sort_anew(sort: Sort) -> None:
-    """Sort as the widgets under *View* do not say yet."""
-    st.session_state[_SORT] = sort
-    st.session_state[_SORTED] = st.session_state.get(_SORTED, 0) + 1
-
-
-def _sort() -> Sort:
-    sort: Sort = st.session_state.get(_SORT, Sort())
-    return sort
+def _sort(**how: str | bool) -> None:
+    view = address.shown()
+    address.show(view.model_copy(update={"sort": view.sort.model_copy(update=how)}))
 
 
 def _columns(frame: CustomerFrame) -> list[str]:
-    """The metadata keys shown as columns: what the person chose, else the two most common keys."""
-    chosen: list[str] | None = st.session_state.get(_COLUMNS)
-    return chosen if chosen is not None else [key for key, _ in facet_keys(frame)[:2]]
+    """The metadata keys shown as columns: what the view says, else the two most common keys."""
+    chosen = address.shown().columns
+    return [key for key, _ in facet_keys(frame)[:2]] if chosen is None else list(chosen)
 
 
 def _pager_key(flt: Filter, sort: Sort, size: int) -> str:
     """A changed filter, sort or page size is another pager, which starts at the first page."""
-    return f"page-{_digest(flt.model_dump_json(), repr(sort), str(size))}"
+    return f"page-{_digest(flt.model_dump_json(), sort.model_dump_json(), str(size))}"
 
 
 def _digest(*parts: str) -> str:
@@ -167,7 +151,7 @@ def _draw(frame: CustomerFrame, on_page: Positions, sort: Sort, view: str) -> No
 
 def _table_columns(keys: list[str], sort: Sort) -> list[Column]:
     """In the order of the table: name, status, user_count, updated_at, metadata..., updated_utc, created_at, created_by, id."""
-    metadata = [Column(key, 110, name=_METADATA + key) for key in keys]
+    metadata = [Column(key, 110, name=METADATA + key) for key in keys]
     way: Literal["ascending", "descending"] = "descending" if sort.descending else "ascending"
     return [replace(column, sort=way if column.name == sort.column else "none") for column in [*_FIRST, *metadata, *_LAST]]
 
@@ -184,7 +168,7 @@ def _rows(frame: CustomerFrame, on_page: Positions, keys: list[str]) -> list[tup
             rows["name"],
             ("● Active" if active else "○ Inactive" for active in rows["is_active"]),
             map(number, rows["user_count"]),
-            ("" if pd.isna(time) else ago(time, now) for time in rows["updated_at"]),
+            ("" if pd.isna(time) else ago(time, now) for time in frame.times["updated_at"].array.take(on_page)),
             *([pairs.get(key, "") for pairs in metadata] for key in keys),
             _minutes(rows["updated_at"]),
             _minutes(rows["created_at"]),
@@ -210,9 +194,9 @@ def _react(act: Act) -> None:
             picks.remove(act.ids)
         case "open" if act.ids:
             dialogs.open_dialog("record", act.ids[0])
-        case "sort":
-            sort, column = _sort(), _SAME.get(act.column, act.column)
-            _sort_anew(Sort(column, not sort.descending if sort.column == column else False))
+        case "sort" if sortable(_SAME.get(act.column, act.column)):
+            sort, column = address.shown().sort, _SAME.get(act.column, act.column)
+            _sort(column=column, descending=sort.column == column and not sort.descending)
 
 
 def _pager(key: str, page: int, total: int, size: int) -> None:

@@ -1,0 +1,116 @@
+"""Saved views: what is on show under a name, for everybody who works with this account's customers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib.errors import ExpressOpsError, JournalError
+from lib.journal.views import LONGEST_NAME, KeptView
+from lib.ui import dialogs, notices
+from lib.ui.customers import address
+from lib.ui.resources import Resources, operator
+from lib.ui.text import ago, exact, md
+
+_NAME, _FAILED = "view_name", "view_failed"
+
+
+def show_button() -> None:
+    st.button(
+        "Saved views",
+        icon=":material/bookmarks:",
+        key="views",
+        help="Filters, columns and sort under a name, for everybody who works with this account.",
+        on_click=dialogs.open_dialog,
+        args=("views",),
+    )
+
+
+@st.dialog("Saved views", width=620, position="right", icon=":material/bookmarks:", on_dismiss=dialogs.close)
+def show(resources: Resources, now: datetime) -> None:
+    """Open one, save what is on show, and rename, replace or delete one."""
+    if failed := st.session_state.pop(_FAILED, ""):
+        st.error(md(failed, limit=300), icon=":material/error:")
+    try:
+        saved = resources.journal.views.saved(resources.keys())
+    except JournalError as error:
+        notices.tell(error)
+        return
+    if not saved:
+        st.caption("None yet. Set filters, columns and the sort as you want to find them again, and give that a name.")
+    for one in saved:
+        _show_one(resources, one, now)
+    with st.form("view_form", clear_on_submit=True, border=False):
+        st.text_input("Name for what is on show now", max_chars=LONGEST_NAME, key=_NAME)
+        st.form_submit_button(
+            "Save this view",
+            key="save_view",
+            type="primary",
+            icon=":material/bookmark_add:",
+            on_click=dialogs.act,
+            args=(_attempt, _save, resources),
+        )
+    st.caption("An open view's link is this page's address. Everybody of this account can rename, replace and delete views.")
+
+
+def _show_one(resources: Resources, one: KeptView, now: datetime) -> None:
+    is_open = one.id == address.opened()
+    with st.container(border=True, key=f"saved_view_{one.id}"), st.container(horizontal=True, vertical_alignment="center"):
+        _button("open", one, md(one.name), _open, one, about="Show it")
+        told = f"saved by {md(one.saved_by)}, {ago(one.saved_at, now)}" + (" · on show" if is_open else "")
+        st.caption(told, help=exact(one.saved_at), width="stretch")
+        with st.popover("Change", key=f"change_{one.id}"):
+            st.text_input("Name", one.name, max_chars=LONGEST_NAME, key=f"name_{one.id}")
+            _button("rename", one, "Rename", _rename, resources, one)
+            _button("replace", one, "Replace with what is on show", _replace, resources, one, disabled=is_open)
+            _button("delete", one, "Delete", _delete, resources, one, about="Its links show nobody any more.")
+
+
+def _button(
+    what: str,
+    one: KeptView,
+    label: str,
+    act: Callable[..., None],
+    *args: object,
+    disabled: bool = False,
+    about: str | None = None,
+) -> None:
+    st.button(label, key=f"{what}_{one.id}", help=about, disabled=disabled, on_click=dialogs.act, args=(_attempt, act, *args))
+
+
+def _attempt(act: Callable[..., None], *args: object) -> None:
+    """Do it, or let the dialog say why it was not done."""
+    try:
+        act(*args)
+    except ExpressOpsError as error:
+        st.session_state[_FAILED] = notices.told(error)
+
+
+def _open(one: KeptView) -> None:
+    address.show_kept(one.id, address.view_of(one.body))
+    dialogs.close()
+
+
+def _save(resources: Resources) -> None:
+    view, own = address.shown(), resources.connection.fingerprint
+    name, body = st.session_state[_NAME], address.body_of(view)
+    token = resources.journal.views.save(own, name, body, who=operator(), now=datetime.now(UTC))
+    address.show_kept(token, view)
+
+
+def _rename(resources: Resources, one: KeptView) -> None:
+    resources.journal.views.rename(one.id, resources.keys(), st.session_state[f"name_{one.id}"])
+
+
+def _replace(resources: Resources, one: KeptView) -> None:
+    view = address.shown()
+    resources.journal.views.replace(one.id, resources.keys(), address.body_of(view), who=operator(), now=datetime.now(UTC))
+    address.show_kept(one.id, view)
+
+
+def _delete(resources: Resources, one: KeptView) -> None:
+    resources.journal.views.delete(one.id, resources.keys())
+    if one.id == address.opened():
+        address.show_kept("", address.shown())
