@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Self
@@ -43,6 +43,18 @@ class Figure:
         quarter = len(ordered) // 4
         spread = (ordered[-1 - quarter] - ordered[quarter]) / 2
         return cls(name, value, unit, peer, median(ordered), spread, at_most, at_least)
+
+    @classmethod
+    def middle(cls, runs: Sequence[Sequence[Self]]) -> list[Self]:
+        """Of several whole runs, which all give the same figures in one order: each figure of the run whose ratio is the
+        median, with half the distance between the least and the greatest as its spread.
+        """
+        found = []
+        for figures in zip(*runs, strict=True):
+            ordered = sorted(figures, key=lambda figure: figure.ratio or 0.0)
+            spread = ((ordered[-1].ratio or 0.0) - (ordered[0].ratio or 0.0)) / 2
+            found.append(replace(ordered[len(ordered) // 2], spread=spread or ordered[0].spread))
+        return found
 
     @property
     def missed(self) -> bool:

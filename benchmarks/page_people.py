@@ -6,7 +6,8 @@ Needs Chromium. Answers are timed by the clock inside the page, as in page_speed
 
 memory   what a second person's session adds to the server's memory (Pss), by what the list and the first one's took: a
          server with all customers less one with ten; fresh ones each round, read when the list is kept and they are at rest
-tabs     so many tabs search at once, each for another word, on a timer of their own: all answers of all rounds in one row
+tabs     so many tabs search at once, each for another word, on a timer of their own: all answers of all rounds in one row,
+         by those of as many tabs of the bare page (page_speed) that are rerun at once
 reload   answers in a second tab while all customers are read again as quickly as they come, by the ones when nothing is read
 """
 
@@ -15,18 +16,19 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from statistics import median, quantiles
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from benchmarks.api import server
-from benchmarks.browser import App, chromium, our_app, until
+from benchmarks.browser import App, Tab, chromium, our_app, running, until
 from benchmarks.figures import Figure, told
-from benchmarks.page_speed import customers_of
-from benchmarks.tabs import METADATA_WORDS, NAME_WORDS, Customers, matching
+from benchmarks.page_speed import BARE, customers_of, rows_file
+from benchmarks.tabs import METADATA_WORDS, NAME_WORDS, Bare, Customers, matching
 from lib.customers.filters import Filter
 from lib.customers.frame import CustomerFrame
 
@@ -85,12 +87,12 @@ def _memory(browser: Browser, base_url: str, frame: CustomerFrame, *, people: in
 
 
 def many_tabs(browser: Browser, app: App, frame: CustomerFrame, tabs: int, rounds: int) -> list[Figure]:
+    bare = _bare_tabs(browser, frame, tabs, rounds)
     people = [Customers(browser, app.url, frame) for _ in range(tabs)]
-    alone = median([people[0].searching() for _ in range(3)])
     times = []
     for number in range(rounds):
         words = [WORDS[(place + number) % len(WORDS)] for place in range(tabs)]
-        times.append(_at_once(people, words))
+        times.append(_at_once([(person, person.search) for person in people], words))
         for person, word in zip(people, words, strict=True):
             person.shows(matching(frame, Filter(text=word)))
             person.whole()
@@ -99,8 +101,9 @@ def many_tabs(browser: Browser, app: App, frame: CustomerFrame, tabs: int, round
     return [
         Figure.of(
             f"{tabs} tabs that search {len(frame):,} at once, p{percent}",
-            [percentile(one, percent) / alone for one in times],
-            peer=f"one tab alone ({alone:.3f} s)",
+            [percentile(ours, percent) / percentile(theirs, percent) for ours, theirs in zip(times, bare, strict=True)],
+            peer=f"{tabs} tabs of the bare page at once ({percentile([*chain(*bare)], percent):.3f} s)",
+            at_most=2.0,
             value=percentile([*chain(*times)], percent),
             unit="s",
         )
@@ -108,15 +111,27 @@ def many_tabs(browser: Browser, app: App, frame: CustomerFrame, tabs: int, round
     ]
 
 
-def _at_once(people: list[Customers], words: list[str]) -> list[float]:
-    """Every tab enters its word at the same moment, by its own timer."""
-    for person in people:
-        person.idle()
+def _bare_tabs(browser: Browser, frame: CustomerFrame, tabs: int, rounds: int) -> list[list[float]]:
+    """The seconds of as many tabs of the bare page, rerun at once, by round."""
+    with tempfile.TemporaryDirectory() as folder, running(BARE, {"BENCHMARK_ROWS": rows_file(frame, folder)}) as bare:
+        people = [Bare(browser, bare.url, frame) for _ in range(tabs)]
+        boxes = [(person, person.box) for person in people]
+        times = [_at_once(boxes, ["x" * (number + 1)] * tabs) for number in range(rounds)]
+        for person in people:
+            person.whole()
+            person.close()
+    return times
+
+
+def _at_once(boxes: Sequence[tuple[Tab, Locator]], words: Sequence[str]) -> list[float]:
+    """In every tab its word is entered into its box at the same moment, by a timer of its own."""
+    for tab, _ in boxes:
+        tab.idle()
     at = time.time() * 1000 + _AHEAD
-    for person, word in zip(people, words, strict=True):
-        person.search.evaluate(_FIRE, [word, at])
+    for (_, box), word in zip(boxes, words, strict=True):
+        box.evaluate(_FIRE, [word, at])
     assert time.time() * 1000 < at, "some tabs were told too late"
-    return [float(person.page.evaluate("() => window.fired")) / 1000 for person in people]
+    return [float(tab.page.evaluate("() => window.fired")) / 1000 for tab, _ in boxes]
 
 
 def during_reload(browser: Browser, app: App, frame: CustomerFrame, enough: int) -> list[Figure]:

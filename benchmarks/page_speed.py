@@ -1,13 +1,14 @@
 """How quickly the Customers page answers in Chromium, beside the least that a Streamlit page can do, in the same run.
 
-    python -m benchmarks.page_speed [--customers 100000] [--rounds 15] [--smoke] [--json FILE]
+    python -m benchmarks.page_speed [--customers 100000] [--rounds 15] [--runs 3] [--smoke] [--json FILE]
 
 Needs Chromium, and `.venv-explorer` (`make bench` makes it). One clock inside the page times every answer alike, ours and the
 peers' (clock.js): from the press of the key or button until the run that it asked for has ended and the browser, all of it
 drawn, has come to rest. Texts are sent by Enter: by itself the search waits for 0.3 s after the last key. Peer and ours take
 turns, and take turns to be first. Whether the page then shows what it should is made sure outside the clock.
 
-The bare page has a text input and a table of 50 rows, and is rerun by Enter.
+The bare page has a text input and a table of 50 rows, and is rerun by Enter. A single run shows a good hour or a bad one: of
+three whole ones, each with servers and a browser of its own, the median is given.
 """
 
 from __future__ import annotations
@@ -25,9 +26,13 @@ from benchmarks.api import client_of, server
 from benchmarks.browser import EXPLORER_PYTHON, App, chromium, our_app, running
 from benchmarks.figures import Figure, told
 from benchmarks.tabs import Bare, Customers, Explorer
+from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame, build
 
 Act = Callable[[], float]
+
+#: The peer of page_people's tabs as well.
+BARE = "benchmarks/apps/bare.py"
 
 
 def taking_turns(ours: Act, peer: Act, rounds: int) -> tuple[list[float], list[float]]:
@@ -41,6 +46,10 @@ def taking_turns(ours: Act, peer: Act, rounds: int) -> tuple[list[float], list[f
             times[0].append(both[0])
             times[1].append(both[1])
     return times
+
+
+#: Nobody feels 40 ms. To pick all of more customers than a run may have is for an export, and may take longer.
+_AT_MOST, _ALL_AT_MOST = 2.0, 3.0
 
 
 def figure(what: str, peer: str, times: tuple[list[float], list[float]], at_most: float) -> Figure:
@@ -63,7 +72,15 @@ def beside_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rou
         f"tick a row of {size}": us.picking,
         f"pick all {size}, then untick a row": us.picking_among_all,
     }
-    found = [figure(what, "bare Streamlit rerun", taking_turns(act, peer.rerun, rounds), 1.5) for what, act in kinds.items()]
+    found = [
+        figure(
+            what,
+            "bare Streamlit rerun",
+            taking_turns(act, peer.rerun, rounds),
+            _ALL_AT_MOST if what.startswith("pick all") else _AT_MOST,
+        )
+        for what, act in kinds.items()
+    ]
     for tab in (us, peer):
         tab.whole()
         tab.close()
@@ -92,7 +109,7 @@ def customers_of(base_url: str) -> CustomerFrame:
 def rows_file(frame: CustomerFrame, folder: str) -> str:
     """The rows as the peers show them, with the five most common keys of the metadata as columns."""
     rows = frame.rows.assign(created_by=frame.rows["created_by"].astype("str"))
-    for key, _ in frame.metadata_keys()[:5]:
+    for key, _ in facet_keys(frame)[:5]:
         rows[key] = frame.metadata_column(key)
     path = Path(folder) / "rows.parquet"
     rows.to_parquet(path)
@@ -106,7 +123,7 @@ def measure(customers: int, rounds: int) -> list[Figure]:
         env = {"BENCHMARK_ROWS": rows_file(frame, stack.enter_context(tempfile.TemporaryDirectory()))}
         browser = stack.enter_context(chromium())
         app = stack.enter_context(our_app(base_url))
-        with running("benchmarks/apps/bare.py", env) as bare:
+        with running(BARE, env) as bare:
             found = beside_bare(browser, app, bare, frame, rounds)
         with running("benchmarks/apps/explorer.py", env, EXPLORER_PYTHON) as explorer:
             found += beside_explorer(browser, app, explorer, frame, max(3, rounds // 3) if rounds > 1 else 1)
@@ -117,12 +134,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--smoke", action="store_true", help="2,000 customers, one round: does it run?")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     if args.smoke:
-        args.customers, args.rounds = 2000, 1
-    told(measure(args.customers, args.rounds), args.json)
+        args.customers, args.rounds, args.runs = 2000, 1, 1
+    told(Figure.middle([measure(args.customers, args.rounds) for _ in range(args.runs)]), args.json)
 
 
 if __name__ == "__main__":

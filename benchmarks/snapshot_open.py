@@ -51,7 +51,7 @@ def use(frame: CustomerFrame) -> None:
     assert len(frame.rows.take(first)) == min(100, len(frame))
     assert facet_keys(frame)
     frame.text.mask("imaging")
-    assert frame.contains(frame.rows["id"].iloc[-1])
+    assert frame.record(frame.rows["id"].iloc[-1])
 
 
 def never(_cursor: str | None) -> Iterator[CustomerPage]:

@@ -14,7 +14,7 @@ import numpy as np
 from playwright.sync_api import Browser, Locator, expect
 
 from benchmarks.browser import PATIENCE, Tab
-from lib.customers.facets import facet_values
+from lib.customers.facets import facet_keys, facet_values
 from lib.customers.filters import Filter, apply
 from lib.customers.frame import CustomerFrame
 from lib.customers.sorting import sort_positions
@@ -39,7 +39,7 @@ class Customers(Tab):
         self.frame, self.descending = frame, True
         self.statuses = cycle(["inactive", "active"])
         self.name_words, self.metadata_words = cycle(NAME_WORDS), cycle(METADATA_WORDS)
-        self.values = cycle(value for value, _ in facet_values(frame, frame.metadata_keys()[0][0], limit=6))
+        self.values = cycle(value for value, _ in facet_values(frame, facet_keys(frame)[0][0], limit=6))
         self.columns = cycle([("Users", "user_count"), ("Customer", "name")])
         self.page.goto(url)
         self.loaded()
@@ -87,7 +87,7 @@ class Customers(Tab):
 
     def choosing_value(self) -> float:
         """From the customers that have the most common key of the metadata to those with one value of it."""
-        key, _ = self.frame.metadata_keys()[0]
+        key, _ = facet_keys(self.frame)[0]
         value = next(self.values)
         self._more_filters()
         self._choose("Metadata", key)

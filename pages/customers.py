@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.customers.filters import describe, matching, summary
+from lib.customers.filters import describe, matching, users_of
 from lib.errors import ViewUnreadable
-from lib.ui import dialogs, loading, picks
+from lib.ui import announce, dialogs, loading, picks
 from lib.ui.customers import address, drawer, export, filters, pick_list, table, tray, views
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
@@ -23,7 +23,7 @@ view = resources.loads.view(patience=loading.first_draw_patience())
 frame, complete = view.frame, view.complete
 
 loading.show_trouble(resources.loads)
-title = st.container(horizontal=True, vertical_alignment="center", key="title_line")
+title = st.container(horizontal=True, key="title_line")
 filters.show(frame)
 flt = address.shown().filter
 found = matching(frame, flt, now)
@@ -35,18 +35,16 @@ with title:
     table.show_view_options(frame)
     export.show(resources.loads, view, positions)
 
-shown = summary(frame, positions)
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):
     so_far = f" as of {ago(view.kept_at, now)}" if view.kept_at else "" if complete else " so far, not complete"
-    st.markdown(
-        f"**{number(shown.customers)}** of {count(len(frame), 'customer')}{so_far} · {count(shown.users, 'user')}",
-        width="content",
-    )
+    users = count(users_of(frame, positions), "user")
+    st.markdown(f"**{number(len(positions))}** of {count(len(frame), 'customer')}{so_far} · {users}", width="content")
     filters.show_chips(flt, found.unknown_times)
 address.show_trouble()
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)
+announce.say(f"{number(len(positions))} of {count(len(frame), 'customer')}, {number(len(picks.chosen()))} picked")
 tray.show_bar(resources, view, positions)
 
 if record := dialogs.opened("record"):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import nav, picks
+from lib.ui import picks
 from lib.ui.deactivate import parts, plan_file, review
 from lib.ui.resources import get_resources
 from lib.ui.runs import view
@@ -13,9 +13,7 @@ undo_of = st.query_params.get("undo")
 
 if run_id:
     plan_file.close_started(run_id)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        nav.link("customers", label="Pick more customers", icon=":material/arrow_back:")
-        parts.offer_next(resources)
+    parts.offer_next(resources)
     view.show(resources, run_id)
 elif undo_of:
     resources.loads.catch_up()  # with what the run did, whichever process carried it

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import history, nav
+from lib.ui import history
 from lib.ui.deactivate import plan_file
 from lib.ui.resources import get_resources
 from lib.ui.runs import listing, view
@@ -11,10 +11,9 @@ resources = get_resources()
 run_id = st.query_params.get("run")
 
 if run_id:
-    st.page_link(nav.page("runs"), label="All runs", icon=":material/arrow_back:")
     view.show(resources, run_id)
 else:
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True):
         st.title("Runs", anchor=False, width="stretch")
         plan_file.offer()
     listing.show(resources, history.searched())

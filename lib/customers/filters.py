@@ -61,17 +61,6 @@ class Matching:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """Some customers in numbers; `users` is the sum of their user counts."""
-
-    customers: int
-    users: int
-    active: int
-    inactive: int
-    without_users: int
-
-
-@dataclass(frozen=True)
 class Chip:
     """One active condition in words (text from outside: escape it), and the filter without it."""
 
@@ -99,17 +88,9 @@ def apply(frame: CustomerFrame, flt: Filter, now: datetime) -> Positions:
     return matching(frame, flt, now).positions
 
 
-def summary(frame: CustomerFrame, positions: Positions) -> Summary:
-    """The customers at these positions in numbers."""
-    users = frame.rows["user_count"].to_numpy()[positions]
-    active = int(np.count_nonzero(frame.rows["is_active"].to_numpy()[positions]))
-    return Summary(
-        customers=len(positions),
-        users=int(users.sum()),
-        active=active,
-        inactive=len(positions) - active,
-        without_users=int(np.count_nonzero(users == 0)),
-    )
+def users_of(frame: CustomerFrame, positions: Positions) -> int:
+    """How many users the customers at these positions have together."""
+    return int(frame.rows["user_count"].to_numpy()[positions].sum())
 
 
 def chips(flt: Filter) -> tuple[Chip, ...]:

@@ -85,10 +85,6 @@ class CustomerFrame:
         first, last = possible(self.made_at)
         return column.where((column >= first) & (column <= last))
 
-    def contains(self, customer_id: str) -> bool:
-        """Is this id in the frame?"""
-        return bool(self.known([customer_id])[0])
-
     def known(self, ids: Iterable[str]) -> npt.NDArray[np.bool_]:
         """For each id: is it in the frame?"""
         return self.index.find(ids) >= 0
@@ -127,12 +123,6 @@ class CustomerFrame:
         places = np.full(len(self), -1, dtype=np.int64)
         places[rows] = codes
         return pd.Series(self.pairs.values.array.take(places, allow_fill=True), name=f"metadata.{key}")
-
-    def metadata_keys(self) -> list[tuple[str, int]]:
-        """Every metadata key with the number of customers that have it, most common first, then by name."""
-        counts = np.bincount(self.pairs.key_codes, minlength=len(self.pairs.keys)).tolist()
-        counted = [(key, count) for key, count in zip(self.pairs.keys, counts, strict=True) if count]
-        return sorted(counted, key=lambda item: (-item[1], item[0]))
 
     def own_update(self, customer_id: str) -> OwnUpdate | None:
         """The last update of this customer, if a run of ours made it."""

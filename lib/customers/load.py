@@ -21,7 +21,6 @@ from lib.errors import (
     BadAnswer,
     CursorRepeated,
     ExpressOpsError,
-    LoadIncomplete,
     NotAuthorized,
     RateLimited,
     Rejected,
@@ -182,17 +181,6 @@ class Load:
     def complete(self) -> bool:
         """Has every page come? Only then may a plan be made from the frame."""
         return self._state is LoadState.COMPLETE
-
-    def require_complete(self) -> CustomerFrame:
-        """The frame of a complete load. Raises LoadIncomplete, which says how far it came and what to do."""
-        with self._lock:
-            if self._state is LoadState.COMPLETE:
-                return self.frame()
-            came = f"{self._customers():,} customers so far"
-            if self._state is LoadState.LOADING:
-                raise LoadIncomplete(f"Customers are still loading ({came}). Wait until all have come, then plan.")
-            why = self._error or "Loading was cancelled."
-            raise LoadIncomplete(f"The list of customers is not complete ({came}). {why} Resume the load, then plan.")
 
     def _customers(self) -> int:
         return len(self._frame) if self._frame is not None and self._state is LoadState.COMPLETE else len(self._builder)

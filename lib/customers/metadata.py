@@ -104,10 +104,14 @@ class MetadataIndex:
         return self.rows[pairs], self.value_codes[pairs]
 
     @cached_property
+    def key_counts(self) -> npt.NDArray[np.int64]:
+        """How many customers have each key."""
+        return np.bincount(self.key_codes, minlength=len(self.keys))
+
+    @cached_property
     def _by_key(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         order = np.argsort(self.key_codes, kind="stable").astype(np.int32)
-        counts = np.bincount(self.key_codes, minlength=len(self.keys))
-        return order, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return order, np.concatenate([[0], np.cumsum(self.key_counts)]).astype(np.int64)
 
     def warm(self) -> None:
         """Sorts the pairs by key and the words by name now, so that the first facet and record do not wait for it."""

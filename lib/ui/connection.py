@@ -13,13 +13,11 @@ from lib.runs.policy import Policy
 from lib.ui import id_table, notices, other_keys
 from lib.ui.id_table import Column
 from lib.ui.resources import Resources, operator
-from lib.ui.sidebar import show_connection
 from lib.ui.text import count, number
 
 
 def show(resources: Resources) -> None:
     connection = resources.connection
-    show_connection(resources)
     if resources.sandbox is not None:
         st.markdown(
             "No API key is set, so the app works with made-up customers on this machine. "
@@ -45,10 +43,10 @@ def show(resources: Resources) -> None:
     ):
         _test(resources)
     other_keys.show(resources)
-    st.subheader("Limits of a run", anchor=False)
+    st.header("Limits of a run", anchor=False)
     _table("Limits of a run", limits(resources.policy))
     st.caption("Set in settings.toml in the data folder; the command line obeys them too.")
-    st.subheader("Limits of the API", anchor=False)
+    st.header("Limits of the API", anchor=False)
     _table(
         "Limits of the API",
         {

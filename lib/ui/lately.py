@@ -16,6 +16,9 @@ T = TypeVar("T")
 class Lately(Generic[T]):
     """Reads a value anew, in a thread of its own, once it is `seconds` old or after `forget`.
 
+    `st.cache_resource` with a `ttl` reads anew behind the pages too, but knows no deadline: of a database that is frozen it
+    would keep the first page waiting for good, and tell the others what was true long ago.
+
     Shared by all sessions, for any thread. A reading keeps others waiting for `patience` seconds at most; until it is `late`
     seconds old the value before it stands.
     """

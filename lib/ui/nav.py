@@ -7,7 +7,8 @@ from typing import Literal, NoReturn
 from urllib.parse import urlencode
 
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
+
+from lib.config import APP_NAME
 
 _ADDRESS, _ARRIVED, _PAGES = "address", "arrived", "pages"
 #: What the address of Customers says for the view that it shows in this session (lib/ui/customers/address.py).
@@ -24,23 +25,23 @@ _TITLES: dict[PageName, tuple[str, str]] = {
 }
 
 
-def page(name: PageName) -> StreamlitPage:
+def page(name: PageName) -> st.Page:
     """The page as `st.navigation`, `st.page_link` and `st.switch_page` want it. Customers is the one that opens first."""
     return _pages()[name]
 
 
-def all_pages() -> list[StreamlitPage]:
+def all_pages() -> list[st.Page]:
     return list(_pages().values())
 
 
-def _pages() -> dict[PageName, StreamlitPage]:
+def _pages() -> dict[PageName, st.Page]:
     """Made once a session: Streamlit looks each file up on the disk, and every rerun needs every page twice."""
     if _PAGES not in st.session_state:
         st.session_state[_PAGES] = {
             name: st.Page(_FOLDER / f"{name}.py", title=title, icon=icon, default=name == "customers")
             for name, (title, icon) in _TITLES.items()
         }
-    pages: dict[PageName, StreamlitPage] = st.session_state[_PAGES]
+    pages: dict[PageName, st.Page] = st.session_state[_PAGES]
     return pages
 
 
@@ -64,12 +65,25 @@ def arrived() -> bool:
     return bool(st.session_state.get(_ARRIVED))
 
 
+def name_tab(title: str) -> None:
+    """Name the browser's tab after what is shown."""
+    st.set_page_config(page_title=f"{title} · {APP_NAME}")
+
+
+def show_way_back(shown: st.Page) -> None:
+    """Where a run, or the review of an undo, was opened from: the page that lists what one is."""
+    if shown == page("deactivate") and "run" in st.query_params:
+        st.page_link(page("customers"), label="Pick more customers", icon=":material/arrow_back:")
+    elif st.query_params.keys() & {"run", "undo"}:
+        st.page_link(page("runs"), label="All runs", icon=":material/arrow_back:")
+
+
 def address(name: PageName, **query: str) -> str:
     """The page's address with these URL parameters, for a link on any page."""
     return f"{page(name).url_path or '.'}?{urlencode(query)}"
 
 
-def hold_address(shown: StreamlitPage) -> None:
+def hold_address(shown: st.Page) -> None:
     """Make the browser's address say what is shown: call it before the page draws.
 
     A link to the very page it stands on brings its parameters to the script, but Streamlit 1.67 leaves the address as it was,

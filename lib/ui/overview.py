@@ -12,7 +12,6 @@ import streamlit as st
 
 from lib.customers.filters import Filter, apply
 from lib.customers.frame import CustomerFrame
-from lib.customers.once import once_a_frame
 from lib.customers.views import View
 from lib.ui import nav
 from lib.ui.customers import address
@@ -62,7 +61,6 @@ def by_age(frame: CustomerFrame, now: datetime) -> pd.DataFrame:
     return _counted(frame, bands, [*(label for _, label in _BANDS), _LONGEST, _UNKNOWN], "Since update")
 
 
-@once_a_frame
 def by_year(frame: CustomerFrame) -> pd.DataFrame:
     """Customers by the year (UTC) of their creation: columns Year, Status, Customers."""
     years, places = np.unique(frame.times["created_at"].dt.year.fillna(0).to_numpy(dtype=np.int64), return_inverse=True)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from lib.config import APP_NAME
 from lib.errors import ExpressOpsError, NotStarted
-from lib.ui import dialogs, kept, nav, news, notices, settle, sidebar
+from lib.ui import announce, dialogs, kept, nav, news, notices, sidebar
 from lib.ui.resources import get_resources
 from lib.ui.startup import AGAIN_AFTER
 
@@ -29,17 +28,20 @@ def not_started() -> None:
         st.rerun()
 
 
-st.set_page_config(page_title=APP_NAME, page_icon=str(HERE / "icon.svg"), layout="wide", initial_sidebar_state=250)
-st.html(HERE / "style.css")
+st.set_page_config(page_icon=str(HERE / "icon.svg"), layout="wide", initial_sidebar_state=250)
 page = st.navigation(nav.all_pages(), position="hidden")
+nav.name_tab(page.title)
+st.html(HERE / "style.css")
 nav.hold_address(page)
-settle.settle(page.url_path)
 dialogs.begin()
 
 try:
     resources = get_resources()
     resources.loads.start()
     sidebar.show(resources)
+    with st.container(horizontal=True, vertical_alignment="center", key="top_line"):
+        sidebar.show_connection(resources.connection)
+        nav.show_way_back(page)
     notices.show()
     news.show_dialog(resources.loads)
     try:
@@ -53,3 +55,4 @@ except ExpressOpsError as error:
 except Exception:  # a page never shows a traceback; Streamlit's own stop and rerun are BaseExceptions and pass
     logger.exception("A page broke")
     st.error("This page broke. Nothing was changed by it; the server's log says why. Reload the page to go on.")
+announce.show(page.title)

@@ -9,6 +9,7 @@ from functools import wraps
 
 import streamlit as st
 
+from lib.avara.connection import Connection
 from lib.config import APP_NAME
 from lib.errors import JournalError
 from lib.ui import dialogs, loading, nav, news, notices, picks
@@ -21,8 +22,7 @@ _DRAWINGS = itertools.count()
 
 def show(resources: Resources) -> None:
     with st.sidebar:
-        st.markdown(f"### {APP_NAME}")
-        show_connection(resources)
+        st.markdown(f"**{APP_NAME}**")
         st.page_link(nav.page("overview"))
         nav.link("customers")
         st.page_link(nav.page("deactivate"), label=_with("Deactivate", len(picks.chosen()), "picked"))
@@ -33,9 +33,8 @@ def show(resources: Resources) -> None:
         news.show(resources.loads)
 
 
-def show_connection(resources: Resources) -> None:
-    """Sandbox or production, in words and in colour."""
-    connection = resources.connection
+def show_connection(connection: Connection) -> None:
+    """Sandbox or production, in words and in colour: for the top of every page, where it is in sight at every width."""
     if connection.environment == "sandbox":
         st.badge(
             md(connection.label),

@@ -94,4 +94,4 @@ def test_even_an_empty_table_has_a_page(total, pages):
 def test_sorting_no_rows_gives_no_rows():
     frame = build([customer()])
     assert sort_positions(frame, np.arange(0), "name").tolist() == []
-    assert frame.contains(an_id(1))
+    assert frame.record(an_id(1))

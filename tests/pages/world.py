@@ -33,7 +33,10 @@ KEY = "key-of-the-page-tests-7d1f"
 PATIENCE = 90.0
 
 #: Elements whose value a person reads, and those with a label.
-_VALUES = ("title", "subheader", "markdown", "caption", "code", "text", "error", "warning", "info", "success", "toast")
+_VALUES = (
+    *("title", "header", "subheader", "markdown", "caption", "code", "text"),
+    *("error", "warning", "info", "success", "toast"),
+)
 _WIDGETS = ("text_input", "button_group", "selectbox", "multiselect", "number_input", "date_input", "toggle")
 _LABELS = ("button", "metric", "expander", "text_input", "download_button", "pills", "page_link", "badge", "popover", "dialog")
 
@@ -44,6 +47,8 @@ class Session:
     def __init__(self) -> None:
         self.at = AppTest.from_file(str(ROOT / "lib" / "ui" / "shell.py"), default_timeout=PATIENCE)
         self.at._bidi_component_manager = _components()
+        for part in ("more_filters", "view_options", "export"):  # drawn only where they are open
+            self.at.session_state[part] = True
         #: What was done in each table, by the label it was asked for by.
         self.acts: dict[str, list[dict[str, Any]]] = defaultdict(list)
 

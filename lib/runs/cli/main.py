@@ -99,7 +99,7 @@ _PLAN = (
     _argument("--action", required=True, choices=_ACTIONS),
     _argument("--reason", required=True, type=_text, help="why; it goes into the receipt"),
     _argument("--ticket", default="", type=_text, help="its number elsewhere"),
-    _argument("--goes-on", action="store_true", help="after the canary, go on by itself if all of its steps are verified"),
+    _argument("--goes-on", action="store_true", help="after the first steps, go on by itself if all of them are verified"),
     _argument("-o", "--output", type=_path, required=True, metavar="PLAN", help="a new file, readable by you only"),
 )
 _APPLY = (_argument("plan", type=_path, metavar="PLAN", help="a file of `plan`, of `undo -o` or of the app"), _CONFIRM)

@@ -35,8 +35,11 @@ _FORMATS: dict[str, tuple[str, str, _Make]] = {
 
 def show(loads: Loads, view: View, positions: Positions) -> None:
     """`positions` are those of the customers in `view` that match the filter. The files have the order and columns on show."""
+    offer = st.popover("Export", icon=":material/download:", width="content", key="export", on_change="rerun")
+    if not offer.open:
+        return
     complete, shown, keys = view.complete, address.shown(), table.metadata_columns(view.frame)
-    with st.popover("Export", icon=":material/download:", width="content"):
+    with offer:
         st.caption(
             f"{count(len(positions), 'customer')} that match the filters, all pages, in the order on show. "
             f"CSV and Excel have the {count(len(keys), 'metadata key')} on show (*View*), the others all."

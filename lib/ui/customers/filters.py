@@ -12,7 +12,6 @@ import streamlit as st
 from lib.customers.facets import Counts, facet_keys, facet_values
 from lib.customers.filters import Filter, chips
 from lib.customers.frame import CustomerFrame
-from lib.customers.once import once_a_frame
 from lib.ui import anew
 from lib.ui.customers import address, ranges
 from lib.ui.text import md, number
@@ -36,7 +35,7 @@ def show(frame: CustomerFrame) -> None:
             type="search",
             live="300ms",
             max_chars=_LONGEST_SEARCH,
-            placeholder="Name, id or metadata",
+            placeholder="Name, id or metadata (Ctrl+K)",
             width=270,
         )
         st.segmented_control(
@@ -49,22 +48,28 @@ def show(frame: CustomerFrame) -> None:
         users, days = ranges.users_option(flt.users_min, flt.users_max), ranges.days_option(flt.not_updated_days)
         _range("Users", "users", ranges.USERS, users, lambda said: dict(zip(_USERS, ranges.users(said), strict=True)))
         _range("Not updated for", "days", ranges.DAYS, days, lambda said: {"not_updated_days": ranges.days(said)})
-    with st.expander("More filters"):
-        _exactly(flt)
-        maker, having, lacking = st.columns(3)
-        maker.pills(
-            "Created by",
-            list(_MAKERS),
-            **_says("by", list(flt.created_by), lambda said: {"created_by": tuple(said)}),
-            selection_mode="multi",
-            format_func=_MAKERS.__getitem__,
-        )
-        with having:
-            _having(frame, flt)
-        with lacking:
-            lacked = list(flt.metadata_absent)
-            says = _says("metadata_absent", lacked, lambda said: {"metadata_absent": tuple(said)})
-            _choice("Without metadata", facet_keys(frame), lacked, says, "Customers that lack the key.")
+    more = st.expander("More filters", key="more_filters", on_change="rerun")
+    if more.open:  # what is drawn unseen costs each rerun of everybody as much as what is seen
+        with more:
+            _more(frame, flt)
+
+
+def _more(frame: CustomerFrame, flt: Filter) -> None:
+    _exactly(flt)
+    maker, having, lacking = st.columns(3)
+    maker.pills(
+        "Created by",
+        list(_MAKERS),
+        **_says("by", list(flt.created_by), lambda said: {"created_by": tuple(said)}),
+        selection_mode="multi",
+        format_func=_MAKERS.__getitem__,
+    )
+    with having:
+        _having(frame, flt)
+    with lacking:
+        lacked = list(flt.metadata_absent)
+        says = _says("metadata_absent", lacked, lambda said: {"metadata_absent": tuple(said)})
+        _choice("Without metadata", facet_keys(frame), lacked, says, "Customers that lack the key.")
 
 
 def show_chips(flt: Filter, unknown_times: int) -> None:
@@ -156,7 +161,12 @@ def _having(frame: CustomerFrame, flt: Filter) -> None:
             return {"metadata": tuple((_chosen() | {key: tuple(said)}).items())}
 
         values = list(chosen)
-        _choice(md(key), _values(frame, key), values, _says(f"metadata_values:{key}", values, take_values))
+        _choice(
+            md(key),
+            facet_values(frame, key, limit=_VALUES_OFFERED),
+            values,
+            _says(f"metadata_values:{key}", values, take_values),
+        )
 
 
 def _chosen() -> dict[str, tuple[str, ...]]:
@@ -173,9 +183,3 @@ def _choice(label: str, offered: Counts, chosen: list[str], says: dict[str, Any]
     st.multiselect(label, options, placeholder="Choose a key" if about else "Any value", help=about, select_all=False, **says)
     told = [*chosen, *(word for word in counts if word not in chosen)][:_COUNTED]
     st.caption(md(" · ".join(f"{word} {number(counts.get(word, 0))}" for word in told), limit=200))
-
-
-@once_a_frame
-def _values(frame: CustomerFrame, key: str) -> Counts:
-    """The most common values of a metadata key."""
-    return facet_values(frame, key, limit=_VALUES_OFFERED)

@@ -79,7 +79,10 @@ def _nothing(frame: CustomerFrame, *, complete: bool) -> None:
 
 def show_view_options(frame: CustomerFrame) -> None:
     """The popover that says which columns are shown, in which order, and how many rows a page has."""
-    with st.popover("View", icon=":material/view_column:", width="content"):
+    view = st.popover("View", icon=":material/view_column:", width="content", key="view_options", on_change="rerun")
+    if not view.open:
+        return
+    with view:
         columns = metadata_columns(frame)
         st.multiselect(
             "Metadata as columns",
@@ -205,7 +208,9 @@ def _pager(key: str, page: int, total: int, size: int) -> None:
     """At the bottom of the window, where it is in sight however long the page is."""
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="pager"):
         first = (page - 1) * size + 1 if total else 0
-        st.caption(f"Rows {number(first)} to {number(min(page * size, total))} of {number(total)}", width="content")
         pages = page_count(total, size)
+        next_ = " · Alt+PageDown: next page" if page < pages else ""
+        rows = f"Rows {number(first)} to {number(min(page * size, total))} of {number(total)}"
+        st.caption(f"{rows}{next_}", width="content")
         # As wide as its buttons: by itself it leaves out pages that there is room for.
         st.pagination(pages, key=key, width=max(240, 38 * (min(pages, 7) + 2)))

@@ -82,7 +82,7 @@ def show_bar(resources: Resources, view: View, matching: Positions) -> None:
                 type="secondary" if excess else "primary",
                 icon=":material/arrow_forward:",
                 disabled=not picked or obstacle is not None,
-                help=None if obstacle is None else md(notices.told(obstacle), limit=300),
+                help="Alt+Enter" if obstacle is None else md(notices.told(obstacle), limit=300),
                 key="review",
             ):
                 nav.go_to("deactivate")

@@ -21,7 +21,8 @@ def show_metrics(reviewed: Review) -> None:
     with st.container(horizontal=True):
         st.metric("Customers", number(len(reviewed.in_order)), border=True)
         st.metric("Users affected", number(reviewed.users_affected), border=True)
-        st.metric("To look at first", number(reviewed.warning_count), border=True)
+        look = "Customers with a warning, such as users or a recent change; they stand at the top of the list."
+        st.metric("To look at first", number(reviewed.warning_count), border=True, help=look)
         st.metric("Set aside", number(len(reviewed.set_aside)), border=True, help="Already as asked: no call is spent on them.")
 
 

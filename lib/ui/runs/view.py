@@ -14,7 +14,7 @@ from lib.runs.evidence import Way
 from lib.runs.model import Action, Person, Run, RunState, StepState
 from lib.runs.progress import WINDOW, last_taken_up, progress, time_carried
 from lib.runs.stalled import stalled
-from lib.ui import dialogs, nav, picks
+from lib.ui import announce, dialogs, nav, picks
 from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources, operator
 from lib.ui.runs import receipts, step_table, timeline, undo
@@ -74,7 +74,10 @@ def _stalled(resources: Resources, run: Run) -> str:
 def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime, why: str) -> None:
     label, icon, colour = badge(run, now, why)
     not_ours = _not_ours(resources, run)
-    st.title(f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}", anchor=False)
+    title = f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}"
+    st.title(title, anchor=False)
+    nav.name_tab(f"{title}: {label}")
+    announce.say(f"{title}: {label}. {number(run.totals.settled)} done, {number(run.totals.verified)} verified.")
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
         carried = ", ".join(resources.journal.log.carriers(run.id))

@@ -1,0 +1,53 @@
+// Tells screen readers the words of the page, and gives the focus back to what opened a dialog or another page, where the
+// browser has lost it: Streamlit does so only for its own buttons, and not across pages.
+const opened = new Map(); // by page, where was clicked last on it, by mouse or key
+
+const page = () => location.pathname + new URLSearchParams(location.search).get("run");
+
+// A part of a page is drawn anew each time; this finds it again by our own keys, and in a table by the id of its row.
+function place(part) {
+  const { host } = part.getRootNode();
+  const key = (host ?? part).closest("[class*=st-key-]")?.className.match(/st-key-\S+/)[0];
+  const row = part.closest("[data-id]")?.dataset.id;
+  return () => {
+    const keyed = key && document.querySelector(`.${CSS.escape(key)}`);
+    const root = host ? [...(keyed?.querySelectorAll("*") ?? [])].find((inner) => inner.shadowRoot)?.shadowRoot : keyed;
+    return root?.querySelector(`${row ? `[data-id="${CSS.escape(row)}"] ` : ""}${part.localName}`);
+  };
+}
+
+function giveBack() {
+  const lost = document.activeElement === document.body && !document.querySelector("[role=dialog]");
+  if (lost) opened.get(page())?.()?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const part = event.composedPath()[0].closest("a, button, input, summary");
+  if (part && !event.composedPath().some(({ role }) => role === "dialog")) opened.set(page(), place(part));
+}, true);
+new MutationObserver(() => setTimeout(giveBack, 100)).observe(document.body, { childList: true }); // where dialogs hang
+
+// Each stands in words beside its part. The shortcuts of Streamlit's buttons go off behind an open dialog too; these don't.
+const SHORTCUTS = {
+  "Ctrl+k": "[class*='st-key-search'] input",
+  "Alt+PageDown": ".st-key-pager [aria-label='Next page']",
+  "Alt+Enter": ".st-key-review button",
+};
+
+document.addEventListener("keydown", (event) => {
+  const { key, altKey, ctrlKey, metaKey } = event;
+  const part = document.querySelector(SHORTCUTS[`${ctrlKey || metaKey ? "Ctrl+" : ""}${altKey ? "Alt+" : ""}${key}`] ?? "none");
+  if (!part || part.disabled || document.querySelector("[role=dialog]")) return;
+  event.preventDefault();
+  part.focus();
+  if (part.localName === "button") part.click();
+});
+
+export default function ({ data, parentElement }) {
+  document.documentElement.translate = false; // names and counts are nobody's to translate
+  const region = parentElement.querySelector("[role=status]");
+  setTimeout(() => { // told is only what changes after it was there
+    if (region.textContent !== data) region.textContent = data;
+    giveBack();
+  }, 200);
+}

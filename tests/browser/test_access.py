@@ -1,0 +1,212 @@
+"""Every page for every eye and hand: what axe-core finds, where the focus goes, which keys work, what is announced."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import drive
+from tests.browser.conftest import App, OpenPage, until
+
+#: What only Streamlit 1.67 itself can mend: the rule, and what is in the HTML of the part at fault.
+STREAMLITS = {
+    # The zone onto which files are dropped has the role "presentation" and a name all the same.
+    ("presentation-role-conflict", "stFileUploaderDropzone"),
+}
+
+_STANDS = "() => document.getAnimations().every((one) => one.effect.getComputedTiming().iterations === Infinity)"
+
+
+@pytest.fixture(scope="module")
+def settings() -> str:
+    return "[canary]\nfrom_size = 10\nsteps = 3\n"
+
+
+@dataclass
+class Auditor:
+    """Looks at a page in both themes, and keeps what it finds and the title that the tab had."""
+
+    page: Page
+    axe: Axe = field(default_factory=Axe)
+    found: list[str] = field(default_factory=list)
+    titles: dict[str, str] = field(default_factory=dict)
+
+    def look(self, state: str) -> None:
+        drive.idle(self.page)
+        self.titles[state] = self.page.title()
+        for scheme, text in (("dark", "rgb(230, 237, 243)"), ("light", "rgb(14, 21, 28)")):
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            app = self.page.get_by_test_id("stApp")
+            expect(app).to_have_css("color", text)
+            self.page.wait_for_function(_STANDS)
+            for fault in self.axe.run(self.page).response["violations"]:
+                for node in fault["nodes"]:
+                    if not any(fault["id"] == rule and part in node["html"] for rule, part in STREAMLITS):
+                        why = "; ".join(found["message"] for found in (*node["any"], *node["all"], *node["none"]))
+                        self.found.append(f"{state}, {scheme}: {fault['id']}: {node['html'][:200]}: {why}")
+
+
+def test_axe_finds_nothing_that_this_app_can_mend(app: App, page: Page) -> None:
+    seen = Auditor(page)
+    table = drive.customers(page, app.url, "?status=Active")
+    drive.tick_rows(page, (0, 2))
+    seen.look("customers")
+    drive.open_row(table, 0)
+    expect(page.get_by_role("dialog").get_by_test_id("stCode").first).to_be_visible()
+    seen.look("a record")
+    drive.close(page)
+    expect(drive.show_picks(page)).to_contain_text("picked")
+    seen.look("the picks")
+    drive.close(page)
+    drive.more_filters(page)
+    seen.look("more filters")
+    drive.more_filters(page, show=False)
+    for popover in ("View", "Export"):
+        page.get_by_role("button", name=popover, exact=True).click()
+        expect(page.get_by_role("button", name=popover, exact=True)).to_have_attribute("aria-expanded", "true")
+        seen.look(popover)
+        page.keyboard.press("Escape")
+    drive.bar(page).get_by_role("button", name="Paste ids").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Customer ids").fill(f"cus_123\n{app.active_ids(1)[0]}")
+    dialog.get_by_label("Customer ids").press("Control+Enter")
+    expect(dialog).to_contain_text("1 found")
+    seen.look("pasting ids")
+    drive.close(page)
+    drive.search(page, "nobody has this name")
+    drive.expect_shown(page, "0")
+    seen.look("no customer matches")
+    page.get_by_role("button", name="Clear all").click()
+    drive.expect_shown(page, "250")
+
+    drive.review(page, 2)
+    seen.look("the review")
+    drive.say_why(page, "Contract ended", "OPS-1841")
+    dialog = drive.ask(page, 2)
+    seen.look("the confirmation")
+    drive.type_confirmation(dialog, "2")
+    drive.go_button(dialog, 2).click()
+    drive.on_run(page)
+    drive.expect_state(page, "Finished")
+    seen.look("a finished run")
+    drive.go_to(page, "Customers")
+    drive.pick_ids(page, app.active_ids(12))
+    drive.review(page, 12)
+    drive.say_why(page, "Contract ended")
+    drive.confirm(page, "12", 12)
+    drive.expect_state(page, "waiting for you")
+    seen.look("a run that holds")
+    page.get_by_role("button", name="Let it go on").click()
+    drive.expect_state(page, "Finished")
+    drive.go_to(page, "Runs")
+    seen.look("runs")
+    drive.go_to(page, "Overview")
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg")).to_have_count(2)
+    seen.look("overview")
+    drive.go_to(page, "Connection")
+    seen.look("connection")
+    page.goto(f"{app.url}/runs?run=run_0000000000000000")
+    expect(page.get_by_text("The journal knows no such run")).to_be_visible()
+    seen.look("no such run")
+
+    assert seen.found == []
+    assert seen.titles["customers"] == "Customers · Express Ops"
+    assert seen.titles["a finished run"] == "Deactivate 2 customers: Finished · Express Ops"
+    pages = {state: seen.titles[state] for state in ("customers", "the review", "runs", "overview", "connection")}
+    assert len({*pages.values(), seen.titles["a finished run"], seen.titles["a run that holds"]}) == 7
+
+
+def told(page: Page) -> Locator:
+    """What screen readers were told last."""
+    return page.locator(".st-key-announce").get_by_role("status")
+
+
+def test_the_focus_comes_back_to_what_opened_a_record_a_dialog_or_a_page(app: App, page: Page) -> None:
+    table = drive.customers(page, app.url)
+    opener = table.get_by_role("row").nth(3).get_by_role("button")
+    opener.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    drive.close(page)
+    expect(opener).to_be_focused()
+
+    pick_by_ids = drive.bar(page).get_by_role("button", name="Paste ids")
+    pick_by_ids.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    drive.close(page)
+    expect(pick_by_ids).to_be_focused()
+
+    drive.tick_rows(page, (0,))
+    review = drive.bar(page).get_by_role("button", name="Review")
+    review.press("Enter")
+    expect(drive.heading(page, "Deactivate 1 customer")).to_be_visible()
+    page.go_back()
+    expect(drive.heading(page, "Customers")).to_be_visible()
+    expect(review).to_be_focused()
+
+
+def test_search_next_page_and_review_have_a_key_each_that_is_left_alone_behind_a_dialog(app: App, page: Page) -> None:
+    drive.customers(page, app.url)
+    expect(told(page)).to_have_text("250 of 250 customers, 0 picked")
+    search = page.get_by_role("searchbox", name="Search")
+    expect(search).to_have_attribute("placeholder", re.compile(r"Ctrl\+K"))
+    page.keyboard.press("Control+k")
+    expect(search).to_be_focused()
+
+    expect(page.get_by_text("Rows 1 to 100 of 250 · Alt+PageDown: next page")).to_be_visible()
+    page.keyboard.press("Alt+PageDown")
+    expect(page.get_by_text("Rows 101 to 200 of 250")).to_be_visible()
+
+    drive.tick_rows(page, (0,))
+    expect(drive.bar(page)).to_contain_text("Alt+Enter")
+    dialog = drive.show_picks(page)
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Alt+Enter")
+    drive.close(page)
+    expect(drive.heading(page, "Customers")).to_be_visible()
+    page.keyboard.press("Alt+Enter")
+    expect(drive.heading(page, "Deactivate 1 customer")).to_be_visible()
+
+
+def test_counts_picks_and_how_a_run_stands_are_announced_and_never_translated(app: App, page: Page) -> None:
+    drive.customers(page, app.url)
+    expect(page.locator("html")).to_have_attribute("translate", "no")
+    expect(told(page)).to_have_text("250 of 250 customers, 0 picked")
+    drive.tick_rows(page, (0,))
+    expect(told(page)).to_have_text("250 of 250 customers, 1 picked")
+    drive.search(page, "nobody has this name")
+    expect(told(page)).to_have_text("0 of 250 customers, 1 picked")
+    drive.go_to(page, "Overview")
+    expect(told(page)).to_have_text("Overview")
+    ids = app.active_ids(1)
+    name = app.record(ids[0])["expressCustomerName"]
+    drive.deactivate(page, app.url, ids, typed=name)
+    expect(told(page)).to_have_text("Deactivate 1 customer: Finished. 1 done, 1 verified.")
+
+
+def height_of(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+@pytest.mark.parametrize("width", [760, 1280])
+def test_the_connection_is_in_sight_and_every_title_stands_at_one_height(app: App, open_page: OpenPage, width: int) -> None:
+    page = open_page(width=width)
+    heights = set()
+    for address, title in (("", "Customers"), ("overview", "Overview"), ("runs", "Runs"), ("connection", "Connection")):
+        drive.visit(page, f"{app.url}/{address}", title)
+        badge = page.locator(".st-key-top_line").get_by_text("Production · 127.0.0.1").first
+        expect(badge).to_be_in_viewport()
+        badge.hover()  # nothing lies over it
+        heights.add(height_of(drive.heading(page, title)))
+    run = app.runs()[0]
+    page.goto(f"{app.url}/runs?run={run.id}")
+    heights.add(height_of(drive.heading(page, re.compile("^Deactivate"))))
+    assert len(heights) == 1
+    until(lambda: page.get_by_role("link", name="All runs").is_visible(), "there is a way back")
+    page.mouse.wheel(0, 2000)
+    expect(page.locator(".st-key-top_line").get_by_text("Production").first).to_be_in_viewport()
