@@ -106,11 +106,6 @@ class Session:
         return b"\n".join(proto.SerializeToString() for node in self.at._tree if (proto := getattr(node, "proto", None)))
 
     @property
-    def grid(self) -> Any:
-        """The page's own grid: the last one drawn that takes ticks."""
-        return next(table for table in reversed(self.at.dataframe) if table.proto.selection_mode)
-
-    @property
     def picks(self) -> list[str]:
         return list(self.at.session_state["picks"]) if "picks" in self.at.session_state else []
 
@@ -131,7 +126,8 @@ class Session:
         return next((id_, table) for id_, table in self._tables() if table["label"].startswith(label))
 
     def _tables(self) -> list[tuple[str, dict[str, Any]]]:
-        return [(table.proto.id, json.loads(table.proto.json)) for table in self.at.get("bidi_component")]
+        drawn = [(part.proto.id, json.loads(part.proto.json)) for part in self.at.get("bidi_component")]
+        return [(id_, data) for id_, data in drawn if isinstance(data, dict)]  # what is announced is a text
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -157,18 +153,7 @@ class Session:
 
     def type_to_confirm(self, text: str) -> Self:
         """Type into the field of the confirmation."""
-        return self._send(WidgetState(id=self._drawn("Type ")[0], json_value=json.dumps({"typed": text})))
-
-    def tick(self, rows: Iterable[int], grid: Any = None) -> Self:
-        """What the browser sends when exactly these rows of a grid are ticked. Callbacks run, as in a browser."""
-        selection = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
-        return self.send(WidgetState(id=(grid or self.grid).proto.id, string_value=json.dumps(selection)))
-
-    def click_in_row(self, column: str, row: int, grid: Any = None) -> Self:
-        """What the browser sends when the button of a row is clicked."""
-        state = WidgetState(id=(grid or self.grid).proto.button_click_widgets[column])
-        state.string_trigger_value.data = json.dumps({"row": row, "label": "Open"})
-        return self.send(state)
+        return self.send(WidgetState(id=self._drawn("Type ")[0], json_value=json.dumps({"typed": text})))
 
     def send(self, *more: WidgetState) -> Self:
         # AppTest has no way to click in a table: this is what its own run() does, with more widgets' states.

@@ -50,6 +50,7 @@ OURS = {
     ("history", "run.action.value.capitalize()"),
     ("history", "run.id"),
     ("other_keys", "where"),  # counts and words of the same function
+    ("pick_list", "_PREVIEW"),
     ("pick_list", "words"),  # of _WORDS and _BY_HAND
 }
 
