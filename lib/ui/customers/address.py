@@ -102,12 +102,14 @@ def _went_to(query: Mapping[str, Sequence[str]]) -> bool:
     """Whether somebody went to this address: by a link, by typing it, or back and forward in the browser.
 
     Any other message may have been sent before the browser had got the last address set here. It counts for nothing then.
+    Whoever comes from another page to the bare address finds Customers as it was left: where a button opens a page,
+    Streamlit 1.67 leaves such an entry behind, and Back goes to that one.
     """
     before: dict[str, str] | None = st.session_state.get(nav.CUSTOMERS)
     if before is None:
         return True
     context = get_script_run_ctx()
-    went = (nav.arrived() and bool(query)) or (context is not None and context.is_history_navigation)
+    went = bool(query) if nav.arrived() else context is not None and context.is_history_navigation
     return went and query != {name: [value] for name, value in before.items()}
 
 
