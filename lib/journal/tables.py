@@ -39,7 +39,7 @@ from sqlalchemy.types import TypeDecorator
 from lib.runs.model import Action, Hold, RunState, StepState
 
 #: The version of these tables: the last one in lib/journal/migrations/versions.
-HEAD = "0005"
+HEAD = "0006"
 
 
 class UtcText(TypeDecorator[datetime]):
