@@ -179,14 +179,19 @@ def read(query: Mapping[str, Sequence[str]]) -> View:
             sort = fields.pop("sort", view.sort)
             flt = Filter.model_validate(view.filter.model_dump() | fields)
         except (KeyError, ValueError):
-            raise ViewUnreadable(
-                f"This address says {name}={', '.join(values)}, which can't be read, so no customers are shown: they could be "
-                "others than were meant."
-            ) from None
+            raise _unreadable(f"{name}={', '.join(values)}") from None
         view = View(filter=flt, sort=sort)
-    if view.names_data or spelled(view) != {name: values[0] for name, values in query.items()}:
-        raise ViewUnreadable
+    said = spelled(view)
+    strange = [name for name, values in query.items() if said.get(name) != values[0] or (view.names_data and name == "sort")]
+    if strange:
+        raise _unreadable(" and ".join(f"{name}={query[name][0]}" for name in strange))
     return view
+
+
+def _unreadable(said: str) -> ViewUnreadable:
+    return ViewUnreadable(
+        f"This address says {said}, which can't be read, so no customers are shown: they could be others than were meant."
+    )
 
 
 _READERS: dict[str, Callable[[str], dict[str, Any]]] = {

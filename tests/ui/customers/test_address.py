@@ -104,8 +104,9 @@ def test_no_name_stands_in_plain_parameters(view: View) -> None:
 )
 def test_what_can_not_be_read_is_refused_whatever_else_stands_there(query: dict[str, list[str]]) -> None:
     for whole in (query, {"users": ["0-0"], "days": ["365"]} | query):
-        with pytest.raises(ViewUnreadable, match="no customers are shown"):
+        with pytest.raises(ViewUnreadable, match="no customers are shown") as refused:
             address.read(whole)
+        assert f"{(named := [*query][-1])}={', '.join(query[named])}" in str(refused.value)
 
 
 @pytest.mark.parametrize(
