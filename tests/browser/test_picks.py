@@ -121,6 +121,7 @@ def test_a_list_is_asked_which_rows_it_means_and_shows_whom_it_found_before_any_
     expect(dialog).to_contain_text("A column looks like a decision")
     dialog.get_by_role("combobox", name="decision: which rows are meant?").click()
     page.get_by_role("option", name="close: 3 rows").click()
+    page.keyboard.press("Escape")  # closes the choices, not the dialog
     expect(dialog).to_contain_text("4 rows: 3 found · 1 not meant")
     drive.expect_picked(page, 0)
     dialog.get_by_role("button", name="Pick 3 customers").click()

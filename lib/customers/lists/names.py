@@ -16,7 +16,7 @@ from lib.spreadsheet import unguard
 #: A name that is less like another (of 100) is none of its spellings; of those that are more, so many are shown.
 _LIKE, _SHOWN = 80, 5
 #: Names compared with every customer's at a time, and pairs of names compared in all: some seconds.
-_AT_ONCE, _MOST_PAIRS = 32, 100_000_000
+_AT_ONCE, _MOST_PAIRS = 32, 50_000_000
 
 #: A customer's position in the frame, and how like its name is: 100 where only order, accents and marks differ.
 Near = tuple[int, float]

@@ -207,7 +207,7 @@ def _preview(table: Table) -> None:
     rows = [(str(at), *(row.cell(place) for place in range(len(table.names)))) for at, row in enumerate(table.rows[:_PREVIEW])]
     id_table.show("list_preview", [Column(name, 160) for name in table.names], rows, label="First rows of the list")
     if len(table.rows) > _PREVIEW:
-        st.caption(f"The first {_PREVIEW} of {count(len(table.rows), 'row')}.")
+        st.caption(f"The first {number(_PREVIEW)} of {count(len(table.rows), 'row')}.")
 
 
 def _looked_up(rows: Sequence[Listed], frame: CustomerFrame) -> Report:
