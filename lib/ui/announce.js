@@ -46,8 +46,6 @@ document.addEventListener("keydown", (event) => {
 export default function ({ data, parentElement }) {
   document.documentElement.translate = false; // names and counts are nobody's to translate
   const region = parentElement.querySelector("[role=status]");
-  setTimeout(() => { // told is only what changes after it was there
-    if (region.textContent !== data) region.textContent = data;
-    giveBack();
-  }, 200);
+  setTimeout(() => region.textContent !== data && (region.textContent = data), 200); // told is only what changes later
+  for (const wait of [200, 600, 1500]) setTimeout(giveBack, wait); // a page may be drawn twice when one comes back to it
 }
