@@ -82,7 +82,7 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
 
 def _facts(plan: Plan) -> dict[str, str]:
     """What the plan is about, once more, as Markdown."""
-    names = ", ".join(f"**{md(planned.record.name, limit=60)}**" for planned in plan.customers[:_NAMED])
+    names = ", ".join(md(planned.record.name, limit=60) for planned in plan.customers[:_NAMED])
     more = len(plan.customers) - _NAMED
     return {
         "Customers": "" if len(plan.customers) == 1 else f"{names} and {number(more)} more" if more > 0 else names,
