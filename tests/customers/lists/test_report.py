@@ -34,6 +34,23 @@ def report(text, **options):
 
 
 @pytest.mark.parametrize(
+    ("beside", "kind"),
+    [
+        *[(f"{mark} North Clinic", Kind.ILL_FORMED) for mark in ("#", "//", "--", "<!--", "~~")],
+        *[(beside, Kind.FOUND) for beside in ("North Clinic", "#1 North Clinic", "--", "//")],
+    ],
+)
+def test_a_row_that_was_taken_out_in_front_of_its_name_picks_nobody(beside, kind):
+    assert [entry.kind for entry in report(f"name,id\n{beside},{B}\nx,{A}\n").entries] == [kind, Kind.FOUND]
+    assert [entry.kind for entry in report(f"flag,id\n{beside},{B}\nx,{A}\n").entries] == [kind, Kind.FOUND]
+
+
+def test_a_name_that_begins_as_what_is_taken_out_is_none_where_it_is_the_customer_s_own():
+    frame = build([customer(0xA, name="# One")])
+    assert take(f"name,id\n# One,{A}\n", lambda: frame).report.found == (A,)
+
+
+@pytest.mark.parametrize(
     ("line", "kind", "ids"),
     [
         (A, Kind.FOUND, [A]),
