@@ -99,6 +99,21 @@ def test_a_table_says_the_customers_of_one_column(text, rows):
 @pytest.mark.parametrize(
     "text",
     [
+        json.dumps({"keep": [A]}),
+        json.dumps([{"keep": [A]}, {"deactivate": [B]}]),
+        f'{json.dumps({"keep": [A]})}\n{json.dumps({"deactivate": [B]})}',
+        json.dumps({"group": "keep", "customers": [A]}),
+        json.dumps([{"group": "keep", "customers": [A]}, {"group": "close", "customers": [B]}]),
+    ],
+)
+def test_what_json_says_beside_or_above_a_list_of_ids_is_not_lost(text):
+    with contextlib.suppress(ListUnclear):
+        assert not {A, B}.intersection(map(str, says(text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         f"id,Customer ID\n{A},{B}",
         f"name,successor\nNorth,{A}",
         f"{A},{B}\n{C},{D}",
