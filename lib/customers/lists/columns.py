@@ -68,7 +68,7 @@ def decisions(table: Table, customers: int) -> tuple[Decision, ...]:
         headed = not DECISION_WORDS.isdisjoint(map(name_key, _NEXT_WORD.split(column.name)))
         # Too many to be chosen from, but what it is about is decided in it all the same.
         many = headed and column.texts > 0 and not column.values
-        if many or said and (headed or _YES_NO.issuperset(said) or any(map(_DECIDES.match, said))):
+        if many or (said and (headed or _YES_NO.issuperset(said) or any(map(_DECIDES.match, said)))):
             values = tuple((alike[0][0], sum(number for _, number in alike)) for alike in counts.values())
             found.append(Decision(column.place, column.name, values))
     return tuple(found)
@@ -99,7 +99,8 @@ def choose(table: Table, column: str = "", where: Iterable[tuple[str, str]] = ()
             raise ListUnclear(f"{none}. It has: {_some(sorted(there))}.", needs="where")
         limits.append((place, frozenset(values)))
     if open_ := [one for one in decisions(table, customers) if one.place not in meant]:
-        told = [f"{one.name} ({_some([f'{value or None}: {count:,}' for value, count in one.values]) or 'many values'})" for one in open_]
+        said = [_some([f"{value or None}: {count:,}" for value, count in one.values]) or "many values" for one in open_]
+        told = [f"{one.name} ({values})" for one, values in zip(open_, said, strict=True)]
         raise ListUnclear(
             f"A column looks like a decision: {_some(told)}. Say which of its values are meant.",
             needs="where",

@@ -22,7 +22,7 @@ from lib.spreadsheet import Cell, csv_bytes
 #: A longer text is a sentence; and what stands in front of a line to take it out.
 _LONGEST_NAME = 200
 _TAKEN_OUT = ("#", "//", "--", "/*", "<!--", ";", "~~")
-#: The same in front of a cell beside an id, where "#1" is a number, and "--" and "//" alone stand for nothing and for "as above".
+#: The same beside an id, where "#1" is a number, and "--" and "//" alone stand for nothing and for "as above".
 _ROW_TAKEN_OUT = re.compile(r"#(?!\d)|(?://|--).|/\*|<!--|~~")
 _LONGEST_SHOWN = 200
 
