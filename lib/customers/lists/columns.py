@@ -15,7 +15,9 @@ _API_ID, _API_NAME = "expresscustomerid", "expresscustomername"
 #: Columns of the API's records and our exports: facts that were read, not what somebody decided.
 _FACTS = re.compile("expresscustomer(id|name)|isactive|usercount|(created|updated)(at|by|byuserid|byapikeyid)|metadata.*")
 _DECIDES = re.compile(r"(?:do not|don't|not |keep|deactivat|reactivat|delete|remove|close|stay|retain|leave|skip)")
-_YES_NO = frozenset({"", "yes", "no", "y", "n", "x", "ok", "ja", "nein"})
+_YES_NO = frozenset({"", "yes", "no", "y", "n", "x", "ok", "ja", "nein", "true", "false", *"✓✔✗✘☑☒☐"})
+#: Between the words of a header: "toDeactivate", "review_status".
+_NEXT_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_]+")
 _SHOWN = 12
 
 
@@ -63,8 +65,10 @@ def decisions(table: Table, customers: int) -> tuple[Decision, ...]:
         for value, number in column.values:
             counts.setdefault(name_key(value), []).append((value, number))
         said = [value for value in counts if value]
-        headed = not DECISION_WORDS.isdisjoint(re.findall(r"\w+", name_key(column.name)))
-        if said and (headed or _YES_NO.issuperset(said) or any(map(_DECIDES.match, said))):
+        headed = not DECISION_WORDS.isdisjoint(map(name_key, _NEXT_WORD.split(column.name)))
+        # Too many to be chosen from, but what it is about is decided in it all the same.
+        many = headed and column.texts > 0 and not column.values
+        if many or (said and (headed or _YES_NO.issuperset(said) or any(map(_DECIDES.match, said)))):
             values = tuple((alike[0][0], sum(number for _, number in alike)) for alike in counts.values())
             found.append(Decision(column.place, column.name, values))
     return tuple(found)
@@ -95,7 +99,8 @@ def choose(table: Table, column: str = "", where: Iterable[tuple[str, str]] = ()
             raise ListUnclear(f"{none}. It has: {_some(sorted(there))}.", needs="where")
         limits.append((place, frozenset(values)))
     if open_ := [one for one in decisions(table, customers) if one.place not in meant]:
-        told = [f"{one.name} ({_some([f'{value or None}: {count:,}' for value, count in one.values])})" for one in open_]
+        said = [_some([f"{value or None}: {count:,}" for value, count in one.values]) or "many values" for one in open_]
+        told = [f"{one.name} ({values})" for one, values in zip(open_, said, strict=True)]
         raise ListUnclear(
             f"A column looks like a decision: {_some(told)}. Say which of its values are meant.",
             needs="where",

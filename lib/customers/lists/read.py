@@ -14,7 +14,17 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lib.customers.lists.table import INVISIBLE, MOST_CELLS, MOST_ROWS, Table, as_table, known_headers, refuse_too_many
+from lib.customers.lists.table import (
+    ID_WORDS,
+    INVISIBLE,
+    MOST_CELLS,
+    MOST_ROWS,
+    Table,
+    as_table,
+    known_headers,
+    plain,
+    refuse_too_many,
+)
 from lib.customers.lists.workbook import is_workbook, read_sheet
 from lib.errors import ListUnclear, UploadUnreadable
 
@@ -34,6 +44,9 @@ _BETWEEN = "[\\s,;|\"'`“”‘’„«»<>]"
 _ID = re.compile(r"[cC][uU][sS]_[0-9a-fA-F]{32}")
 _ENUMERATION = re.compile(rf"{_BETWEEN}*+(?:{_ID.pattern}(?:{_BETWEEN}++|$))++")
 _PAGE = "expressCustomers"
+#: Keys of a JSON value's only list that say nothing but that it is one, and of what may stand beside it.
+_OF_CUSTOMERS = ID_WORDS | {"data", "items", "results", "records", "rows", "list", "hospitals", "names"}
+_ABOUT = frozenset({"total", "count", "size", "page", "hasmore", "nextcursor", "cursor", "next"})
 
 _Lines = list[tuple[int, Sequence[str]]]
 
@@ -135,15 +148,19 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _items(value: object) -> list[object]:
-    """The records or ids that a JSON value lists: itself, its items, those of a page of the API or of its only list."""
+    """The records or ids that a JSON value lists: itself, its items, those of pages of the API or of its only list.
+
+    A list that something stands beside, or under a key that may say what is to become of those in it ("keep"), is a cell: it is
+    told and not taken.
+    """
     if isinstance(value, list):
-        return [inner for item in value for inner in (_items(item) if isinstance(item, dict) else [item])]
+        return [inner for item in value for inner in (_items(item) if isinstance(item, dict) and _PAGE in item else [item])]
     if isinstance(value, dict):
-        record = known_headers([key for key, inner in value.items() if not isinstance(inner, list)])
-        lists = [value[_PAGE]] if _PAGE in value else [] if record else list(value.values())
-        lists = [inner for inner in lists if isinstance(inner, list)]
-        if len(lists) == 1:
-            return list(lists[0])
+        if isinstance(page := value.get(_PAGE), list):
+            return list(page)
+        listed, *others = sorted(value.items(), key=lambda pair: not isinstance(pair[1], list)) or [("", None)]
+        if isinstance(listed[1], list) and plain(listed[0]) in _OF_CUSTOMERS and all(plain(key) in _ABOUT for key, _ in others):
+            return list(listed[1])
     return [value]
 
 

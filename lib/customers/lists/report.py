@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from lib.spreadsheet import Cell, csv_bytes
 #: A longer text is a sentence; and what stands in front of a line to take it out.
 _LONGEST_NAME = 200
 _TAKEN_OUT = ("#", "//", "--", "/*", "<!--", ";", "~~")
+#: The same beside an id, where "#1" is a number, and "--" and "//" alone stand for nothing and for "as above".
+_ROW_TAKEN_OUT = re.compile(r"#(?!\d)|(?://|--).|/\*|<!--|~~")
 _LONGEST_SHOWN = 200
 
 
@@ -49,6 +52,8 @@ class Listed(NamedTuple):
     name: str = ""
     #: The name that stands beside an id.
     beside: str = ""
+    #: Whether a cell begins as a line does that was taken out. So may a name, and then it is the customer's own.
+    taken_out: bool = False
 
 
 class Entry(NamedTuple):
@@ -130,7 +135,9 @@ def _listed(row: Row, choice: Choice) -> Listed:
     meant = all(name_key(row.cell(place)) in values for place, values in choice.where)
     kind = None if meant else Kind.NOT_MEANT
     if customer_id:
-        return Listed(row.line, text, kind, customer_id, beside=others[0] if others else "")
+        begins = [next(filter(None, row.cells)), *others]
+        out = any(map(_ROW_TAKEN_OUT.match, begins))
+        return Listed(row.line, text, kind, customer_id, beside=others[0] if others else "", taken_out=out)
     return Listed(row.line, text, kind, name=first)
 
 
@@ -155,6 +162,7 @@ def look_up(
     """
     names = Names(frame) if frame is not None and any(row.name or row.beside for row in rows) else None
     who = _candidates(rows, frame, names)
+    rows = [_unless_taken_out(row, ids, frame, names) for row, ids in zip(rows, who, strict=True)]
     disputed = _disputed(rows, who, frame, names)
     aside = set() if frame is None or already is None else _in_state(frame, who, already)
     unmatched = list(
@@ -173,6 +181,14 @@ def look_up(
         alike = frame.ids([place for place, _ in like]) if frame is not None and scores else ids
         entries.append(Entry(row.line, row.text, kind, alike, scores, by_name=bool(row.name)))
     return Report(tuple(entries), len(unmatched) - len(near))
+
+
+def _unless_taken_out(row: Listed, ids: Sequence[str], frame: CustomerFrame | None, names: Names | None) -> Listed:
+    """The row, ill-formed where it was taken out of the list."""
+    if not row.taken_out:
+        return row
+    own = names is not None and frame is not None and ids and ids[0] in frame.ids(names.exact(row.beside))
+    return row if own else row._replace(kind=Kind.ILL_FORMED)
 
 
 def _disputed(

@@ -52,6 +52,9 @@ _ID = re.compile(CUSTOMER_ID_PATTERN, re.ASCII | re.IGNORECASE)
 _ID_LENGTH = 36
 #: A header stands among the first rows, below titles at most.
 _TITLES = 30
+#: What begins another part of a list ("Keep these:"), or a comment of several lines.
+_PART = re.compile(r".*:|[\W_]*(?:keep|do not|don't|not to|deactivate|reactivate)\b.*", re.IGNORECASE)
+_COMMENT = re.compile(r"(?:/\*|<!--)(?!.*(?:\*/|-->)).*")
 #: A column of more different values says something about each customer, not what is to become of it.
 _MOST_VALUES = 50
 
@@ -143,9 +146,13 @@ def as_table(lines: Sequence[tuple[int, Sequence[str]]], remarks: Sequence[str] 
 
     Titles above the header become a remark; a row with more cells than the header has is not sound. Raises UploadUnreadable.
     """
-    kept = [Row(line, _trimmed(cells)) for line, cells in lines]
-    kept = [row for row in kept if row.cells]
+    kept, widths = [], []
+    for line, cells in lines:
+        if trimmed := _trimmed(cells):
+            kept.append(Row(line, trimmed))
+            widths.append(len(cells))
     refuse_too_many(len(kept))
+    _refuse_parts(kept)
     at = _header(kept) if header is None else next((place for place, row in enumerate(kept) if row.line == header), None)
     if at is None:
         names = _names([""] * max((len(row.cells) for row in kept), default=1))
@@ -156,8 +163,27 @@ def as_table(lines: Sequence[tuple[int, Sequence[str]]], remarks: Sequence[str] 
     below = kept[at + 1 :]
     # Below another header the columns may be others.
     end = next((place for place, row in enumerate(below) if _is_other_header(row.cells, heads)), len(below))
-    rows = tuple(row._replace(sound=place < end and len(row.cells) <= len(heads)) for place, row in enumerate(below))
+    # A comma in a name moves what is behind it. Where the last cells are empty that shows only in how many there are, and
+    # matters where the id of another column may now stand in that of the customers.
+    wide = [width > max(len(heads), widths[at]) for width in widths[at + 1 :]]
+    moved = any(wide) and len({column for row in below for column, cell in enumerate(row.cells) if id_in(cell)}) > 1
+    rows = tuple(
+        row._replace(sound=place < end and len(row.cells) <= len(heads) and not (moved and wide[place]))
+        for place, row in enumerate(below)
+    )
     return Table(_names(heads), tuple(map(plain, heads)), rows, (*remarks, *told))
+
+
+def _refuse_parts(rows: Sequence[Row]) -> None:
+    """Raise UploadUnreadable where a list of ids has several parts, or a comment of several lines: which are meant?"""
+    ids = [place for place, row in enumerate(rows) if any(map(id_in, row.cells))]
+    for place, row in enumerate(rows[: ids[-1]] if ids else ()):
+        alone = next(filter(None, row.cells)) if sum(map(bool, row.cells)) == 1 else ""
+        if (place > ids[0] and _PART.fullmatch(alone)) or _COMMENT.fullmatch(alone):
+            raise UploadUnreadable(
+                f"On line {row.line} of this list another part begins ({one_line(alone, 60)}), so it is not certain who is "
+                "meant. Leave only the part that is."
+            )
 
 
 def _is_other_header(cells: Sequence[str], heads: Sequence[str]) -> bool:

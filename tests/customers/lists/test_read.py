@@ -74,6 +74,8 @@ def test_lines_say_ids_and_names_and_nothing_is_taken_out_of_a_sentence(text, ro
         (f"id,name\n{A},North\n# {B},South\n//{C},West\n{D} (later),East", [A, ILL, ILL, ILL]),
         (f"expressCustomerId,successor\n{A},{B}\n,{C}\n{D}, Inc,{E}", [A, EMPTY, ILL]),
         (f"id,name\n{A},North\n,South\n,\nn/a,West", [A, "South", "n/a"]),
+        (f"name,of,expressCustomerId,note\nNorth, Inc,{C},{A},\nSouth,,{B},new", [ILL, B]),
+        (f"id,name\n{A},North,,\n{B},South,,", [A, B]),
         (f"{A},City\n{B},Town", [A, B]),
         (f"{A}\tCity", [A]),
         (f"Customer,Note\n{A},see {C}\n{B},x", [A, B]),
@@ -94,6 +96,21 @@ def test_lines_say_ids_and_names_and_nothing_is_taken_out_of_a_sentence(text, ro
 )
 def test_a_table_says_the_customers_of_one_column(text, rows):
     assert says(text) == says(text.encode("utf-16")) == rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"keep": [A]}),
+        json.dumps([{"keep": [A]}, {"deactivate": [B]}]),
+        f"{json.dumps({'keep': [A]})}\n{json.dumps({'deactivate': [B]})}",
+        json.dumps({"group": "keep", "customers": [A]}),
+        json.dumps([{"group": "keep", "customers": [A]}, {"group": "close", "customers": [B]}]),
+    ],
+)
+def test_what_json_says_beside_or_above_a_list_of_ids_is_not_lost(text):
+    with contextlib.suppress(ListUnclear):
+        assert not {A, B}.intersection(map(str, says(text)))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +155,10 @@ def test_a_file_may_have_any_usual_encoding(encoding):
         ("id,name\n" + '"' + "x" * 200_000 + '",y', "line 2"),
         ('{"id": "a", "id": "b"}', "same key twice"),
         ("x\n" * (limits.MOST_ROWS + 1), "200,000 rows"),
+        (f"Close:\n{A}\n\nStay:\n{B}", "line 4 .* another part"),
+        (f"{A}\n# Keep these\n{B}", "another part"),
+        (f"id,name\n{A},North\nKEEP,\n{B},South", "line 3 .* another part"),
+        (f"<!--\n{A}\n-->\n{B}", "another part"),
     ],
 )
 def test_what_is_no_list_is_refused_in_words(source, words):

@@ -13,6 +13,7 @@ from lib.customers.frame import CustomerFrame, build
 from lib.customers.lists.columns import choose
 from lib.customers.lists.read import read
 from lib.customers.lists.report import Kind, listed, look_up, take, to_csv
+from lib.errors import ListUnclear
 from tests.customers.records import an_id, customer
 
 A, B, C, D, E = (an_id(number) for number in range(0xA, 0xF))
@@ -31,6 +32,23 @@ def report(text, **options):
     already = options.pop("already", None)
     table = read(text)
     return look_up(listed(table, choose(table, **options)), FRAME, already=already)
+
+
+@pytest.mark.parametrize(
+    ("beside", "kind"),
+    [
+        *[(f"{mark} North Clinic", Kind.ILL_FORMED) for mark in ("#", "//", "--", "<!--", "~~")],
+        *[(beside, Kind.FOUND) for beside in ("North Clinic", "#1 North Clinic", "--", "//")],
+    ],
+)
+def test_a_row_that_was_taken_out_in_front_of_its_name_picks_nobody(beside, kind):
+    assert [entry.kind for entry in report(f"name,id\n{beside},{B}\nx,{A}\n").entries] == [kind, Kind.FOUND]
+    assert [entry.kind for entry in report(f"flag,id\n{beside},{B}\nx,{A}\n").entries] == [kind, Kind.FOUND]
+
+
+def test_a_name_that_begins_as_what_is_taken_out_is_none_where_it_is_the_customer_s_own():
+    frame = build([customer(0xA, name="# One")])
+    assert take(f"name,id\n# One,{A}\n", lambda: frame).report.found == (A,)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +91,24 @@ def test_an_id_comes_before_a_name_and_only_a_name_of_exactly_one_finds_it(line,
 )
 def test_rows_that_say_the_same_or_the_opposite_of_others_are_told(text, options, kinds):
     assert " ".join(entry.kind.name.lower() for entry in report(text, **options).entries) == kinds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"id,to_deactivate\n{A},1\n{B},0",
+        f"id,FINAL_DECISION\n{A},go\n{B},wait",
+        f"id,selected\n{A},TRUE\n{B},FALSE",
+        f"id,toDeactivate\n{A},1\n{B},0",
+        f"id,x\n{A},✓\n{B},✗",
+        "id,decision\n" + "".join(f"{an_id(number)},keep until {number}\n" for number in range(60)),
+    ],
+)
+def test_what_looks_like_a_decision_however_it_is_written_is_asked_about(text):
+    with pytest.raises(ListUnclear) as asked:
+        report(text)
+    assert asked.value.needs == "where"
+    assert report(text, where=[(asked.value.among[0], "*")]).counts[Kind.NOT_MEANT] == 0
 
 
 def test_those_already_as_asked_are_set_aside_once_asked_for():
