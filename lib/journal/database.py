@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lib.errors import JournalUnavailable
-from lib.journal.migrations import copy_before_upgrade, prepare
+from lib.journal.migrations import kept_before_upgrade, prepare
 
 #: Seconds between two tries of turning a new file into WAL, which takes milliseconds.
 _WAL_NAP = 0.01
@@ -66,8 +66,11 @@ class Database:
         # Threads of this process queue here, in order; SQLite's own waiting between processes polls and is unfair.
         self._writing = threading.Lock()
         try:
-            copy_before_upgrade(self._engine)
-            with self._engine.connect() as db, db.execution_options(writes=True, within=_MIGRATED_WITHIN).begin():
+            with (
+                kept_before_upgrade(self._engine),
+                self._engine.connect() as db,
+                db.execution_options(writes=True, within=_MIGRATED_WITHIN).begin(),
+            ):
                 prepare(db)
         except (SQLAlchemyError, OSError, self._engine.dialect.dbapi.Error) as exc:  # type: ignore[union-attr]  # it has one
             raise self.unavailable("opened", exc) from exc

@@ -111,7 +111,7 @@ def test_an_older_file_is_copied_before_it_is_touched(tmp_path):
     assert list(place.path.parent.glob("journal.version-*")) == [copy]  # once is enough
 
 
-def test_a_migration_that_fails_leaves_the_journal_as_it_was(place, monkeypatch):
+def test_a_migration_that_fails_leaves_the_journal_as_it_was_and_no_copy(place, monkeypatch, tmp_path):
     write_version(place, "0001")
 
     def halfway(db, to):
@@ -122,6 +122,7 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(place, monkeypatch)
     with pytest.raises(JournalUnavailable, match="can't be opened"):
         place.open()
     assert place.run("SELECT version FROM schema_version") == [(1,)]
+    assert not list(tmp_path.rglob("*.version-*")), "whoever tries again every few seconds must not fill the disk with copies"
     monkeypatch.undo()
     assert place.open().reads.runs()[0].totals.total == 3
 

@@ -14,7 +14,12 @@ ANY = "*"
 _API_ID, _API_NAME = "expresscustomerid", "expresscustomername"
 #: Columns of the API's records and our exports: facts that were read, not what somebody decided.
 _FACTS = re.compile("expresscustomer(id|name)|isactive|usercount|(created|updated)(at|by|byuserid|byapikeyid)|metadata.*")
-_DECIDES = re.compile(r"(?:do not|don't|not |keep|deactivat|reactivat|delete|remove|close|stay|retain|leave|skip)")
+#: What decides, wherever it stands in a value, in the languages of those who send lists: better asked once too often.
+_DECIDES = re.compile(
+    r"^not\b|\b(?:do not|don't|not to|keep|deactivat|reactivat|delete|remove|close|stay|retain|leave|skip"
+    r"|behalten|bleib|deaktivier|lösch|schliess|garder|conserver|désactiv|supprim|fermer|mantener|conservar|desactivar|eliminar"
+    r"|mantenere|disattiv|manter|desativ|behouden|deactiver)"
+)
 _YES_NO = frozenset({"", "yes", "no", "y", "n", "x", "ok", "ja", "nein", "true", "false", *"✓✔✗✘☑☒☐"})
 #: Between the words of a header: "toDeactivate", "review_status".
 _NEXT_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_]+")
@@ -68,7 +73,7 @@ def decisions(table: Table, customers: int) -> tuple[Decision, ...]:
         headed = not DECISION_WORDS.isdisjoint(map(name_key, _NEXT_WORD.split(column.name)))
         # Too many to be chosen from, but what it is about is decided in it all the same.
         many = headed and column.texts > 0 and not column.values
-        if many or (said and (headed or _YES_NO.issuperset(said) or any(map(_DECIDES.match, said)))):
+        if many or (said and (headed or _YES_NO.issuperset(said) or any(map(_DECIDES.search, said)))):
             values = tuple((alike[0][0], sum(number for _, number in alike)) for alike in counts.values())
             found.append(Decision(column.place, column.name, values))
     return tuple(found)

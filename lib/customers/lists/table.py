@@ -42,7 +42,11 @@ NAME_WORDS = frozenset(
 #: And of a column that says what is to become of each.
 DECISION_WORDS = frozenset(
     {"decision", "decide", "action", "status", "state", "todo", "result", "verdict", "review", "keep"}
-) | {*("deactivate", "reactivate", "remove", "delete", "close", "closed", "approved", "approval", "confirmed")}
+) | {
+    *("deactivate", "reactivate", "remove", "delete", "close", "closed", "approved", "approval", "confirmed"),
+    *("entscheidung", "beschluss", "aktion", "massnahme", "décision", "statut", "decisión", "acción", "estado"),
+    *("decisione", "azione", "stato", "decisão", "ação", "besluit", "actie"),
+}
 
 _NO_INVISIBLE = str.maketrans("", "", INVISIBLE)
 _WORDS = ID_WORDS | NAME_WORDS | DECISION_WORDS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,13 +57,23 @@ def upgrade(db: Connection, to: str) -> None:
     command.upgrade(config, to)
 
 
-def copy_before_upgrade(engine: Engine) -> Path | None:
-    """Copy an older SQLite file beside itself, with its version and the time in the name; None where there is no need.
+@contextmanager
+def kept_before_upgrade(engine: Engine) -> Iterator[None]:
+    """Keep a copy of an older SQLite file beside it while it is brought up to date, and after that.
 
-    A PostgreSQL journal is migrated in one transaction, which leaves it as it was when it fails; copies are its server's.
+    Its name has the version and the time. An upgrade is one transaction, which leaves the journal as it was when it fails: the
+    copy goes then, or those who try again every few seconds would fill the disk. Copies of PostgreSQL are its server's.
     """
-    if engine.dialect.name != "sqlite":
-        return None
+    copy = _copied(engine) if engine.dialect.name == "sqlite" else None
+    try:
+        yield
+    except BaseException:
+        if copy:
+            copy.unlink(missing_ok=True)
+        raise
+
+
+def _copied(engine: Engine) -> Path | None:
     with engine.connect() as db:
         found = _version(db)
     if found is None or found >= HEAD:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import time
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -216,7 +217,7 @@ def test_no_id_is_taken_out_of_a_cell_or_line_that_is_more_than_ids(rows, betwee
         }
 
 
-@given(distinct_customers, st.sampled_from([export.to_csv, export.to_jsonl]))
+@given(distinct_customers, st.sampled_from([partial(export.to_csv, keys=[]), export.to_jsonl]))
 def test_our_own_exports_are_lists(records, to_file):
     frame = build(records)
     made = take(to_file(frame, np.arange(len(frame))), lambda: frame)
@@ -226,4 +227,4 @@ def test_our_own_exports_are_lists(records, to_file):
 
 def test_our_own_workbooks_are_lists():
     frame = build([customer(0xA, name="Keep Hospital"), customer(0xB, name="=1+1", metadata={"closed": "yes"})])
-    assert take(export.to_xlsx(frame, np.arange(2)), lambda: frame).report.found == (A, B)
+    assert take(export.to_xlsx(frame, np.arange(2), ["closed"]), lambda: frame).report.found == (A, B)

@@ -101,6 +101,10 @@ def test_rows_that_say_the_same_or_the_opposite_of_others_are_told(text, options
         f"id,selected\n{A},TRUE\n{B},FALSE",
         f"id,toDeactivate\n{A},1\n{B},0",
         f"id,x\n{A},✓\n{B},✗",
+        f"id,Entscheidung\n{A},deaktivieren\n{B},behalten",
+        f"id,décision\n{A},à garder\n{B},à désactiver",
+        f"id,comment\n{A},please keep\n{B},",
+        f"id,Massnahme\n{A},Schließen\n{B},bleibt",
         "id,decision\n" + "".join(f"{an_id(number)},keep until {number}\n" for number in range(60)),
     ],
 )
