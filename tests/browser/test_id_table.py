@@ -123,7 +123,7 @@ def test_the_keyboard_goes_from_cell_to_cell_ticks_opens_and_sorts(app: App, pag
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text(listed[18])
     drive.close(page)
-    expect(focused).to_have_text(re.compile("^cus_"))  # the dialog has given the focus back
+    expect(focused).to_have_text(listed[18])  # the dialog has given the focus back
 
     page.keyboard.press("Control+Home")
     expect(focused).to_have_role("checkbox")
