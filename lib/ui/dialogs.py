@@ -43,11 +43,6 @@ def opened(name: Name) -> Opened | None:
     return value
 
 
-def is_open() -> bool:
-    """Does a dialog lie over the page, or will one in this run?"""
-    return _KEY in st.session_state
-
-
 def redraw_page() -> None:
     """For what polls: the whole page anew, or once the dialog that lies over it is closed.
 

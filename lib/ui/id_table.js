@@ -46,8 +46,8 @@ class Table {
     this.frame = root.querySelector(".frame");
     this.told = root.querySelector("[role=status]");
     [this.table, this.head, this.body] = ["table", "thead tr", "tbody"].map((part) => root.querySelector(part));
-    const { clicked: click, keyed: keydown, seized: pointerdown, pointedAt: mouseover, focused: focusin, lost: focusout } = this;
-    for (const [event, reaction] of Object.entries({ click, keydown, pointerdown, mouseover, focusin, focusout })) {
+    const { clicked: click, keyed: keydown, seized: pointerdown, pointedAt: mouseover, focused: focusin } = this;
+    for (const [event, reaction] of Object.entries({ click, keydown, pointerdown, mouseover, focusin })) {
       this.frame.addEventListener(event, reaction.bind(this));
     }
   }
@@ -69,8 +69,7 @@ class Table {
     data.rows.forEach((row, at) => this.drawRow(this.body.rows[at], row, data.addresses?.[at]));
     this.drawTicks();
     if (before.session && data.count !== before.count) this.told.textContent = `${data.count} picked`;
-    const isBack = before.behind && !data.behind && document.activeElement === document.body;
-    this.keepFocus(isBack ? this.before : focus);
+    this.keepFocus(focus);
   }
 
   // Other rows: from the top, and no range goes on from the row ticked before.
@@ -239,9 +238,14 @@ class Table {
     if (!cell && !key.startsWith("Arrow")) return;
     if (to) focusable(to).focus();
     else if (id && key === " " && box) this.tick(id, !box.checked, shiftKey);
-    else if (id && key === "Enter" && this.data.opens && !event.ctrlKey && !event.metaKey) this.act("open", { ids: [id] });
+    else if (id && key === "Enter" && this.data.opens && !event.ctrlKey && !event.metaKey) this.opener(cell.parentElement).click();
     else return;
     event.preventDefault();
+  }
+
+  // What it opens gives the focus back to what was clicked (announce.js).
+  opener(row) {
+    return row.querySelector("td :is(a, button)");
   }
 
   // The cell that a key leads to.
@@ -265,11 +269,6 @@ class Table {
     if (this.stop) this.stop.tabIndex = -1;
     this.stop = target;
     target.tabIndex = 0;
-  }
-
-  // A dialog that closes leaves the focus nowhere: it goes back to where it came from.
-  lost({ target, relatedTarget }) {
-    this.before = relatedTarget?.closest("[role=dialog]") ? place(target) : undefined;
   }
 
   focus() {

@@ -35,8 +35,6 @@ from typing import Literal, NamedTuple
 import streamlit as st
 from pydantic import BaseModel, TypeAdapter
 
-from lib.ui import dialogs
-
 #: So many rows are drawn at most.
 MOST_ROWS = 250
 
@@ -135,7 +133,6 @@ def show(
             "most": most,
             "height": height,
             "view": view,
-            "behind": dialogs.is_open(),
             "heard": state.get(_heard(key), 0),
             "session": state.setdefault(_SESSION, secrets.token_hex(4)),
         },

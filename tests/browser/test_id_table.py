@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import drive
-from tests.browser.conftest import App, StartApp, Watch
+from tests.browser.conftest import App, StartApp, Watch, until
 from tests.browser.line import Line
 
 
@@ -123,7 +123,7 @@ def test_the_keyboard_goes_from_cell_to_cell_ticks_opens_and_sorts(app: App, pag
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text(listed[18])
     drive.close(page)
-    expect(focused).to_have_text(re.compile("^cus_"))  # the dialog has given the focus back
+    expect(focused).to_have_text(listed[18])  # the dialog has given the focus back
 
     page.keyboard.press("Control+Home")
     expect(focused).to_have_role("checkbox")
@@ -184,20 +184,26 @@ def test_rows_far_down_come_into_sight_and_can_be_ticked(page: Page, table: Loca
 
 
 def test_the_table_grows_with_the_window_and_the_pager_is_always_in_sight(page: Page, table: Locator) -> None:
+    parts = (table.locator("xpath=.."), page.locator(".st-key-pager"), drive.bar(page))
+
+    def edges() -> list[float]:
+        boxes = [part.bounding_box() or {} for part in parts]
+        return [edge for box in boxes for edge in (box["y"], box["y"] + box["height"])]
+
+    while (offered := drive.bar(page).get_by_role("button", name="Discard")).count():  # picks of tests before
+        offered.click()
+        drive.idle(page)
     heights = []
-    for width, height in ((760, 700), (1280, 800), (1600, 1000)):
+    for width, height in ((1280, 800), (1600, 1000)):
         page.set_viewport_size({"width": width, "height": height})
-        bottoms = []
-        for part in (table.locator("xpath=.."), page.locator(".st-key-pager"), drive.bar(page)):
-            expect(part).to_be_in_viewport()
-            box = part.bounding_box() or {}
-            bottoms += [box["y"], box["y"] + box["height"]]
-        if width > 1000:
-            assert bottoms == sorted(bottoms), "nothing lies over anything else"
-            assert bottoms[2] - bottoms[1] < 40, "no space is left empty"
-        heights.append(bottoms[1] - bottoms[0])
-    assert heights[2] - heights[1] == pytest.approx(200, abs=1)
-    expect(table.get_by_role("columnheader", name="Customer")).to_be_in_viewport()
+        until(lambda: edges() == sorted(edges()), "nothing lay over anything else")
+        top, bottom, below = edges()[:3]
+        assert below - bottom < 40, "no space is left empty"
+        heights.append(bottom - top)
+    assert heights[1] - heights[0] == pytest.approx(200, abs=1)
+    page.set_viewport_size({"width": 760, "height": 700})
+    for part in (*parts, table.get_by_role("columnheader", name="Customer")):
+        expect(part).to_be_in_viewport()
 
 
 def test_a_column_is_made_wider_and_stays_so_while_rows_come_and_go(page: Page, table: Locator) -> None:

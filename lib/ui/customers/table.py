@@ -25,7 +25,7 @@ from lib.ui.id_table import Act, Column
 from lib.ui.text import ago, number
 
 #: What is above and below the table takes the rest of the window.
-_HEIGHT = "max(15rem, calc(100dvh - 24rem))"
+_HEIGHT = "max(15rem, calc(100dvh - 29.5rem))"
 _PAGE_SIZES = (50, 100, 250)
 _SIZE = "page_size"
 _FIRST = (
