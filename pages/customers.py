@@ -6,7 +6,7 @@ import streamlit as st
 
 from lib.customers.filters import describe, matching, users_of
 from lib.errors import ViewUnreadable
-from lib.ui import announce, dialogs, loading, picks
+from lib.ui import announce, dialogs, head, loading, picks
 from lib.ui.customers import address, drawer, export, filters, pick_list, table, tray, views
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
@@ -23,14 +23,13 @@ view = resources.loads.view(patience=loading.first_draw_patience())
 frame, complete = view.frame, view.complete
 
 loading.show_trouble(resources.loads)
-title = st.container(horizontal=True, key="title_line")
+title = head.row()
 filters.show(frame)
 flt = address.shown().filter
 found = matching(frame, flt, now)
 positions = found.positions
 picks.look_at(describe(flt), view.read_at)
-with title:
-    st.title("Customers", anchor=False, width="stretch")
+with head.show("Customers", title):
     views.show_button()
     table.show_view_options(frame)
     export.show(resources.loads, view, positions)

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from lib.ui import loading, overview
+from lib.ui import head, loading, overview
 from lib.ui.resources import get_resources
 from lib.ui.runs import listing
 
 resources = get_resources()
 frame = resources.loads.frame()
 
-st.title("Overview", anchor=False)
+head.show("Overview")
 loading.show_trouble(resources.loads)
 overview.show_totals(frame, complete=resources.loads.complete)
 overview.show_charts(frame)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import history
+from lib.ui import head, history
 from lib.ui.deactivate import plan_file
 from lib.ui.resources import get_resources
 from lib.ui.runs import listing, view
@@ -13,7 +13,6 @@ run_id = st.query_params.get("run")
 if run_id:
     view.show(resources, run_id)
 else:
-    with st.container(horizontal=True):
-        st.title("Runs", anchor=False, width="stretch")
+    with head.show("Runs"):
         plan_file.offer()
     listing.show(resources, history.searched())

@@ -20,7 +20,7 @@ from lib.customers.filters import Filter
 from lib.customers.views import Sort, View
 from lib.errors import JournalUnavailable, ViewUnreadable
 from lib.journal.views import new_token
-from lib.ui import nav, notices
+from lib.ui import head, nav, notices
 from lib.ui.customers import ranges
 from lib.ui.resources import Resources, operator
 
@@ -70,7 +70,7 @@ def keep_to(resources: Resources) -> None:
 
 def refuse(error: ViewUnreadable) -> None:
     """In place of the page: nobody is shown, so that nobody is picked who was not meant."""
-    st.title("Customers", anchor=False)
+    head.show("Customers")
     notices.tell(error)
     st.button("Show all customers", icon=":material/table_rows:", key="view_all", on_click=show, args=(View(),))
 

@@ -13,7 +13,7 @@ from lib.runs.records import check_fresh
 from lib.runs.review import review
 from lib.runs.subject import Subject
 from lib.runs.terms import terms
-from lib.ui import dialogs, nav, notices
+from lib.ui import dialogs, head, nav, notices
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, take_along
 from lib.ui.deactivate.draft import Why
@@ -54,8 +54,7 @@ def show(resources: Resources, plan: Plan) -> None:
     reviewed = review(plan.customers, plan.action, now, recent_days=resources.policy.recent_days)
     subject, keys = Subject(reviewed, plan.filter_text), metadata_columns(resources.loads.frame())
     title = f"{plan.action.value.capitalize()} {count(len(plan.customers), 'customer')}"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(title, anchor=False, width="stretch")
+    with head.show(title):
         take_along.show(resources, subject, Why(plan.reason, plan.ticket), keys, None)
         st.button("Close the file", icon=":material/close:", on_click=close, key="plan_close")
     st.markdown(

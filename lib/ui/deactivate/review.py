@@ -16,7 +16,7 @@ from lib.runs.policy import Policy, check_amount
 from lib.runs.review import Review, ReviewItem, review
 from lib.runs.subject import Subject
 from lib.runs.undo import is_behind, undo_plan
-from lib.ui import dialogs, id_table, kept, nav, notices, picks
+from lib.ui import dialogs, head, id_table, kept, nav, notices, picks
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, draft, parts, take_along
 from lib.ui.deactivate.draft import Why
@@ -57,7 +57,7 @@ def show_undo(resources: Resources, run_id: str) -> None:
     try:
         resources.check_ours(run)
     except OtherConnection as error:
-        st.title("Undo", anchor=False)
+        head.show("Undo")
         raise error from None
     steps = list(resources.journal.reads.every_step(run_id))
     current = {record.id: record for record in view.frame.records(step.customer_id for step in steps)}
@@ -75,7 +75,7 @@ def show_undo(resources: Resources, run_id: str) -> None:
 def _plannable(title: str, obstacle: LoadIncomplete | None) -> None:
     """Raises what is in the way of a plan, under a title, so that the page says which one it is."""
     if obstacle is not None:
-        st.title(title, anchor=False)
+        head.show(title)
         raise obstacle
 
 
@@ -85,8 +85,7 @@ def _reviewed(policy: Policy, action: Action, customers: Iterable[PlannedCustome
 
 def _show(resources: Resources, view: View, subject: Subject, which: str) -> None:
     reviewed, keys = subject.reviewed, metadata_columns(view.frame)
-    head = st.container(horizontal=True, vertical_alignment="center", key="review_head")
-    head.title(subject.title, anchor=False, width="stretch")
+    title = head.show(subject.title)
     if which:
         st.caption(md(which, limit=600))
     show_metrics(reviewed)
@@ -97,7 +96,7 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
     show_items(reviewed.items, keys, ticks=_ticks(subject))
     _remove(subject)
     why = _why(subject.about)
-    with head:
+    with title:
         take_along.show(resources, subject, why, keys, view.read_at)
     goes_on = _canary(resources.policy, len(reviewed.in_order), undo_of=subject.about)
     within = _within_caps(resources.policy, view, subject)
@@ -108,7 +107,7 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
 
 
 def _nothing_picked(resources: Resources) -> None:
-    st.title("Deactivate", anchor=False)
+    head.show("Deactivate")
     st.markdown("Nothing is picked yet. Pick customers first; here you review them, say why and confirm.")
     kept.offer(resources, most=5)
     if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):

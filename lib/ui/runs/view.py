@@ -14,7 +14,7 @@ from lib.runs.evidence import Way
 from lib.runs.model import Action, Person, Run, RunState, StepState
 from lib.runs.progress import WINDOW, last_taken_up, progress, time_carried
 from lib.runs.stalled import stalled
-from lib.ui import announce, dialogs, nav, picks
+from lib.ui import announce, dialogs, head, nav, picks
 from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources, operator
 from lib.ui.runs import receipts, step_table, timeline, undo
@@ -75,7 +75,8 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
     label, icon, colour = badge(run, now, why)
     not_ours = _not_ours(resources, run)
     title = f"{run.action.value.capitalize()} {count(run.totals.total, 'customer')}"
-    st.title(title, anchor=False)
+    with head.show(title):
+        _actions(resources, run, undos, ours=not not_ours)
     nav.name_tab(f"{title}: {label}")
     announce.say(f"{title}: {label}. {number(run.totals.settled)} done, {number(run.totals.verified)} verified.")
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
@@ -86,7 +87,6 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
         recorded = exact(run.created_at) + ("" if run.live else f", {ago(run.created_at, now)}")
         parts = [md(run.connection_label), md(run.ticket), *who, f"recorded {recorded}"]
         st.markdown(" · ".join(part for part in parts if part), width="stretch")
-        _actions(resources, run, undos, ours=not not_ours)
     st.caption(f"Reason: {md(run.reason, limit=500)}")
     undo.show_links(resources, run, undos)
     if (words := stands(run, now, why)) and (run.damage or not not_ours):  # else it would tell a way on that there is not
