@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 
 from playwright.sync_api import Page, expect
 
 from tests.browser import drive
-from tests.browser.conftest import App, OpenPage
+from tests.browser.conftest import App, OpenPage, until
 
 OFFER = re.compile(r"2 customers picked at \d\d:\d\d UTC in another tab or before a reload: “Contract ended”")
 
@@ -20,17 +22,22 @@ def test_what_was_picked_before_a_reload_is_offered_there_and_in_a_new_tab_until
     drive.pick_ids(page, ids)
     drive.review(page, 2)
     drive.say_why(page, "Contract ended")
-    drive.go_to(page, "Customers")
+    until(lambda: _reasons(app) == ["Contract ended"], "the draft was written")
     page.reload()
-    drive.loaded(page)
-    drive.expect_picked(page, 0)  # offered, not taken
-    expect(drive.bar(page)).to_contain_text(OFFER)
+    expect(page.get_by_test_id("stMain")).to_contain_text(OFFER)
+    expect(page.get_by_text("Nothing is picked yet")).to_be_visible()  # offered, not taken
     other = open_page()
     drive.customers(other, app.url)
     expect(drive.bar(other)).to_contain_text(OFFER)
-    drive.bar(page).get_by_role("button", name="Take them").click()
+    page.get_by_role("button", name="Take them").click()
+    expect(drive.heading(page, "Deactivate 2 customers")).to_be_visible()
+    expect(page.get_by_label("Reason")).to_have_value("Contract ended")
+    drive.go_to(page, "Customers")
     drive.expect_picked(page, 2)
     expect(drive.bar(page)).not_to_contain_text(OFFER)
     assert drive.picked_ids(page) == ids
-    drive.review(page, 2)
-    expect(page.get_by_label("Reason")).to_have_value("Contract ended")
+
+
+def _reasons(app: App) -> list[str]:
+    with closing(sqlite3.connect(app.home / "journal.sqlite")) as journal:
+        return [reason for (reason,) in journal.execute("SELECT reason FROM drafts")]

@@ -42,7 +42,9 @@ def press(session: Session, label: str) -> Session:
 def test_picks_and_the_reason_typed_so_far_are_offered_and_taken_as_they_were(
     world: World, sandbox: SandboxServer, what: str
 ) -> None:
-    first = world.open(status="Active").act("pick", 0, 3).go("customers", users="None").act("pick", 1).go("deactivate")
+    first = (
+        world.open(status="active").act("pick", 0, 3).go("runs").go("customers", users="0-0").act("pick", 1).go("deactivate")
+    )
     field_of(first, "Reason").set_value("Contract *ended*")
     first.run()
     until_saved(world, 3)
