@@ -41,7 +41,7 @@ def show(frame: CustomerFrame) -> None:
         st.segmented_control(
             "Status",
             ["all", "active", "inactive"],
-            **_says("status", flt.status, lambda said: {"status": said}),
+            **_says("status", flt.status, lambda said: {"status": said} if said else {}),
             required=True,
             format_func=str.capitalize,
         )
