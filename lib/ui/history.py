@@ -53,9 +53,10 @@ def show_found(resources: Resources, text: str) -> bool:
     return bool(past)
 
 
-def show(past: Sequence[tuple[Run, Step | DamagedStep]]) -> None:
-    """One row a customer and run; it opens the customer in its run."""
-    columns, rows = id_table.filled(_COLUMNS, [(f"{run.id} {step.customer_id}", _told(run, step)) for run, step in past])
+def show(past: Sequence[tuple[Run, Step | DamagedStep]], *, names: bool = True) -> None:
+    """One row a customer and run; it opens the customer in its run. Without `names` where they stand above."""
+    shown = [column for column in _COLUMNS if names or column.label != "Customer"]
+    columns, rows = id_table.filled(shown, [(f"{run.id} {step.customer_id}", _told(run, step)) for run, step in past])
     opened = id_table.show(
         "history",
         columns,

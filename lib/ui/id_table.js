@@ -50,6 +50,9 @@ class Table {
     for (const [event, reaction] of Object.entries({ click, keydown, pointerdown, mouseover, focusin })) {
       this.frame.addEventListener(event, reaction.bind(this));
     }
+    // A dialog's Tab passes over what stands in a shadow tree, but not over the element that holds it.
+    const host = root.getRootNode().host;
+    if (host?.closest("[role=dialog]")) [host.tabIndex, host.onfocus] = [0, () => this.focus() ?? this.stop.focus()];
   }
 
   draw(data) {

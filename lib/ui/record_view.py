@@ -88,14 +88,14 @@ def _heading(record: Customer, told: str) -> None:
 def _fields(before: Customer, after: Customer | None) -> None:
     """What is empty takes no room."""
     rows = [(name, name, value) for name, value in fields(before, after).items() if value]
-    columns = [Column("Field", 150), Column("Value", 330, "long")]
+    columns = [Column("Field", 150), Column("Value", 250, "long")]
     id_table.show("record-fields", columns, rows, label="The record's fields", view=before.id)
 
 
 def _metadata(before: Customer, after: Customer | None) -> None:
     rows = [(key, key, value) for key, value in metadata(before, after).items()]
     if rows:
-        columns = [Column("Key", 150), Column("Value", 250, "long")]
+        columns = [Column("Key", 130), Column("Value", 140, "long")]
         id_table.show("record-metadata", columns, rows, label="Metadata, one row a key", view=before.id)
     else:
         st.caption("This customer has no metadata.")

@@ -46,4 +46,4 @@ def _history(resources: Resources, customer_id: str) -> None:
     if not past:
         st.caption("No run has touched it.")
         return
-    history.show(past)
+    history.show(past, names=False)

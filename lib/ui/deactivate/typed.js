@@ -9,6 +9,9 @@ export default function ({ data, parentElement, setStateValue }) {
   input.ariaInvalid = data.wrong;
   told.classList.toggle("wrong", data.wrong);
   if (!input.dataset.begun) [input.value, input.dataset.begun] = [data.typed, true]; // also where the dialog was put up again
+  // A dialog's Tab passes over what stands in a shadow tree, but not over the element that holds it.
+  const host = parentElement.getRootNode().host;
+  if (host) [host.tabIndex, host.onfocus] = [0, () => input.focus()];
   const send = () => setStateValue("typed", input.value);
   input.oninput = () => {
     clearTimeout(input.soon);
