@@ -41,7 +41,8 @@ def show(frame: CustomerFrame) -> None:
         st.segmented_control(
             "Status",
             ["all", "active", "inactive"],
-            **_says("status", flt.status, lambda said: {"status": said}),
+            # A browser that is busy may answer before it has got the value: nobody can choose none.
+            **_says("status", flt.status, lambda said: {"status": said} if said else {}),
             required=True,
             format_func=str.capitalize,
         )
