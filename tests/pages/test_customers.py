@@ -505,3 +505,13 @@ def test_two_sessions_share_the_customers_but_not_their_picks_and_filters(shared
     one.press("pick_all")
     assert other.run().picks == []
     assert counted(other, CUSTOMERS)
+
+
+def test_a_browser_that_sends_no_status_because_it_had_not_got_one_widens_and_breaks_nothing(world: World) -> None:
+    world.sandbox(customers=30)
+    session = world.open(status="inactive")
+    before = session.rows["id"].tolist()
+    next(group for group in session.at.get("button_group") if group.key.startswith("status")).set_value(None)
+    session.run()
+    assert not session.at.error
+    assert session.rows["id"].tolist() == before

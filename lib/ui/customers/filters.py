@@ -41,6 +41,7 @@ def show(frame: CustomerFrame) -> None:
         st.segmented_control(
             "Status",
             ["all", "active", "inactive"],
+            # A browser that is busy may answer before it has got the value: nobody can choose none.
             **_says("status", flt.status, lambda said: {"status": said} if said else {}),
             required=True,
             format_func=str.capitalize,
@@ -128,13 +129,12 @@ def _exactly(flt: Filter) -> None:
         _number("Users, at most", "users_max", flt.users_max)
     with days:
         _number("Not updated for (days)", "not_updated_days", flt.not_updated_days, least=1, most=ranges.MOST_DAYS)
+        says = _says("ignore_our_runs", flt.ignore_our_runs, lambda said: {"ignore_our_runs": said})
+        st.toggle("Ignore our own runs", **says, help="What one of our runs changed counts by the update before it.")
     with first:
         _day("Created from (UTC)", "created_from", flt.created_from)
     with last:
         _day("Created to (UTC)", "created_to", flt.created_to)
-    # Below the columns: in the one of its days it is cut off.
-    says = _says("ignore_our_runs", flt.ignore_our_runs, lambda said: {"ignore_our_runs": said})
-    st.toggle("Not updated: ignore our own runs", **says, help="What one of our runs changed counts by the update before it.")
 
 
 def _number(
