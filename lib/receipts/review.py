@@ -36,7 +36,7 @@ def to_html(proposal: Proposal, made_at: datetime) -> bytes:
         "Customers": len(reviewed.in_order),
         "Users affected": reviewed.users_affected,
         "To look at first": reviewed.warning_count,
-        "Left out": len(proposal.left_out),
+        "Set aside": len(proposal.left_out),
     }
     page = PAGES.get_template("review.html").generate(proposal=proposal, counts=counts, made_at=made_at)
     return "".join(page).encode("utf-8", errors="replace")

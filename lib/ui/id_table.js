@@ -71,6 +71,8 @@ class Table {
     while (this.body.rows.length < data.rows.length) this.body.append(this.newRow());
     data.rows.forEach((row, at) => this.drawRow(this.body.rows[at], row, data.addresses?.[at]));
     this.drawTicks();
+    for (const row of this.body.rows) row.ariaCurrent = row.dataset.id === data.current ? "true" : null;
+    if (before.session && data.current !== before.current) this.showCurrent();
     if (before.session && data.count !== before.count) this.told.textContent = `${data.count} picked`;
     this.keepFocus(focus);
   }
@@ -179,6 +181,12 @@ class Table {
     const ids = this.ids(), count = ids.filter((id) => picked.has(id)).length, all = this.head.querySelector("input");
     all.checked = count === ids.length && count > 0;
     all.indeterminate = count > 0 && count < ids.length;
+  }
+
+  // What is told of another row than before comes in sight.
+  showCurrent() {
+    const part = document.querySelector(".st-key-record_head");
+    if (part && part.getBoundingClientRect().top > innerHeight / 2) part.scrollIntoView({ block: "start" });
   }
 
   ids() {

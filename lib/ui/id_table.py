@@ -111,11 +111,13 @@ def show(
     most: int = 12,
     height: str = "",
     view: str = "",
+    current: str = "",
 ) -> str | None:
     """Draw the table; returns the id of a row that was just opened, unless `react` takes that.
 
     `react` is called before the next run of the script with each act, once, in the order of the clicks. At most `most` rows are
-    in sight, the others are scrolled to, or the table has a CSS `height`. Another `view` starts at the top.
+    in sight, the others are scrolled to, or the table has a CSS `height`. Another `view` starts at the top. The row
+    `current` is marked: what stands below the table is of it.
     """
     state = st.session_state
     if picked is not None and react is None:
@@ -133,6 +135,7 @@ def show(
             "most": most,
             "height": height,
             "view": view,
+            "current": current,
             "heard": state.get(_heard(key), 0),
             "session": state.setdefault(_SESSION, secrets.token_hex(4)),
         },

@@ -71,10 +71,12 @@ def name_tab(title: str) -> None:
 
 
 def show_way_back(shown: st.Page) -> None:
-    """Where a run, or the review of an undo, was opened from: the page that lists what one is."""
+    """Where a run, or the review of an undo, was opened from."""
     if shown == page("deactivate") and "run" in st.query_params:
         st.page_link(page("customers"), label="Pick more customers", icon=":material/arrow_back:")
-    elif st.query_params.keys() & {"run", "undo"}:
+    elif undone := st.query_params.get("undo"):
+        st.page_link(page("runs"), label="Back to the run", icon=":material/arrow_back:", query_params={"run": undone})
+    elif "run" in st.query_params:
         st.page_link(page("runs"), label="All runs", icon=":material/arrow_back:")
 
 

@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from playwright.sync_api import Download, Page, expect
+from playwright.sync_api import Download, Locator, Page, expect
 
 from tests.browser import drive
 from tests.browser.conftest import App, StartApp
@@ -114,6 +114,15 @@ def test_one_customer_goes_through_the_whole_job(app: App, page: Page) -> None:
     drive.expect_totals(page, verified=1)
 
 
+def press_until(page: Page, key: str, focused: Locator) -> int:
+    """Presses a key until this part has the focus; says how often."""
+    for presses in range(10):
+        if focused.evaluate("part => part.getRootNode().activeElement === part"):
+            return presses
+        page.keyboard.press(key)
+    return 10
+
+
 def test_the_dialog_asks_for_the_count_and_escape_and_cancel_change_nothing(app: App, page: Page) -> None:
     ids = app.active_ids(4)
     before, runs = app.calls("deactivate"), len(app.runs())
@@ -126,7 +135,7 @@ def test_the_dialog_asks_for_the_count_and_escape_and_cancel_change_nothing(app:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
     drive.say_why(page, REASON)
-    page.get_by_role("button", name="Take along").click()
+    page.get_by_role("button", name="Print or Excel").click()
     with page.expect_download() as taken:
         page.get_by_role("button", name="HTML, to print").click()
     printed = Path(taken.value.path()).read_text()
@@ -156,8 +165,11 @@ def test_the_dialog_asks_for_the_count_and_escape_and_cancel_change_nothing(app:
     drive.close(page)  # with everything typed and ready
 
     dialog = drive.ask(page, 4)
-    expect(dialog.get_by_role("textbox")).to_have_value("")
+    field = dialog.get_by_role("textbox")
+    expect(field).to_have_value("")
     expect(drive.go_button(dialog, 4)).to_be_disabled()
+    keys = [press_until(page, "Tab", field), press_until(page, "Shift+Tab", dialog.get_by_role("button", name="Close"))]
+    assert max(keys) <= 4, "the keyboard alone comes to the field and away from it"
     drive.type_confirmation(dialog, "4")
     expect(drive.go_button(dialog, 4)).to_be_enabled()
     dialog.get_by_role("button", name="Keep them active").click()

@@ -40,4 +40,4 @@ def show_notes(subject: Subject) -> None:
                 label=title,
             )
             if len(those) > id_table.MOST_ROWS:
-                st.caption(f"The first {number(id_table.MOST_ROWS)}; all of them are in the files under *Take along*.")
+                st.caption(f"The first {number(id_table.MOST_ROWS)}; all of them are in the files under *Print or Excel*.")

@@ -50,7 +50,6 @@ def show_picks(resources: Resources) -> None:
 
 def show_undo(resources: Resources, run_id: str) -> None:
     """The review of taking a run back: the same path, with the opposite action."""
-    st.page_link(nav.page("runs"), label="Back to the run", icon=":material/arrow_back:", query_params={"run": run_id})
     view = resources.loads.view()
     _plannable("Undo", view.obstacle)
     run = resources.journal.reads.run(run_id)

@@ -32,7 +32,7 @@ def show(resources: Resources, subject: Subject, why: Why, keys: Sequence[str], 
         "Prepared by": operator().name,
     }
     proposal = Proposal(subject, facts, tuple(keys))
-    with st.popover("Take along", icon=":material/print:", width="content"):
+    with st.popover("Print or Excel", icon=":material/print:", width="content"):
         st.caption("To show to somebody before anything happens.")
         for ending, (label, mime, made) in _FORMS.items():
             st.download_button(

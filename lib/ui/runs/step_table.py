@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
@@ -15,7 +16,7 @@ from lib.journal.journal import Journal
 from lib.runs.model import DamagedStep, Run, Step, StepState
 from lib.runs.plan import PlannedCustomer
 from lib.ui import id_table, nav, record_view
-from lib.ui.id_table import Cell, Changed, Column
+from lib.ui.id_table import Act, Cell, Changed, Column
 from lib.ui.resources import Resources
 from lib.ui.text import count, md, number
 
@@ -72,19 +73,20 @@ def show(resources: Resources, run: Run) -> None:
     if first:
         _ask(run, first)
     columns, rows = steps_table(steps)
-    opened = id_table.show(
+    at = _place(run, [step.customer_id for step in steps])
+    id_table.show(
         f"steps-{run.id}",
         columns,
         rows,
         label="Customers of the run, what changed is marked",
         address=lambda customer_id: nav.address("runs", run=run.id, customer=customer_id),
+        react=partial(_opened, run),
         view=f"{state} {page}",
+        current="" if at is None else steps[at].customer_id,
     )
-    if opened:
-        st.session_state[_open(run)] = opened
     if pages > 1:
         st.pagination(pages, key=_pager(run), on_change=_close, args=(run,))
-    _record(resources, run, steps, start, total)
+    _record(resources, run, steps, at, start=start, total=total)
 
 
 def _chosen_state(run: Run) -> StepState | None:
@@ -111,17 +113,37 @@ def _ask(run: Run, first: int) -> None:
     )
 
 
-def _record(resources: Resources, run: Run, steps: Sequence[Step | DamagedStep], start: int, total: int) -> None:
-    """While calls are made only what somebody opened: what stands below the table must not change by itself."""
-    asked = st.session_state.get(_open(run)) or st.query_params.get("customer", "")
+def _opened(run: Run, act: Act) -> None:
+    """Callback: a row was opened."""
+    if act.kind == "open":
+        st.session_state[_open(run)] = act.ids[0]
+
+
+def _asked(run: Run) -> str:
+    asked: str = st.session_state.get(_open(run)) or st.query_params.get("customer", "")
+    return asked
+
+
+def _place(run: Run, ids: Sequence[str]) -> int | None:
+    """Which row's record stands below the table; None where it is none of them.
+
+    While calls are made only what somebody opened: what stands there must not change by itself.
+    """
+    asked = _asked(run)
+    if not ids or (not asked and run.live and not run.on_canary) or asked not in (*ids, "", _FIRST, _LAST):
+        return None
+    return ids.index(asked) if asked in ids else len(ids) - 1 if asked == _LAST else 0
+
+
+def _record(
+    resources: Resources, run: Run, steps: Sequence[Step | DamagedStep], at: int | None, *, start: int, total: int
+) -> None:
+    if at is None:
+        if asked := _asked(run):  # a link to a customer of another page
+            with suppress(RunNotFound):
+                show_step(resources, resources.journal.reads.step(run.id, asked))
+        return
     ids = [step.customer_id for step in steps]
-    if not ids or (not asked and run.live and not run.on_canary):
-        return
-    if asked not in (*ids, "", _FIRST, _LAST):  # a link to a customer of another page
-        with suppress(RunNotFound):
-            show_step(resources, resources.journal.reads.step(run.id, asked))
-        return
-    at = ids.index(asked) if asked in ids else len(ids) - 1 if asked == _LAST else 0
     with st.container(horizontal=True, vertical_alignment="center", key="record_head"):
         for label, key, to, end in (("‹ Previous", "previous", at - 1, 0), ("Next ›", "next", at + 1, total - 1)):
             st.button(label, key=f"record_{key}", on_click=_turn, args=(run, ids, to), disabled=start + at == end)
