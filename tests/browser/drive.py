@@ -11,9 +11,6 @@ from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.browser.conftest import App, until
 
-ROW_HEIGHT = 32
-#: Pixels from a grid's left edge to its ticks.
-TICK_X = 15
 #: Streamlit says on its root element whether it is connected and whether a script runs.
 _IDLE = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
 
@@ -67,13 +64,12 @@ def reload(page: Page, app: App) -> None:
     loaded(page)
 
 
-# --- tables: the browser's own, and Streamlit's grids
+# --- tables
 
 
 def table(page: Page) -> Locator:
     """The first table of a page's main part."""
-    main = page.get_by_test_id("stMain")
-    return main.locator("table[translate=no]").or_(main.get_by_test_id("stDataFrame")).first
+    return page.get_by_test_id("stMain").locator("table[translate=no]").first
 
 
 def named(part: Page | Locator, label: str) -> Locator:
@@ -82,8 +78,7 @@ def named(part: Page | Locator, label: str) -> Locator:
 
 
 def cell(table: Locator, header: str, row: int) -> Locator:
-    """The cell under a header, rows from 0. Of a grid it is that of its hidden accessible copy, which has what is in sight and
-    follows the drawn one a moment later; the table of customers has what is in sight or near."""
+    """The cell under a header, rows from 0."""
     return table.locator(f"tr[aria-rowindex='{row + 2}'] td{_column(table, header)}")
 
 
@@ -96,27 +91,14 @@ def text_at(table: Locator, header: str, row: int) -> str:
 
 def headers(table: Locator) -> list[str]:
     """The headers in sight."""
-    found = table.locator("th")  # a grid's are inside a canvas, so without a role for Playwright
+    found = table.locator("th")
     expect(found.first).to_be_attached()
     return found.all_text_contents()
 
 
 def _column(table: Locator, header: str) -> str:
     until(lambda: header in headers(table), f"the table had a column {header}")
-    place = headers(table).index(header)
-    index = table.locator("th").nth(place).get_attribute("aria-colindex")  # a grid's copy lacks the columns out of sight
-    return f"[aria-colindex='{index}']" if index else f":nth-child({place + 1})"
-
-
-def press(grid: Locator, x: float, row: int) -> None:
-    """Clicks into a grid's row `row` (from 0; -1 is the header) at `x` pixels from the left."""
-    canvas = grid.get_by_test_id("data-grid-canvas").first
-    expect(canvas).to_be_visible()
-    canvas.click(position={"x": x, "y": (row + 1) * ROW_HEIGHT + ROW_HEIGHT / 2}, force=True)
-
-
-def tick(grid: Locator, row: int) -> None:
-    press(grid, TICK_X, row)
+    return f":nth-child({headers(table).index(header) + 1})"
 
 
 def box(table: Locator, row: int) -> Locator:

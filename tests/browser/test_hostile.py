@@ -34,6 +34,8 @@ REASON = "![mark](http://evil.invalid/reason.png) <b>mark</b> $mark$ www.evil.in
 TICKET = ":red[mark] [mark](javascript:alert(1))"
 
 #: What would be there, had anything been rendered. The app's own images are its icons, in data: or from its own server.
+#: Of a table's own links, which lead to a run's page, the words may be a name.
+_LINK = "a:not([href^='runs?run='])"
 RENDERED = [
     "[src*='evil']",
     "[href*='evil']",
@@ -43,7 +45,7 @@ RENDERED = [
     "img[alt*='mark']",
     "img[src='x']",
     "iframe",
-    *(f"{tag}:has-text('mark')" for tag in ("strong", "em", "del", "b", "a", "blockquote", "li", "script")),
+    *(f"{tag}:has-text('mark')" for tag in ("strong", "em", "del", "b", _LINK, "blockquote", "li", "script")),
     *(f"[data-testid=stMarkdownContainer] {tag}:text-is('mark')" for tag in ("code", "span", "h1", "td")),
 ]
 
@@ -108,7 +110,7 @@ def test_hostile_names_pass_through_the_whole_job_as_text(app: App, page: Page, 
     expect(page.get_by_text(re.compile(r"^Reason: !\[mark\]"))).to_be_visible()
     shown, before = page.get_by_test_id("stMain").get_by_test_id("stCode").first, ""
     for row in range(5):
-        drive.tick(drive.table(page), row)
+        drive.follow(drive.table(page), row)
         # Another one than before: a tick that is not answered yet can leave the next page empty (Streamlit 1.67).
         expect(shown).to_have_text(re.compile(rf"^(?!{before or '-'}$)cus_"))
         before = shown.inner_text()

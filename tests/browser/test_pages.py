@@ -87,7 +87,7 @@ def test_the_pages_of_the_main_job(app: App, open_page: OpenPage, scheme: str, w
     drive.go_button(dialog, 3).click()
     drive.on_run(page)
     drive.expect_state(page, "Finished")
-    drive.tick(drive.table(page), 1)
+    drive.follow(drive.table(page), 1)
     expect(page.get_by_test_id("stMain").get_by_test_id("stCode").first).to_have_text(re.compile("^cus_"))
     expect(drive.named(page, "Metadata")).to_be_visible()
     photo.take("run-many")
