@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
 
@@ -16,7 +17,8 @@ from lib.ui import dialogs, loading, nav, news, notices, picks
 from lib.ui.resources import LiveRuns, Resources
 from lib.ui.text import md, number
 
-_POLL_SECONDS = 3.0
+#: Between two looks at the runs while one is live, and while none is: each look costs every tab a drawing.
+_POLL_SECONDS, _QUIET_SECONDS = 3.0, 10.0
 _DRAWINGS = itertools.count()
 
 
@@ -26,7 +28,7 @@ def show(resources: Resources) -> None:
         st.page_link(nav.page("overview"))
         nav.link("customers")
         st.page_link(nav.page("deactivate"), label=_with("Deactivate", len(picks.chosen()), "picked"))
-        notices.fragment(_newly_named(_runs_link), resources, every=_POLL_SECONDS)
+        notices.fragment(_newly_named(_runs_link), resources, every=_every(resources))
         st.page_link(nav.page("connection"))
         st.divider()
         loading.show_status(resources.loads, lambda: resources.client.waiting)
@@ -44,6 +46,13 @@ def show_connection(connection: Connection) -> None:
         )
     else:
         st.badge(f"Production · {md(connection.label)}", icon=":material/public:", color="orange", help="Real customers.")
+
+
+def _every(resources: Resources) -> float:
+    """In seconds; often also where it can't be known."""
+    with suppress(JournalError):
+        return _POLL_SECONDS if resources.live_runs.get().runs else _QUIET_SECONDS
+    return _POLL_SECONDS
 
 
 def _newly_named(draw: Callable[[Resources], None]) -> Callable[[Resources], None]:

@@ -78,11 +78,11 @@ def show_bar(resources: Resources, view: View, matching: Positions) -> None:
                 "Pick from a list", icon=":material/list_alt:", on_click=dialogs.open_dialog, args=("list",), key="picks_list"
             )
             if st.button(
-                f"Review {count(len(picked), 'customer')}" if picked else "Review",
+                f"Review {count(len(picked), 'customer')} (Alt+Enter)" if picked else "Review",
                 type="secondary" if excess else "primary",
                 icon=":material/arrow_forward:",
                 disabled=not picked or obstacle is not None,
-                help="Alt+Enter" if obstacle is None else md(notices.told(obstacle), limit=300),
+                help=None if obstacle is None else md(notices.told(obstacle), limit=300),
                 key="review",
             ):
                 nav.go_to("deactivate")
