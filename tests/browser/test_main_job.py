@@ -20,7 +20,7 @@ def test_an_analyst_finds_unused_customers_among_ten_thousand_and_deactivates_th
     app = start_app(embedded=True)
     drive.customers(page, app.url)
     drive.expect_shown(page, "10,000")
-    expect(page.get_by_test_id("stSidebar")).to_contain_text("Sandbox on this machine")
+    expect(page.locator(".st-key-top_line")).to_contain_text("Sandbox on this machine")
 
     page.get_by_role("radio", name="Active", exact=True).or_(
         page.get_by_role("button", name="Active", exact=True)
@@ -256,7 +256,7 @@ def test_the_run_can_be_taken_back(app: App, page: Page) -> None:
 
 
 def test_the_filtered_table_is_exported(app: App, page: Page) -> None:
-    drive.customers(page, app.url, "?status=Inactive")
+    drive.customers(page, app.url, "?status=inactive")
     inactive = [record["expressCustomerId"] for record in app.records(active=False)]
     drive.expect_shown(page, str(len(inactive)))
     page.get_by_role("button", name="Export").click()
