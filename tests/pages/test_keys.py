@@ -38,7 +38,7 @@ def old_key(world: World, run_id: str) -> str:
 def test_where_there_is_one_key_the_page_says_nothing_of_keys(world: World) -> None:
     world.sandbox(customers=20)
     session = world.open("connection")
-    assert [subheader.value for subheader in session.at.subheader] == ["Limits of a run", "Limits of the API"]
+    assert [header.value for header in session.at.header] == ["Limits of a run", "Limits of the API"]
 
 
 def test_a_run_of_an_older_key_is_seen_and_can_only_be_cancelled(rotated: tuple[World, str, SandboxServer]) -> None:
