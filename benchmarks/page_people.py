@@ -38,7 +38,7 @@ WORDS = (
     *("associates", "orthopedic", "sports", "regional", "community", "creek", "emergency", "oncology", "annual", "gold"),
 )
 #: Milliseconds until all tabs have been told what to do.
-_AHEAD = 3000
+_AHEAD = 8000
 _FIRE = """(box, [word, at]) => {
     window.fired = new Promise((fired) => setTimeout(() => fired(bench.enter(box, word)), at - Date.now()));
 }"""

@@ -29,7 +29,7 @@ def _keys(resources: Resources) -> None:
     others = resources.journal.accounts.others(connection.fingerprint, connection.base_url)
     if len(keys) == 1 and not others:
         return
-    st.subheader("Keys", anchor=False)
+    st.header("Keys", anchor=False)
     if joined := st.session_state.pop(_JOINED, None):
         st.success(joined, icon=":material/check_circle:", width=760)
     if len(keys) > 1:

@@ -76,7 +76,7 @@ def show_change(before: Customer, after: Customer | None, now: datetime) -> None
 
 def _heading(record: Customer, told: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(md(record.name), anchor=False, width="content")
+        st.header(md(record.name), anchor=False, width="content")
         if record.is_active:
             st.badge("Active", icon=":material/check_circle:", color="green")
         else:

@@ -92,9 +92,7 @@ def show_view_options(frame: CustomerFrame) -> None:
         )
         _sort_options(columns)
         st.caption("A click on a column's header sorts too; a second click turns the order round.")
-        st.segmented_control(
-            "Rows on a page", _PAGE_SIZES, default=_PAGE_SIZES[1], required=True, key=_SIZE, persist_state="session"
-        )
+        st.selectbox("Rows on a page", _PAGE_SIZES, index=1, key=_SIZE, persist_state="session")
 
 
 def _show_columns(keys: list[str]) -> None:
