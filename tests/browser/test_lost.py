@@ -34,5 +34,5 @@ def test_a_page_that_has_arrived_is_not_drawn_again_with_the_sidebar_closed_too(
     expect(page.get_by_text("Rows 101 to 200 ")).to_be_visible()
     drive.idle(page)
     drawn = line.drawn
-    line.wait_for_timers(4)
+    line.wait_for_timers(2)
     assert line.drawn == drawn

@@ -181,8 +181,10 @@ def as_table(lines: Sequence[tuple[int, Sequence[str]]], remarks: Sequence[str] 
 def _refuse_parts(rows: Sequence[Row]) -> None:
     """Raise UploadUnreadable where a list of ids has several parts, or a comment of several lines: which are meant?"""
     ids = [place for place, row in enumerate(rows) if any(map(id_in, row.cells))]
+    # A heading stands where the ids do or before; behind them it is what a column says of a row without any.
+    column = min((next(at for at, cell in enumerate(rows[place].cells) if id_in(cell)) for place in ids), default=0)
     for place, row in enumerate(rows[: ids[-1]] if ids else ()):
-        alone = next(filter(None, row.cells)) if sum(map(bool, row.cells)) == 1 else ""
+        alone = next(filter(None, row.cells[: column + 1]), "") if sum(map(bool, row.cells)) == 1 else ""
         if (place > ids[0] and _PART.fullmatch(alone)) or _COMMENT.fullmatch(alone):
             raise UploadUnreadable(
                 f"On line {row.line} of this list another part begins ({one_line(alone, 60)}), so it is not certain who is "
