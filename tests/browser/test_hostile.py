@@ -131,7 +131,7 @@ def test_a_hostile_name_alone_is_shown_searched_typed_and_changed_as_it_is(
     drive.expect_shown(page, "1")
     drive.open_row(drive.table(page), 0)
     drawer = page.get_by_role("dialog")
-    _is_written(drawer.get_by_role("heading", level=3), name)
+    _is_written(drawer.get_by_role("heading", level=2).last, name)
     drawer.get_by_text("Raw JSON").click()
     expect(drawer.get_by_test_id("stCode").last).to_contain_text(json.dumps(name, ensure_ascii=False)[1:20])
     _nothing_is_rendered(page)
@@ -153,7 +153,7 @@ def test_a_hostile_name_alone_is_shown_searched_typed_and_changed_as_it_is(
     drive.on_run(page)
     drive.expect_state(page, "Finished")
     drive.expect_totals(page, verified=1)
-    _is_written(page.get_by_test_id("stMain").get_by_role("heading", level=3).first, name)
+    _is_written(page.get_by_test_id("stMain").get_by_role("heading", level=2).first, name)
     _nothing_is_rendered(page)
 
 
