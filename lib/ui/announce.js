@@ -47,5 +47,5 @@ export default function ({ data, parentElement }) {
   document.documentElement.translate = false; // names and counts are nobody's to translate
   const region = parentElement.querySelector("[role=status]");
   setTimeout(() => region.textContent !== data && (region.textContent = data), 200); // told is only what changes later
-  for (const wait of [200, 600, 1500]) setTimeout(giveBack, wait); // a page may be drawn twice when one comes back to it
+  for (const wait of [200, 600, 1500, 4000]) setTimeout(giveBack, wait); // a page may be drawn twice when one comes back to it
 }
