@@ -15,11 +15,11 @@ test: .venv/test.ok
 
 # Kills processes at 200 points of their runs, ten times as many as `make test` does, and at each statement that an order takes.
 crash: .venv/test.ok
-	EXPRESS_OPS_CRASH_POINTS=200 $(BIN)/python -m pytest -q tests/runs/test_crash.py tests/runs/test_orders.py $(ARGS)
+	EXPRESS_OPS_CRASH_POINTS=200 $(BIN)/python -m pytest -q -o timeout=0 tests/runs/test_crash.py tests/runs/test_orders.py $(ARGS)
 
 # Pauses, resumes, cancels and kills at 100 random points of runs of 500 customers, under rate limits and faults.
 soak: .venv/test.ok
-	EXPRESS_OPS_SOAK_POINTS=100 $(BIN)/python -m pytest -q tests/runs/test_soak.py $(ARGS)
+	EXPRESS_OPS_SOAK_POINTS=100 $(BIN)/python -m pytest -q -o timeout=0 tests/runs/test_soak.py $(ARGS)
 
 # Measures every figure beside its peer (an hour or so), into benchmarks/results.json and the README's table.
 bench: .venv/test.ok .venv-explorer/ok

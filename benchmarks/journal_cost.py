@@ -16,8 +16,8 @@ from pathlib import Path
 
 from lib.avara.models import Customer
 from lib.journal.journal import Journal
-from lib.runs.model import Action, Person, Step, StepState
-from lib.runs.plan import PlannedCustomer, make_plan
+from lib.plans.model import Action, Person, Step, StepState
+from lib.plans.plan import PlannedCustomer, make_plan
 
 ANALYST = Person("benchmark", "by the benchmark")
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -48,7 +48,7 @@ def measure(url: str, steps: int, threads: int) -> tuple[float, float]:
         connection_label="sandbox",
         now=NOW,
     )
-    run = journal.start(journal.record(plan, NOW, who=ANALYST).id, owner="benchmark", now=NOW, who=ANALYST)
+    run = journal.claim(journal.record(plan, NOW, who=ANALYST).id, owner="benchmark", now=NOW, who=ANALYST)
     todo = journal.reads.steps(run.id, limit=steps)
 
     def carry(step: Step) -> None:

@@ -36,7 +36,7 @@ from benchmarks.run_throughput import ANALYST, AT_ONCE, active_customers, planne
 from lib.avara.limiter import Limiter
 from lib.avara.models import Customer
 from lib.journal.journal import Journal
-from lib.runs.model import RunState
+from lib.plans.model import RunState
 from lib.runs.worker import Worker
 
 LATENCY_MS = 20.0

@@ -40,9 +40,9 @@ from lib.avara.limiter import Limiter, Wanted, always
 from lib.avara.models import Customer
 from lib.errors import Withdrawn
 from lib.journal.journal import Journal
-from lib.runs.model import Action, Person, Run, RunState, StepState
-from lib.runs.plan import PlannedCustomer, make_plan
-from lib.runs.policy import Canary, Caps, Policy
+from lib.plans.model import Action, Person, Run, RunState, StepState
+from lib.plans.plan import PlannedCustomer, make_plan
+from lib.plans.policy import Canary, Caps, Policy
 from lib.runs.worker import Worker
 
 ANALYST = Person("benchmark", "by the benchmark")
@@ -190,7 +190,7 @@ def journal_cost(steps: int = 2000) -> list[Figure]:
             journal = Journal(Path(folder) / "journal.sqlite")
             run = planned_run(journal, made_up(steps), "f" * 16)
             now = datetime.now(UTC)
-            journal.start(run.id, owner="benchmark", now=now, who=ANALYST)
+            journal.claim(run.id, owner="benchmark", now=now, who=ANALYST)
             todo = list(journal.reads.steps(run.id, limit=steps))
 
             def work(todo: list[Any] = todo, journal: Journal = journal, now: datetime = now) -> None:

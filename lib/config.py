@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lib.avara.connection import Connection
 from lib.errors import ConfigError
 from lib.files import make_private, path_of, read_at_most, refuse_if_others_write, shown
-from lib.runs.policy import Policy
+from lib.plans.policy import Policy
 
 APP_NAME = "Express Ops"
 VERSION = "0.1.0"

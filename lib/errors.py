@@ -45,7 +45,7 @@ ExpressOpsError
 
 A class's docstring is the message a user reads unless a better one is given: what happened, to whom, and what to do about it
 wherever one works. What can be done in one place only (a button, a command) is added there: `lib.ui.notices` and
-`lib.runs.cli.console`. No message ever holds an API key.
+`lib.cli.console`. No message ever holds an API key.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ import streamlit as st
 
 from lib.customers.filters import describe, matching, users_of
 from lib.errors import ViewUnreadable
-from lib.ui import announce, dialogs, head, loading, picks
+from lib.ui import loading, picks
 from lib.ui.customers import address, drawer, export, filters, pick_list, table, tray, views
 from lib.ui.resources import get_resources
 from lib.ui.text import ago, count, number
+from lib.ui.widgets import announce, dialogs, head
 
 resources = get_resources()
 try:

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from lib.ui import head, loading, overview
+from lib.ui import loading, overview
 from lib.ui.resources import get_resources
 from lib.ui.runs import listing
+from lib.ui.widgets import head
 
 resources = get_resources()
 frame = resources.loads.frame()

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from lib.ui import head, history
+from lib.ui import history
 from lib.ui.deactivate import plan_file
 from lib.ui.resources import get_resources
 from lib.ui.runs import listing, view
+from lib.ui.widgets import head
 
 resources = get_resources()
 run_id = st.query_params.get("run")

@@ -15,7 +15,7 @@ import pytest
 from app import app as app_itself
 from app import lifespan, starter
 from lib.journal.journal import Journal
-from lib.runs.model import RunState
+from lib.plans.model import RunState
 from lib.sandbox.server import SandboxServer
 from lib.ui.door import HEADERS
 from lib.ui.resources import SANDBOX_CUSTOMERS, Resources, get_resources
@@ -51,7 +51,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     (folder / "home").mkdir()
     journal = Journal(folder / "home" / "journal.sqlite")
     run = journal.record(plan_of([customer(1), customer(2)]), datetime.now(UTC), who=ROBIN)
-    journal.start(run.id, owner="elsewhere:1:dead", now=datetime.now(UTC), who=ROBIN, lease=0)
+    journal.claim(run.id, owner="elsewhere:1:dead", now=datetime.now(UTC), who=ROBIN, lease=0)
     journal.close()
     return folder, run.id
 

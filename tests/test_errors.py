@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from lib import errors
+from lib.cli.console import Console, Outlet
+from lib.cli.exits import Exit
 from lib.errors import ExpressOpsError, IllegalTransition, RunNotFound
-from lib.runs.cli.console import Console, Outlet
-from lib.runs.cli.exits import Exit
 from lib.ui import notices
 
 ROOT = Path(__file__).parents[1]
 #: Everything that pages, the command line and notebooks share.
-CORE = sorted({*(ROOT / "lib").rglob("*.py")} - {*(ROOT / "lib" / "ui").rglob("*.py"), *(ROOT / "lib/runs/cli").rglob("*.py")})
+CORE = sorted({*(ROOT / "lib").rglob("*.py")} - {*(ROOT / "lib" / "ui").rglob("*.py"), *(ROOT / "lib/cli").rglob("*.py")})
 OF_ONE_PLACE = re.compile(r"\b(pages?|press|button|click|reload|upload|download|drop|python -m|notebook|cell)\b", re.IGNORECASE)
 CLASSES = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, ExpressOpsError)}
 

@@ -16,9 +16,9 @@ from lib.avara.throttle import CALL
 from lib.config import VERSION
 from lib.errors import CapExceeded, ListUnclear
 from lib.journal.journal import Journal
-from lib.runs.model import RunState
-from lib.runs.plan import Plan
-from lib.runs.policy import Caps, Policy
+from lib.plans.model import RunState
+from lib.plans.plan import Plan
+from lib.plans.policy import Caps, Policy
 from lib.sandbox.server import SandboxServer
 from tests.customers.lists.cases import CASES, filled, meant
 

@@ -20,10 +20,10 @@ from lib.avara.retry import RetryPolicy
 from lib.config import load_settings
 from lib.customers import export
 from lib.errors import ApiError
+from lib.plans.model import Action
+from lib.plans.plan import PlannedCustomer, make_plan
 from lib.receipts.export import Format
 from lib.receipts.export import export as take
-from lib.runs.model import Action
-from lib.runs.plan import PlannedCustomer, make_plan
 from tests.pages.world import KEY, World
 from tests.runs.fakes import ROBIN
 from tests.sandbox_server import SandboxFactory

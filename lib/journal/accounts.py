@@ -15,12 +15,12 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from lib.errors import JournalDamaged, NotSameAccount
-from lib.journal.chain import NO_RUN
 from lib.journal.database import Database
 from lib.journal.holds import hand_over
 from lib.journal.log import Log
+from lib.journal.proof.chain import NO_RUN
 from lib.journal.tables import log, runs, steps
-from lib.runs.model import LIVE, Person
+from lib.plans.model import LIVE, Person
 
 #: What the log calls the entry.
 SAME_ACCOUNT = "same account"

@@ -18,8 +18,8 @@ from sqlalchemy import delete, insert, select
 from lib.errors import JournalUnavailable
 from lib.journal.database import Database
 from lib.journal.tables import drafts
-from lib.runs.draft import Draft
-from lib.runs.evidence import Picked
+from lib.plans.draft import Draft
+from lib.plans.evidence import Picked
 
 _log = logging.getLogger(__name__)
 

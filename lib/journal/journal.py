@@ -20,19 +20,19 @@ from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, RunsOverlap
 from lib.journal.accounts import Accounts, account_of
-from lib.journal.audit import Auditor, check_undo
 from lib.journal.database import PAGE, Database, Refusal
 from lib.journal.drafts import Drafts
 from lib.journal.holds import hold, holder
 from lib.journal.log import Log, Writing, in_log
+from lib.journal.proof.audit import Auditor, check_undo
 from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
-from lib.journal.steps import Steps
+from lib.journal.steps import Steps, give_up
 from lib.journal.tables import database_now, holds, plans, runs, steps
 from lib.journal.views import Views
-from lib.runs.model import LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
-from lib.runs.plan import Plan
-from lib.runs.words import Words, said
+from lib.plans.model import LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
+from lib.plans.plan import Plan
+from lib.plans.words import Words
 
 #: Seconds that a lease holds unless it is renewed: long enough for a slow database, short enough to wait for.
 LEASE_SECONDS = 15.0
@@ -106,7 +106,7 @@ class Journal:
             raise self._standing_in_the_way(plan.hash, plan.fingerprint, plan.ids) from exc
         return self.reads.run(run_id)
 
-    def start(
+    def claim(
         self,
         run_id: str,
         *,
@@ -227,7 +227,7 @@ class Journal:
         with self.log.writing() as writing:
             values = {"words": words.text, "finished_at": now, "requested": None}
             self._move_run(writing, run_id, RunState.CANCELLED, before=before, values=values)
-            _give_up(writing, run_id, now=now, who=who)
+            give_up(writing, run_id, now=now, who=who)
             _log_words(writing, run_id, _RUN_EVENTS[RunState.CANCELLED], words, now=now, who=who)
         return self.reads.run(run_id)
 
@@ -285,17 +285,6 @@ def _log_words(
     counted = select(steps.c.state, func.count()).where(steps.c.run_id == run_id).group_by(steps.c.state)
     stand = {row[0]: row[1] for row in writing.db.execute(counted)}
     writing.log(run_id, event, who=who, now=now, payload={**in_log(words), "hold": hold, "steps": stand})
-
-
-def _give_up(writing: Writing, run_id: str, *, now: datetime, who: Person) -> None:
-    """in_flight → unknown, for the steps of a run that ends with nobody who could read their records."""
-    words = said("A call was under way when the run was cancelled, and its record was not read since.")
-    is_open = steps.c.run_id == run_id, steps.c.state == StepState.IN_FLIGHT
-    payload = {"state": StepState.UNKNOWN, **in_log(words)}
-    theirs = select(steps.c.customer_id).where(*is_open).order_by(steps.c.position)
-    for customer_id in writing.db.execute(theirs).scalars().all():
-        writing.log(run_id, "verify", who=who, now=now, payload=payload, customer_id=customer_id)
-    writing.db.execute(update(steps).where(*is_open).values(state=StepState.UNKNOWN, words=words.text, settled_at=now))
 
 
 def _told_of(plan: Plan) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from typing import Any
 from sqlalchemy import Connection, Text, func, insert, select, type_coerce, update
 
 from lib.errors import IllegalTransition, RunNotFound
-from lib.journal import chain
-from lib.journal.chain import NO_RUN, ChainCheck, Entry, digest
 from lib.journal.database import Database, in_pages
+from lib.journal.proof import chain
+from lib.journal.proof.chain import NO_RUN, ChainCheck, Entry, digest
 from lib.journal.rows import to_entry
 from lib.journal.tables import log, log_contexts, log_head, plain_text, runs
-from lib.runs.model import ITSELF, Person, RunState, StepState
-from lib.runs.plan import canonical_json
-from lib.runs.words import Words
+from lib.plans.model import ITSELF, Person, RunState, StepState
+from lib.plans.plan import canonical_json
+from lib.plans.words import Words
 
 #: What the log calls it that somebody carries a run from then on.
 TAKEN_UP = ("approved", "resume", "retry")

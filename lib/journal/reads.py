@@ -14,8 +14,8 @@ from lib.journal.database import PAGE, Database
 from lib.journal.log import TAKEN_UP
 from lib.journal.rows import to_run, to_step
 from lib.journal.tables import as_stored, database_now, log, log_head, plans, runs, steps
-from lib.runs.model import DamagedStep, Run, RunState, Step, StepState, Totals
-from lib.runs.plan import Plan
+from lib.plans.model import DamagedStep, Run, RunState, Step, StepState, Totals
+from lib.plans.plan import Plan
 
 States = StepState | Iterable[StepState] | None
 _ORDERS = select(runs.c.state, runs.c.owner, runs.c.requested).where(runs.c.id == bindparam("of_run"))

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from lib.avara.models import Customer
-from lib.journal.chain import Entry
-from lib.runs.model import Action, DamagedStep, Hold, Run, RunState, Step, StepState, Totals
-from lib.runs.plan import Plan
+from lib.journal.proof.chain import Entry
+from lib.plans.model import Action, DamagedStep, Hold, Run, RunState, Step, StepState, Totals
+from lib.plans.plan import Plan
 
 Reader = Callable[[Any], object]
 

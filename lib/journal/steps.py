@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, bindparam, exists, update
+from sqlalchemy import Update, bindparam, exists, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from lib.avara.models import Customer
 from lib.errors import JournalUnavailable
-from lib.journal.chain import digest
 from lib.journal.database import Database
 from lib.journal.group import GroupCommit
 from lib.journal.log import Log, Writing, in_log
+from lib.journal.proof.chain import digest
 from lib.journal.rows import record_json
 from lib.journal.tables import database_now, runs, steps
-from lib.runs.model import Person, RunState, Step, StepState, check
-from lib.runs.words import NOTHING, Words
+from lib.plans.model import Person, RunState, Step, StepState, check
+from lib.plans.words import NOTHING, Words, said
 
 # Built once: putting a statement together costs more than running it. Parameters that are no bindparam are columns to set.
 _MOVE_STEP = update(steps).where(
@@ -197,3 +197,14 @@ def _event(step: Step, to: StepState, usual: str) -> str:
         return "returned"
     # a planned step that is verified: the reading before its call showed what an earlier call had done
     return "result" if step.state is StepState.PLANNED and to is not StepState.VERIFIED else usual
+
+
+def give_up(writing: Writing, run_id: str, *, now: datetime, who: Person) -> None:
+    """in_flight → unknown, for the steps of a run that ends with nobody who could read their records."""
+    words = said("A call was under way when the run was cancelled, and its record was not read since.")
+    is_open = steps.c.run_id == run_id, steps.c.state == StepState.IN_FLIGHT
+    payload = {"state": StepState.UNKNOWN, **in_log(words)}
+    theirs = select(steps.c.customer_id).where(*is_open).order_by(steps.c.position)
+    for customer_id in writing.db.execute(theirs).scalars().all():
+        writing.log(run_id, "verify", who=who, now=now, payload=payload, customer_id=customer_id)
+    writing.db.execute(update(steps).where(*is_open).values(state=StepState.UNKNOWN, words=words.text, settled_at=now))

@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from lib.errors import JournalDamaged
 from lib.journal.journal import Journal
+from lib.plans.model import Person
 from lib.receipts.page import to_html
 from lib.receipts.rows import Proof, to_csv, to_jsonl
-from lib.runs.model import Person
 
 
 class Format(StrEnum):

@@ -15,10 +15,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib.avara.models import Customer
-from lib.journal.chain import Entry
+from lib.journal.proof.chain import Entry
+from lib.plans.model import Run, Step, StepState
+from lib.plans.plan import Plan
 from lib.receipts.rows import Proof
-from lib.runs.model import Run, Step, StepState
-from lib.runs.plan import Plan
 
 _WORDS = {
     StepState.VERIFIED: "verified: the record, read after the call, says what was asked for",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lib.customers.workbook import xlsx_bytes
+from lib.plans.review import ReviewItem
+from lib.plans.subject import Subject
+from lib.plans.undo import LeftAlone
 from lib.receipts.page import PAGES
-from lib.runs.review import ReviewItem
-from lib.runs.subject import Subject
-from lib.runs.undo import LeftAlone
 from lib.spreadsheet import Cell
 
 _HEADER = ("customer id", "name", "planned", "look at", "evidence", "users", "updated (UTC)", "created (UTC)", "read (UTC)")

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from lib.avara.models import Customer
-from lib.journal.chain import ChainCheck, Entry
-from lib.journal.replay import Audit
-from lib.runs.model import Run, Step, StepState
-from lib.runs.plan import Plan, PlannedCustomer, canonical_json
+from lib.journal.proof.chain import ChainCheck, Entry
+from lib.journal.proof.replay import Audit
+from lib.plans.model import Run, Step, StepState
+from lib.plans.plan import Plan, PlannedCustomer, canonical_json
 from lib.spreadsheet import Cell, csv_bytes
 
 CSV_HEADER = (

@@ -2,7 +2,7 @@
 
 import sys
 
-from lib.runs.cli.main import main
+from lib.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

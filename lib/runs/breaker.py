@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from lib.plans.policy import Thresholds
+from lib.plans.words import NOTHING, Words, joined, said
 from lib.runs.judge import Trouble
-from lib.runs.policy import Thresholds
-from lib.runs.words import NOTHING, Words, joined, said
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.runs.model import DamagedStep, Hold, Run, RunState, Step, StepState
-from lib.runs.words import NOTHING, Words, joined, said
+from lib.plans.model import DamagedStep, Hold, Run, RunState, Step, StepState
+from lib.plans.words import NOTHING, Words, joined, said
 
 #: What to say of a run that is `never_started`.
 NEVER_STARTED = "It was recorded but never started: start or cancel it. Until then it holds its customers."

@@ -14,7 +14,9 @@ from lib.avara.limiter import Wanted, always
 from lib.avara.models import Customer
 from lib.errors import ApiError, Withdrawn
 from lib.journal.journal import Journal
-from lib.runs.drift import preflight, protection
+from lib.plans.model import ITSELF, Action, Person, Run, RunState, Step, StepState
+from lib.plans.policy import Policy
+from lib.plans.words import NOTHING, Words, of_error, said
 from lib.runs.judge import (
     INTERRUPTED,
     LEFT_OPEN,
@@ -27,9 +29,7 @@ from lib.runs.judge import (
     keeping,
     suspicion_of,
 )
-from lib.runs.model import ITSELF, Action, Person, Run, RunState, Step, StepState
-from lib.runs.policy import Policy
-from lib.runs.words import NOTHING, Words, of_error, said
+from lib.runs.preflight import preflight, protection
 
 #: Seconds to wait before each reading of a record whose call left its outcome open.
 READ_BACK_WAITS = (0.2, 0.8, 2.0)

@@ -14,13 +14,13 @@ from itertools import chain, islice, takewhile
 from lib.avara.models import Customer
 from lib.errors import IllegalTransition, JournalError, JournalUnavailable
 from lib.journal.reads import Orders
+from lib.plans.model import ITSELF, Hold, Run, RunState, Step, StepState
+from lib.plans.words import Words, joined, said
 from lib.runs.breaker import Breaker
 from lib.runs.ending import Halt, all_verified, canary_words, ending
 from lib.runs.engine import Client, Tools, carry_out_step, read_back_step
 from lib.runs.judge import Trouble
-from lib.runs.model import ITSELF, Hold, Run, RunState, Step, StepState
 from lib.runs.user_cap import COUNTED, UserCap
-from lib.runs.words import Words, joined, said
 
 #: Seconds between two looks at the orders. The journal itself refuses an intent once they have changed.
 LOOK = 0.2

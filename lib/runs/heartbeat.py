@@ -20,8 +20,8 @@ from collections.abc import Callable
 from lib.errors import JournalError
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Lease
+from lib.plans.model import Run
 from lib.runs.engine import clocks
-from lib.runs.model import Run
 from lib.runs.owner import is_gone
 
 #: Renewals within that span, so that one or two may fail.

@@ -23,8 +23,8 @@ from lib.errors import (
     Unreachable,
     Withdrawn,
 )
-from lib.runs.model import Action, StepState
-from lib.runs.words import NOTHING, Words, joined, of_error, said
+from lib.plans.model import Action, StepState
+from lib.plans.words import NOTHING, Words, joined, of_error, said
 
 #: The `why` of a step that a dead process left in flight.
 INTERRUPTED = said("The run was interrupted while this call was under way.")

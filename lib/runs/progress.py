@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import humanize
 
-from lib.journal.chain import Entry
 from lib.journal.log import TAKEN_UP
+from lib.journal.proof.chain import Entry
 
 #: What was settled before this says nothing of the present: a pause, a slower hour.
 WINDOW = timedelta(seconds=30)

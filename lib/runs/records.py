@@ -8,11 +8,11 @@ from typing import Protocol
 
 from lib.avara.models import Customer
 from lib.errors import ApiError, PlanError
-from lib.runs.drift import preflight
+from lib.plans.model import Step, StepState
+from lib.plans.plan import Plan
+from lib.plans.policy import Policy
 from lib.runs.judge import Settled, trouble_of
-from lib.runs.model import Step, StepState
-from lib.runs.plan import Plan
-from lib.runs.policy import Policy
+from lib.runs.preflight import preflight
 
 #: Readings at a time: enough to hide latency, too few to crowd out those who work in the app.
 _AT_ONCE = 4

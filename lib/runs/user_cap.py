@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterable
 
 from lib.avara.models import Customer
-from lib.runs.model import Step, StepState
-from lib.runs.words import NOTHING, Words
+from lib.plans.model import Step, StepState
+from lib.plans.words import NOTHING, Words
 
 #: Steps whose users are affected, or may be. Those that are to be called again are counted when they are.
 COUNTED = frozenset({StepState.VERIFIED, StepState.IN_FLIGHT, StepState.UNKNOWN})

@@ -14,13 +14,13 @@ from math import ceil
 from lib.errors import AlreadyOver, IllegalTransition, JournalDamaged, NotCounted, OtherConnection
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Lease
+from lib.plans.model import ITSELF, Action, Person, Run, RunState
+from lib.plans.policy import Policy, check_amount
 from lib.runs.ending import ABANDONED, cancelled, ending
 from lib.runs.engine import READ_BACK_WAITS, Client, Tools, utc_now
 from lib.runs.execution import Execution
 from lib.runs.heartbeat import Heartbeat, is_lost
-from lib.runs.model import ITSELF, Action, Person, Run, RunState
 from lib.runs.owner import carrier, new_owner
-from lib.runs.policy import Policy, check_amount
 
 #: Seconds to wait for calls that a run has under way here before the same worker takes it up again.
 _LAST_CALLS = 5.0
@@ -122,7 +122,7 @@ class Worker:
         if run.state is RunState.RUNNING:
             self._request(run_id, "cancel", who)
         elif run.totals.in_flight + run.totals.unknown and self._can_read_back(run):
-            self._launch(run, self._client(run), who, partial(self._journal.start, cancelling=True))
+            self._launch(run, self._client(run), who, partial(self._journal.claim, cancelling=True))
         else:
             self._journal.cancel(run_id, words=cancelled(run, who.name), now=self._tools.now(), who=who)
 
@@ -169,7 +169,7 @@ class Worker:
         client = self._client(run)
         self._journal.audit.check_plan(run_id)
         self._check_caps(run)
-        take_up = partial(self._journal.start, canary=self._tools.policy.canary.of(run.totals.total))
+        take_up = partial(self._journal.claim, canary=self._tools.policy.canary.of(run.totals.total))
         return self._launch(run, client, who, take_up, probe=RunState.PLANNED not in states)
 
     def _as_it_is(self, run_id: str) -> Run:
@@ -258,7 +258,7 @@ class Worker:
             client = None if self._stopping.is_set() else self._client_for(run.fingerprint)
             if client is not None:
                 with suppress(IllegalTransition):  # another one was first to do it
-                    self._launch(run, client, ITSELF, partial(self._journal.start, cancelling=True))
+                    self._launch(run, client, ITSELF, partial(self._journal.claim, cancelling=True))
         return found
 
     def _offer(self, lease: Lease) -> Run | None:

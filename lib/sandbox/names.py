@@ -17,21 +17,11 @@ class Region(NamedTuple):
 
 
 _US = (
-    "{p} Medical Center",
-    "{p} General Hospital",
-    "{p} Imaging Associates",
-    "{p} Radiology Group",
-    "{p} Regional Health",
-    "{p} Community Hospital",
-    "St. Brigid Hospital of {p}",
-    "Mercy Vale Health {p}",
-    "University Hospital {p}",
-    "{p} Diagnostic Imaging",
-    "{p} Women's Imaging Center",
-    "{p} Orthopedic & Sports Imaging",
-    "{p} Outpatient MRI",
-    "Children's Hospital of {p}",
-)
+    "{p} Medical Center", "{p} General Hospital", "{p} Imaging Associates", "{p} Radiology Group",
+    "{p} Regional Health", "{p} Community Hospital", "St. Brigid Hospital of {p}", "Mercy Vale Health {p}",
+    "University Hospital {p}", "{p} Diagnostic Imaging", "{p} Women's Imaging Center",
+    "{p} Orthopedic & Sports Imaging", "{p} Outpatient MRI", "Children's Hospital of {p}",
+)  # fmt: skip
 
 _STEMS = (
     "Ash", "Bram", "Cedar", "Dun", "East", "Fair", "Glen", "Har", "Iron", "Kings", "Lin", "Maple", "North", "Oak", "Pine",

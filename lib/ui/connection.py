@@ -9,11 +9,12 @@ import streamlit as st
 from lib.config import VERSION
 from lib.errors import ExpressOpsError
 from lib.files import shown
-from lib.runs.policy import Policy
-from lib.ui import id_table, notices, other_keys
-from lib.ui.id_table import Column
+from lib.plans.policy import Policy
+from lib.ui import notices, other_keys
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, number
+from lib.ui.widgets import id_table
+from lib.ui.widgets.id_table import Column
 
 
 def show(resources: Resources) -> None:

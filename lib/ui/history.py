@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from lib.runs.model import DamagedStep, Run, Step
-from lib.ui import dialogs, id_table, nav
-from lib.ui.id_table import Cell, Column
+from lib.plans.model import DamagedStep, Run, Step
+from lib.ui import nav
 from lib.ui.resources import Resources
 from lib.ui.runs.step_table import mark
 from lib.ui.text import count, exact
+from lib.ui.widgets import dialogs, id_table
+from lib.ui.widgets.id_table import Cell, Column
 
 _SEARCH = "runs_search"
 _COLUMNS = (

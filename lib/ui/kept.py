@@ -10,7 +10,7 @@ import streamlit as st
 
 from lib.errors import JournalError, PlanError
 from lib.journal.drafts import MOST_PICKS, DraftHead, Save
-from lib.runs.evidence import Picked
+from lib.plans.evidence import Picked
 from lib.ui import notices, picks
 from lib.ui.deactivate import draft, parts
 from lib.ui.deactivate.draft import Why

@@ -13,9 +13,10 @@ from lib.avara.models import RecordProblem
 from lib.customers.load import Load, LoadProgress, LoadState
 from lib.customers.loads import Loads
 from lib.spreadsheet import csv_bytes
-from lib.ui import dialogs, id_table, notices
-from lib.ui.id_table import Column
+from lib.ui import notices
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
+from lib.ui.widgets import dialogs, id_table
+from lib.ui.widgets.id_table import Column
 
 _POLL_SECONDS = 0.5
 #: Until the first customers have come there is nothing to draw, and everybody waits for them.

@@ -14,9 +14,10 @@ import streamlit as st
 from lib.customers.changes import Changes
 from lib.customers.frame import CustomerFrame
 from lib.customers.loads import Comparison, Loads
-from lib.ui import dialogs, id_table, picks
-from lib.ui.id_table import MOST_ROWS, Changed, Column
+from lib.ui import picks
 from lib.ui.text import ago, count, md, number
+from lib.ui.widgets import dialogs, id_table
+from lib.ui.widgets.id_table import MOST_ROWS, Changed, Column
 
 _HEARD = "news_heard"
 _NEWS_FOR = timedelta(hours=1)

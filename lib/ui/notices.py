@@ -10,9 +10,9 @@ import streamlit as st
 
 from lib import errors
 from lib.errors import ExpressOpsError, JournalUnavailable
-from lib.ui import dialogs
 from lib.ui.resources import get_resources
 from lib.ui.text import md
+from lib.ui.widgets import dialogs
 
 _KEY, _FAILED = "notice", "downloads_failed"
 #: Seconds between two looks whether the journal is back.

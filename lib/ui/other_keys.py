@@ -10,10 +10,10 @@ from lib.customers.snapshot import kept_customers
 from lib.errors import ExpressOpsError
 from lib.journal.accounts import OtherAccount
 from lib.runs.same_account import SAMPLE, Proof, join, proof
-from lib.ui import dialogs
 from lib.ui.notices import fragment, tell
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number
+from lib.ui.widgets import dialogs
 
 _JOINED = "joined_account"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from lib.runs.evidence import Picked, Way
+from lib.plans.evidence import Picked, Way
 
 _KEY, _LISTED, _ON_SHOW = "picks", "picks_listed", "picks_on_show"
 

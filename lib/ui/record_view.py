@@ -12,10 +12,11 @@ import streamlit as st
 
 from lib.avara.models import Customer
 from lib.customers.ours import OwnUpdate
-from lib.runs.plan import PlannedCustomer
-from lib.ui import id_table, nav
-from lib.ui.id_table import Cell, Changed, Column
+from lib.plans.plan import PlannedCustomer
+from lib.ui import nav
 from lib.ui.text import ago, exact, md
+from lib.ui.widgets import id_table
+from lib.ui.widgets.id_table import Cell, Changed, Column
 
 
 def fields(before: Customer, after: Customer | None = None) -> dict[str, Cell]:

@@ -25,8 +25,8 @@ from lib.errors import ConfigError, JournalError
 from lib.files import shown
 from lib.journal.drafts import DraftHead
 from lib.journal.journal import Journal
-from lib.runs.model import LIVE, Person, Run, StepState
-from lib.runs.policy import Policy
+from lib.plans.model import LIVE, Person, Run, StepState
+from lib.plans.policy import Policy
 from lib.runs.stalled import stalled
 from lib.runs.worker import Worker
 from lib.ui.lately import Lately

@@ -8,9 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from lib.errors import ExpressOpsError, NotStarted
-from lib.ui import announce, dialogs, kept, nav, news, notices, sidebar
+from lib.ui import kept, nav, news, notices, sidebar
 from lib.ui.resources import get_resources
 from lib.ui.startup import AGAIN_AFTER
+from lib.ui.widgets import announce, dialogs
 
 logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent

@@ -13,9 +13,10 @@ import streamlit as st
 from lib.avara.connection import Connection
 from lib.config import APP_NAME
 from lib.errors import JournalError
-from lib.ui import dialogs, loading, nav, news, notices, picks
+from lib.ui import loading, nav, news, notices, picks
 from lib.ui.resources import LiveRuns, Resources
 from lib.ui.text import md, number
+from lib.ui.widgets import dialogs
 
 #: Between two looks at the runs while one is live, and while none is: each look costs every tab a drawing.
 _POLL_SECONDS, _QUIET_SECONDS = 3.0, 10.0

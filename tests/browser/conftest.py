@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from lib.journal.journal import Journal
-from lib.runs.model import Run
+from lib.plans.model import Run
 from lib.sandbox import faults
 from lib.sandbox.server import SandboxServer
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from lib.runs.model import RunState
+from lib.plans.model import RunState
 from tests.browser import drive
 from tests.browser.conftest import App, OpenPage, StartApp, Watch, until
 

@@ -7,8 +7,8 @@ import pytest
 
 from lib.errors import JournalDamaged, NotSameAccount, OtherConnection, RunsOverlap
 from lib.journal.accounts import Checked
-from lib.runs.model import Action, RunState, StepState
-from lib.runs.words import said
+from lib.plans.model import Action, RunState, StepState
+from lib.plans.words import said
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, ROBIN, customer, plan_of
 
 HERE = "https://api.example"
@@ -106,7 +106,7 @@ def test_a_live_run_whose_customers_were_not_looked_for_keeps_them_apart(journal
 
 def test_an_undo_is_of_the_account(journal):
     run = record(journal, 1)
-    journal.start(run.id, owner="a", now=NOW, who=ROBIN)
+    journal.claim(run.id, owner="a", now=NOW, who=ROBIN)
     begun = journal.steps.begin(journal.reads.steps(run.id)[0], owner="a", now=NOW, who=ROBIN)
     journal.steps.settle(begun, StepState.VERIFIED, now=NOW, who=ROBIN, after=customer(1, is_active=False))
     journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=ROBIN)

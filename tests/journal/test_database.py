@@ -17,13 +17,13 @@ from sqlalchemy import create_engine, text
 
 from lib.errors import JournalError, JournalUnavailable, RunsOverlap
 from lib.journal import migrations
-from lib.journal.chain import START, Entry
 from lib.journal.database import open_engine
 from lib.journal.journal import Journal
 from lib.journal.migrations import upgrade
+from lib.journal.proof.chain import START, Entry
 from lib.journal.tables import HEAD, metadata
-from lib.runs.model import RunState, StepState
-from lib.runs.words import said
+from lib.plans.model import RunState, StepState
+from lib.plans.words import said
 from tests.journal.places import sqlite_place
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 
@@ -93,7 +93,7 @@ def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place, versio
         journal.record(plan_of([customer(1)], reason="Again"), NOW, who=ROBIN)
     journal.record(plan_of([customer(1)], fingerprint="f" * 16), NOW, who=ROBIN)  # ... which is no other key's
     left = journal.end(run.id, RunState.INTERRUPTED, words=said("Gone."), now=NOW, who=ROBIN, expired=True)
-    journal.start(left.id, owner=OWNER, now=NOW, who=ROBIN)
+    journal.claim(left.id, owner=OWNER, now=NOW, who=ROBIN)
     assert journal.log.verify_chain().ok
     assert place.run("SELECT version_num FROM alembic_version") == [(HEAD,)]
     with pytest.raises(Exception, match="append-only"):

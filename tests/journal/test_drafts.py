@@ -10,7 +10,7 @@ import pytest
 from lib.errors import JournalDamaged
 from lib.journal.drafts import MOST_DRAFTS, MOST_PICKS, STAYS, Drafts, Save
 from lib.journal.journal import Journal
-from lib.runs.evidence import Picked, Way
+from lib.plans.evidence import Picked, Way
 from tests.journal.places import Place
 from tests.runs.fakes import FINGERPRINT, NOW, id_of
 

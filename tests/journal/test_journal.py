@@ -13,8 +13,8 @@ from lib.errors import (
     RunNotFound,
     RunsOverlap,
 )
-from lib.runs.model import Action, RunState, StepState
-from lib.runs.words import said
+from lib.plans.model import Action, RunState, StepState
+from lib.plans.words import said
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, ROBIN, customer, id_of, plan_of
 
 OWNER = "host:1:a"
@@ -22,7 +22,7 @@ OWNER = "host:1:a"
 
 def started(journal, *numbers, **fields):
     run = journal.record(plan_of([customer(number) for number in numbers], **fields), NOW, who=ROBIN)
-    return journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    return journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
 
 
 def begin(journal, step, owner=OWNER):
@@ -160,12 +160,12 @@ def test_a_stale_step_moves_nothing(journal):
 def test_moves_of_a_run_that_the_table_forbids_are_refused(journal):
     run = started(journal, 1)
     with pytest.raises(IllegalTransition):
-        journal.start(run.id, owner="host:2:b", now=NOW, who=KIM)
+        journal.claim(run.id, owner="host:2:b", now=NOW, who=KIM)
     with pytest.raises(IllegalTransition):
         journal.cancel(run.id, words=said(""), now=NOW, who=KIM)
     journal.end(run.id, RunState.CANCELLED, words=said(""), now=NOW, who=ROBIN)
     for refused in (
-        lambda: journal.start(run.id, owner=OWNER, now=NOW, who=KIM),
+        lambda: journal.claim(run.id, owner=OWNER, now=NOW, who=KIM),
         lambda: journal.retry(run.id, owner=OWNER, now=NOW, who=KIM),
         lambda: journal.request(run.id, "pause", now=NOW, who=KIM),
         lambda: journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=KIM),
@@ -198,7 +198,7 @@ def test_an_unknown_run_is_named_so(journal):
         with pytest.raises(RunNotFound):
             ask("run_x")
     with pytest.raises(RunNotFound):
-        journal.start("run_x", owner=OWNER, now=NOW, who=ROBIN)
+        journal.claim("run_x", owner=OWNER, now=NOW, who=ROBIN)
 
 
 def test_a_retry_takes_only_what_may_be_tried_again_and_holds_it(journal):

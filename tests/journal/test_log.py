@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from lib.errors import BadAnswer, Conflict, Rejected, ServiceBroken
-from lib.runs.model import Action, RunState, StepState
-from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers
-from lib.runs.words import Words, said
+from lib.plans.model import Action, RunState, StepState
+from lib.plans.policy import Canary, Caps, Policy, ProtectedCustomers
+from lib.plans.words import Words, said
 from lib.runs.worker import Worker
 from tests.runs.fakes import NOW, ROBIN, FakeApi, customer, plan_of
 
@@ -27,7 +27,7 @@ def settle(journal, step, state, **facts):
 
 def started(journal, *numbers, **fields):
     run = journal.record(plan_of([customer(number) for number in numbers], **fields), NOW, who=ROBIN)
-    return journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    return journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
 
 
 def told(entry):
@@ -46,7 +46,7 @@ def test_each_thing_that_happens_to_a_run_is_an_entry(place):
     settle(journal, journal.reads.steps(run.id)[4], StepState.SKIPPED, words=said("Renamed since."))
     journal.request(run.id, "pause", now=NOW, who=ROBIN)
     journal.end(run.id, RunState.PAUSED, words=said("Paused."), now=NOW, who=ROBIN, requested="pause")
-    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=ROBIN)
     journal.record(plan_of([after], action=Action.REACTIVATE, undo_of=run.id), NOW, who=ROBIN)
     journal.log.note(run.id, "export", now=NOW, who=ROBIN, format="csv")
@@ -62,7 +62,7 @@ def test_an_entry_tells_who_what_when_where_why_and_the_outcome(place):
     journal = place.open(version="1.2.3")
     plan = plan_of([customer(1, user_count=7)], ticket="OPS-7", base_url="https://api.example")
     run = journal.record(plan, NOW, who=ROBIN)
-    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     step = begin(journal, journal.reads.steps(run.id)[0])
     after = customer(1, is_active=False, user_count=7, updated_at=NOW)
     settle(journal, step, StepState.VERIFIED, after=after, status=200, request_id="req_9", seconds=0.25)
@@ -214,7 +214,7 @@ def test_what_entries_share_is_kept_once(journal, place):
 
 def test_a_name_with_characters_that_one_engine_refuses_is_no_obstacle(journal):
     run = journal.record(plan_of([customer(1, name="Clinic\0One")]), NOW, who=ROBIN)
-    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     step = settle(
         journal, begin(journal, journal.reads.steps(run.id)[0]), StepState.FAILED, words=said("No\0"), status=400, seconds=0.1
     )

@@ -13,9 +13,9 @@ from sqlalchemy import event
 
 from lib.errors import AlreadyStarted, IllegalTransition, JournalUnavailable
 from lib.journal import database
-from lib.runs.model import RunState, StepState
+from lib.plans.model import RunState, StepState
+from lib.plans.words import said
 from lib.runs.stalled import stalled
-from lib.runs.words import said
 from tests.journal.places import Server, sqlite_place
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 from tests.runs.processes import context, spawn
@@ -48,7 +48,7 @@ def pg_journal(postgresql):
 
 def started(journal, count=3):
     run = journal.record(plan_of([customer(number) for number in range(1, count + 1)]), NOW, who=ROBIN)
-    return journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    return journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
 
 
 def answered(act, journal, run):
@@ -242,7 +242,7 @@ def test_a_run_whose_journal_goes_out_of_reach_stops_calling_says_why_and_can_be
 @pytest.mark.parametrize("lease", [-1, 4.9, 60])
 def test_a_running_run_without_a_living_lease_is_told_and_one_that_is_carried_is_not(journal, lease):
     run = journal.record(plan_of([customer(1)]), NOW, who=ROBIN)
-    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN, lease=lease)
+    journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN, lease=lease)
     told = stalled(journal, "host:2:b")
     if lease == 60:
         assert told == {}

@@ -7,8 +7,8 @@ from sqlalchemy import event
 
 from lib.errors import JournalUnavailable
 from lib.journal.journal import Journal
+from lib.plans.model import RunState
 from lib.runs.execution import JOURNAL_WAIT
-from lib.runs.model import RunState
 from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 from tests.runs.test_worker import Bench, until
 
@@ -18,7 +18,7 @@ OWNER = "host:1:a"
 def test_a_locked_journal_stops_calls_but_not_the_pages_and_nothing_is_half_written(place):
     journal = place.open(patience=0.2)
     run = journal.record(plan_of([customer(1)]), NOW, who=ROBIN)
-    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     step = journal.reads.steps(run.id)[0]
     with place.locked():
         with pytest.raises(JournalUnavailable, match="so no call is made"):
@@ -55,7 +55,7 @@ def _no_more_pages(connection):
 def test_a_full_disk_stops_calls_but_not_the_pages_and_nothing_is_half_written(tmp_path):
     journal = Journal(tmp_path / "journal.sqlite")
     run = journal.record(plan_of([customer(number) for number in range(1, 200)]), NOW, who=ROBIN)
-    journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     full(journal)
     begun = 0
     with pytest.raises(JournalUnavailable, match="full"):  # noqa: PT012 - the disk fills up at some step

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.errors import CapExceeded
-from lib.runs.evidence import seen_in
+from lib.plans.evidence import seen_in
 from lib.sandbox.server import SandboxServer
 from tests.pages.test_kept import hold, keep
 from tests.pages.world import PATIENCE, Session, World, records_of

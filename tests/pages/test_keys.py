@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lib.runs.model import RunState
+from lib.plans.model import RunState
 from lib.sandbox.server import SandboxServer
 from tests.pages.test_kept import hold
 from tests.pages.test_runs import a_plan, left_in_the_middle

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lib.journal import database
-from lib.runs.model import RunState, StepState
-from lib.runs.words import said
+from lib.plans.model import RunState, StepState
+from lib.plans.words import said
 from tests.journal.places import Disk, Place, Server
 from tests.pages.test_runs import a_plan
 from tests.pages.world import Session, World
@@ -109,7 +109,7 @@ def a_running_run(world: World) -> str:
     """Carried by this very process as far as the journal knows."""
     journal, now = world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(world, 0, 12), now, who=ROBIN)
-    journal.start(run.id, owner=world.resources.worker.owner, now=now, who=ROBIN)
+    journal.claim(run.id, owner=world.resources.worker.owner, now=now, who=ROBIN)
     return run.id
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from lib.avara.models import Customer
-from lib.runs.model import Action
-from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.plans.model import Action
+from lib.plans.plan import Plan, PlannedCustomer, make_plan
 from lib.sandbox.server import SandboxServer
 from tests.pages.test_deactivate import confirm, ended, ids_of, record_of, review_of, to_dialog
 from tests.pages.world import Session, World

@@ -11,9 +11,9 @@ import pytest
 
 from lib.customers.filters import Filter, matching
 from lib.journal.journal import Journal
-from lib.runs.model import Action, RunState, StepState
-from lib.runs.plan import Plan, PlannedCustomer, make_plan
-from lib.runs.words import said
+from lib.plans.model import Action, RunState, StepState
+from lib.plans.plan import Plan, PlannedCustomer, make_plan
+from lib.plans.words import said
 from lib.runs.worker import Worker
 from lib.ui.runs import listing, timeline
 from tests.pages.world import Session, World
@@ -49,7 +49,7 @@ def left_in_the_middle(world: World, first: int, size: int) -> str:
     """A run that another process carried when it died, one call of it in flight."""
     journal, now = world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(world, first, size), now, who=ROBIN)
-    journal.start(run.id, owner="elsewhere:1:dead", now=now, who=ROBIN, lease=0.2)
+    journal.claim(run.id, owner="elsewhere:1:dead", now=now, who=ROBIN, lease=0.2)
     journal.steps.begin(next(iter(journal.reads.steps(run.id, limit=1))), owner="elsewhere:1:dead", now=now, who=ROBIN)
     deadline = time.monotonic() + 60
     while journal.reads.run(run.id).state is RunState.RUNNING and time.monotonic() < deadline:
@@ -111,7 +111,7 @@ def test_runs_are_found_by_whom_they_changed_who_did_it_why_and_when(open_world:
     plan = plan.model_copy(update={"customers": (plan.customers[0].model_copy(update={"record": gone}),)})
     run = journal.record(plan, now, who=ROBIN).id
     other = journal.record(a_plan(open_world, 1, 2, ticket="OPS-7", reason="100 % idle"), long_ago, who=ROBIN).id
-    journal.start(other, owner="host:1:a", now=now, who=KIM)
+    journal.claim(other, owner="host:1:a", now=now, who=KIM)
     session = open_world.open("runs")
 
     def found(text: str) -> list[str]:
@@ -184,7 +184,7 @@ def test_a_running_run_shows_its_progress_and_can_be_paused(open_world: World) -
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 5), now, who=ROBIN)
     owner = open_world.resources.worker.owner
-    journal.start(run.id, owner=owner, now=now, who=ROBIN)
+    journal.claim(run.id, owner=owner, now=now, who=ROBIN)
     step = next(iter(journal.reads.steps(run.id, limit=1)))
     step = journal.steps.begin(step, owner=owner, now=now, who=ROBIN)
     journal.steps.settle(step, StepState.FAILED, now=now, who=ROBIN, words=said("Refused."))
@@ -247,7 +247,7 @@ def test_a_customer_whose_record_can_not_be_read_hides_no_other(open_world: Worl
 def test_who_planned_and_who_carried_out_are_both_told(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 2), now, who=ROBIN)
-    journal.start(run.id, owner="host:1:a", now=now, who=KIM)
+    journal.claim(run.id, owner="host:1:a", now=now, who=KIM)
     session = open_world.open("runs", run=run.id)
     assert "planned by Robin · carried out by Kim" in session.words
     assert session.go("runs").rows_of("Runs")["Planned by"].tolist() == ["Robin"]
@@ -278,14 +278,14 @@ def test_the_rate_and_the_time_left_are_those_since_a_pause_and_what_it_took_is_
     journal, now, owner = open_world.resources.journal, datetime.now(UTC), open_world.resources.worker.owner
     began = now - timedelta(hours=12)
     run = journal.record(a_plan(open_world, 0, 20), began, who=ROBIN)
-    journal.start(run.id, owner=owner, now=began, who=ROBIN)
+    journal.claim(run.id, owner=owner, now=began, who=ROBIN)
     journal.end(run.id, RunState.PAUSED, words=said("Paused by a person."), now=began + timedelta(seconds=4), who=ROBIN)
-    journal.start(run.id, owner=owner, now=began + timedelta(seconds=10), who=ROBIN)
+    journal.claim(run.id, owner=owner, now=began + timedelta(seconds=10), who=ROBIN)
     steps = journal.reads.steps(run.id)
     before_hold = now - timedelta(seconds=25)
     journal.steps.settle(steps[19], StepState.SKIPPED, now=before_hold, who=ROBIN, words=said("Inactive by now."))
     journal.end(run.id, RunState.PAUSED, words=said("Paused."), now=began + timedelta(seconds=11), who=ROBIN)
-    journal.start(run.id, owner=owner, now=now - timedelta(seconds=2), who=ROBIN)
+    journal.claim(run.id, owner=owner, now=now - timedelta(seconds=2), who=ROBIN)
     for step in steps[:11]:
         journal.steps.settle(step, StepState.SKIPPED, now=now - timedelta(seconds=1), who=ROBIN, words=said("Inactive by now."))
     told = open_world.open("runs", run=run.id).at.get("progress")[0].proto.text
@@ -325,7 +325,7 @@ def test_the_list_on_show_learns_what_a_run_of_another_process_did(open_world: W
 def test_what_a_run_left_undone_can_be_picked(open_world: World, end: str, picked: str) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 5), now, who=ROBIN)
-    journal.start(run.id, owner="host:1:a", now=now, who=ROBIN)
+    journal.claim(run.id, owner="host:1:a", now=now, who=ROBIN)
     for step in journal.reads.steps(run.id, limit=2 if end == "cancelled" else 5):
         begun = journal.steps.begin(step, owner="host:1:a", now=now, who=ROBIN)
         state = StepState.VERIFIED if step.position % 2 else StepState.NOT_APPLIED
@@ -357,7 +357,7 @@ def test_steps_can_be_narrowed_to_a_state_and_paged(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 150), now, who=ROBIN)
     owner = open_world.resources.worker.owner
-    journal.start(run.id, owner=owner, now=now, who=ROBIN)
+    journal.claim(run.id, owner=owner, now=now, who=ROBIN)
     skipped = [
         journal.steps.settle(step, StepState.SKIPPED, now=now, who=ROBIN, words=said("Inactive by now."))
         for step in journal.reads.steps(run.id, limit=2)
@@ -383,7 +383,7 @@ def test_the_log_of_a_large_run_shows_what_became_of_the_run_and_its_newest_step
     journal, now = open_world.resources.journal, datetime.now(UTC)
     open_world.patch.setattr(timeline, "_ON_A_PAGE", 20)
     run = journal.record(a_plan(open_world, 0, 30), now, who=ROBIN)
-    journal.start(run.id, owner="elsewhere", now=now, who=ROBIN)
+    journal.claim(run.id, owner="elsewhere", now=now, who=ROBIN)
     for step in journal.reads.steps(run.id):
         journal.steps.settle(step, StepState.SKIPPED, now=now, who=ROBIN, words=said("Inactive by now."))
     journal.end(run.id, RunState.FINISHED, words=said(""), now=now, who=ROBIN)
@@ -425,7 +425,7 @@ def test_a_journal_that_cannot_be_read_is_told_in_words_and_the_customers_stay_o
 def test_what_fails_in_a_part_that_follows_by_itself_is_told_once_for_the_page_in_words(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 2), now, who=ROBIN)
-    journal.start(run.id, owner="elsewhere", now=now, who=ROBIN)
+    journal.claim(run.id, owner="elsewhere", now=now, who=ROBIN)
     journal.end(run.id, RunState.CANCELLED, words=said(""), now=now, who=ROBIN)
     with sqlite3.connect(open_world.home / "journal.sqlite") as file:
         file.execute("ALTER TABLE log RENAME TO log_elsewhere")

@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib.avara.client import AvaraClient
 from lib.errors import ExpressOpsError
-from lib.runs.evidence import Picked, Way
+from lib.plans.evidence import Picked, Way
 from lib.runs.worker import Worker
 from lib.sandbox.server import SandboxServer
 from lib.ui import resources as wiring
@@ -77,7 +77,7 @@ class Session:
         return self.run()
 
     def widget(self, name: str) -> Any:
-        """The widget of that name, however often it was drawn anew (lib/ui/anew.py)."""
+        """The widget of that name, however often it was drawn anew (lib/ui/widgets/anew.py)."""
         named = re.compile(rf"{re.escape(name)}(-\d+)?")
         kinds = (self.at.get(kind) for kind in _WIDGETS)
         return next(one for kind in kinds for one in kind if named.fullmatch(getattr(one, "key", None) or ""))

@@ -9,9 +9,9 @@ import re
 import pytest
 
 from lib.errors import JournalDamaged, JournalUnavailable, RunNotFound
+from lib.plans.model import RunState, StepState
+from lib.plans.words import said
 from lib.receipts.export import Format, export
-from lib.runs.model import RunState, StepState
-from lib.runs.words import said
 from tests.runs.fakes import KIM, NOW, ROBIN, customer, id_of, plan_of
 
 
@@ -29,7 +29,7 @@ def test_an_export_is_logged_with_who_and_in_which_form(journal, form):
 def finished(journal):
     """The id of a run that Kim carried out and Robin had planned; its only customer is verified."""
     run = journal.record(plan_of([customer(1)]), NOW, who=KIM)
-    journal.start(run.id, owner="host:1:a", now=NOW, who=KIM)
+    journal.claim(run.id, owner="host:1:a", now=NOW, who=KIM)
     step = journal.steps.begin(journal.reads.steps(run.id)[0], owner="host:1:a", now=NOW, who=KIM)
     journal.steps.settle(step, StepState.VERIFIED, now=NOW, who=KIM, after=customer(1, is_active=False), status=200, seconds=1)
     journal.end(run.id, RunState.FINISHED, words=said("Done."), now=NOW, who=KIM)

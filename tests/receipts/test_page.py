@@ -6,12 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lib.journal.chain import ChainCheck
+from lib.journal.proof.chain import ChainCheck
+from lib.plans.model import Action, Person, RunState, StepState
+from lib.plans.plan import PlannedCustomer, Untouched
+from lib.plans.words import said
 from lib.receipts.export import prove
 from lib.receipts.page import to_html
-from lib.runs.model import Action, Person, RunState, StepState
-from lib.runs.plan import PlannedCustomer, Untouched
-from lib.runs.words import said
 from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 
 HOSTILE = [
@@ -50,7 +50,7 @@ def page_of(journal, names, check=None):
     ]
     plan = plan_of(records, reason=names[0], ticket=names[-1], operator=names[1])
     run = journal.record(plan.model_copy(update={"customers": tuple(planned)}), NOW, who=ROBIN)
-    run = journal.start(run.id, owner="host:1:a", now=NOW, who=Person(names[0], "login"))
+    run = journal.claim(run.id, owner="host:1:a", now=NOW, who=Person(names[0], "login"))
     for step, record in zip(journal.reads.steps(run.id), records, strict=True):
         begun = journal.steps.begin(step, owner="host:1:a", now=NOW, who=Person(names[0], "login"))
         after = record.model_copy(update={"is_active": False, "updated_at": NOW})

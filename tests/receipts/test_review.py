@@ -4,12 +4,12 @@ import io
 
 import openpyxl
 
+from lib.plans.model import Action
+from lib.plans.plan import PlannedCustomer
+from lib.plans.review import review
+from lib.plans.subject import Subject
+from lib.plans.undo import LeftAlone, Undo
 from lib.receipts.review import Proposal, to_html, to_xlsx
-from lib.runs.model import Action
-from lib.runs.plan import PlannedCustomer
-from lib.runs.review import review
-from lib.runs.subject import Subject
-from lib.runs.undo import LeftAlone, Undo
 from tests.receipts.test_page import HOSTILE, TAGS, Reader
 from tests.runs.fakes import NOW, customer, id_of
 

@@ -6,12 +6,12 @@ import io
 import json
 from dataclasses import replace
 
-from lib.journal.chain import Entry
+from lib.journal.proof.chain import Entry
+from lib.plans.model import RunState, StepState
+from lib.plans.plan import PlannedCustomer
+from lib.plans.words import said
 from lib.receipts.export import prove
 from lib.receipts.rows import CSV_HEADER, entry_facts, step_facts, summary, to_csv, to_jsonl
-from lib.runs.model import RunState, StepState
-from lib.runs.plan import PlannedCustomer
-from lib.runs.words import said
 from lib.spreadsheet import unguard
 from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 
@@ -21,7 +21,7 @@ HOSTILE = '=HYPERLINK("http://evil.example","x")'
 def finished(journal):
     records = [customer(1, name=HOSTILE, metadata={"@k": "=1"}), customer(2, updated_at=None)]
     run = journal.record(plan_of(records, reason="+reason", ticket="@T"), NOW, who=ROBIN)
-    run = journal.start(run.id, owner="host:1:a", now=NOW, who=ROBIN)
+    run = journal.claim(run.id, owner="host:1:a", now=NOW, who=ROBIN)
     step = journal.steps.begin(journal.reads.steps(run.id)[0], owner="host:1:a", now=NOW, who=ROBIN)
     after = records[0].model_copy(update={"is_active": False, "updated_at": NOW})
     journal.steps.settle(step, StepState.VERIFIED, now=NOW, who=ROBIN, after=after, status=200, request_id="-req", seconds=0.5)

@@ -22,8 +22,8 @@ from lib.errors import (
     Unreachable,
     Withdrawn,
 )
-from lib.runs.model import Action, Person
-from lib.runs.plan import Plan, PlannedCustomer, make_plan
+from lib.plans.model import Action, Person
+from lib.plans.plan import Plan, PlannedCustomer, make_plan
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FINGERPRINT = "0123456789abcdef"

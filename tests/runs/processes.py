@@ -26,8 +26,8 @@ from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter
 from lib.errors import JournalError
 from lib.journal.journal import Journal
-from lib.runs.plan import Plan
-from lib.runs.policy import Canary, Caps, Policy
+from lib.plans.plan import Plan
+from lib.plans.policy import Canary, Caps, Policy
 from lib.runs.worker import Worker
 from tests.runs.fakes import KIM, NOW, ROBIN
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from lib.plans.policy import Thresholds
+from lib.plans.words import said
 from lib.runs.breaker import Breaker
 from lib.runs.judge import Trouble
-from lib.runs.policy import Thresholds
-from lib.runs.words import said
 
 LIMITS = Thresholds(in_a_row=3, error_rate=0.5, window=8, at_least=4)
 MET = {

@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 
 from lib.errors import IllegalTransition
+from lib.plans.model import RunState, StepState
 from lib.runs.judge import INTERRUPTED
-from lib.runs.model import RunState, StepState
 from tests.journal.places import sqlite_place
 from tests.runs.fakes import NOW, ROBIN, plan_of
 from tests.runs.processes import PATIENCE, AppServer, Site, carry_until, spawn

@@ -2,9 +2,9 @@
 
 import pytest
 
+from lib.plans.model import Action, Hold, Run, RunState, Step, StepState, Totals
+from lib.plans.words import said
 from lib.runs.ending import ABANDONED, Ending, Halt, all_verified, canary_words, ending, where_stopped
-from lib.runs.model import Action, Hold, Run, RunState, Step, StepState, Totals
-from lib.runs.words import said
 from tests.runs.fakes import NOW, customer, id_of
 
 LEFT, OVER = Totals(planned=3, verified=1), Totals(verified=4)

@@ -8,11 +8,11 @@ import pytest
 
 from lib.avara.limiter import always
 from lib.errors import JournalUnavailable, NoAnswer, Withdrawn
+from lib.plans.model import Action, StepState
+from lib.plans.policy import Policy
+from lib.plans.words import said
 from lib.runs.engine import FRESH, LEASE_LOST, Tools, carry_out_step, read_back_step
 from lib.runs.judge import Trouble
-from lib.runs.model import Action, StepState
-from lib.runs.policy import Policy
-from lib.runs.words import said
 from tests.runs.fakes import KIM, NOW, ROBIN, FakeApi, customer, id_of, plan_of, script
 
 OWNER = "host:1:a"
@@ -28,7 +28,7 @@ def tools(journal):
 
 def carried(tools, api, record=None, **fields):
     run = tools.journal.record(plan_of([record or customer()], **fields), NOW, who=ROBIN)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     return carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools)
 
 
@@ -217,7 +217,7 @@ def test_every_request_that_left_is_an_attempt_in_the_step_and_the_log(tools):
 @pytest.mark.parametrize(("refuse", "sent"), [(0, 0), (1, 1), (2, 2)])
 def test_a_call_that_is_not_wanted_any_more_says_what_was_sent_before(tools, refuse, sent):
     run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     paused = []
     api = Waiting([customer()], *[lambda: None] * refuse, lambda: paused.append(1), refuse=refuse)
     step, trouble = carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools, wanted=lambda: not paused)
@@ -237,7 +237,7 @@ def test_no_call_is_made_once_the_lease_may_have_run_out(tools, held, written):
 
 def test_a_customer_that_is_not_admitted_leaves_no_trace_and_is_asked_for_once_its_turn_has_come(tools):
     run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     api, seen = FakeApi([customer()]), []
     step, trouble = carry_out_step(
         run, tools.journal.reads.steps(run.id)[0], api, tools, admit=lambda record: seen.append(record) or said("Too many.")
@@ -251,7 +251,7 @@ def test_trouble_is_told_before_the_record_is_read_back_for_seconds(tools):
     told = []
     tools = replace(tools, sleep=lambda _: told.append("waits"))
     run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     api = FakeApi([customer()], script(deactivate="500"))
     carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools, heard=lambda trouble: told.append(trouble.words.text))
     assert told[0].startswith("The API failed")
@@ -261,7 +261,7 @@ def test_trouble_is_told_before_the_record_is_read_back_for_seconds(tools):
 def test_no_intent_is_written_for_a_call_that_nobody_wants_any_more(tools):
     api = FakeApi([customer()])
     run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     answers = iter([True, False])  # the reading may go, and then somebody pauses the run
     step, _ = carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools, wanted=lambda: next(answers))
     assert (step.state, step.attempts, api.changes()) == (StepState.PLANNED, 0, [])
@@ -280,7 +280,7 @@ def test_no_call_is_made_when_the_intent_can_not_be_written(tools, monkeypatch):
 
 def left_in_flight(tools, state=None):
     run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     step = tools.journal.steps.begin(tools.journal.reads.steps(run.id)[0], owner=OWNER, now=NOW, who=ROBIN)
     if state is not None:
         step = tools.journal.steps.settle(step, state, now=NOW, who=ROBIN, words=said("Why."))
@@ -317,6 +317,6 @@ def test_a_refused_call_is_not_repeated_once_an_order_is_in_the_journal_however_
             raise Withdrawn(sent=1)
 
     run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
-    run = tools.journal.start(run.id, owner=OWNER, now=NOW, who=ROBIN)
+    run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     step, trouble = carry_out_step(run, tools.journal.reads.steps(run.id)[0], Refusing([customer()]), tools)
     assert (step.state, step.attempts, trouble) == (StepState.PLANNED, 1, None)

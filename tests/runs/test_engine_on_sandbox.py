@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter
+from lib.plans.model import RunState, StepState
+from lib.plans.policy import Policy
 from lib.runs.engine import READ_BACK_WAITS
-from lib.runs.model import RunState, StepState
-from lib.runs.policy import Policy
 from lib.runs.worker import Worker
 from tests.runs.fakes import NOW, ROBIN, plan_of
 

@@ -3,8 +3,8 @@
 import pytest
 
 from lib.errors import CapExceeded, NotCounted
-from lib.runs.model import Action, Hold, RunState, StepState
-from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
+from lib.plans.model import Action, Hold, RunState, StepState
+from lib.plans.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
 from lib.runs.worker import Worker
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, ROBIN, FakeApi, customer, id_of, plan_of
 

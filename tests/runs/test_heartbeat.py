@@ -6,11 +6,11 @@ import time
 import pytest
 
 from lib.errors import IllegalTransition, JournalUnavailable
+from lib.plans.model import ITSELF, RunState, StepState
+from lib.plans.words import said
 from lib.runs import heartbeat
 from lib.runs.engine import LEASE_LOST
 from lib.runs.heartbeat import Heartbeat
-from lib.runs.model import ITSELF, RunState, StepState
-from lib.runs.words import said
 from tests.runs.fakes import KIM, NOW, ROBIN, customer, plan_of
 from tests.runs.test_worker import Bench, until
 
@@ -20,7 +20,7 @@ OWNER = "host:1:a"
 
 def started(journal, owner=OWNER, seconds=15.0, number=1):
     run = journal.record(plan_of([customer(number)]), NOW, who=ROBIN)
-    return journal.start(run.id, owner=owner, now=NOW, who=ROBIN, lease=seconds)
+    return journal.claim(run.id, owner=owner, now=NOW, who=ROBIN, lease=seconds)
 
 
 def expired(journal):
@@ -83,7 +83,7 @@ def test_once_another_has_taken_the_run_up_its_former_owner_settles_nothing(jour
     step = journal.steps.begin(journal.reads.steps(run.id)[0], owner=run.owner, now=NOW, who=ROBIN)
     journal.renew(run.owner, -1)
     interrupt(journal, run)
-    journal.start(run.id, owner="host:2:b", now=NOW, who=KIM)
+    journal.claim(run.id, owner="host:2:b", now=NOW, who=KIM)
     with pytest.raises(IllegalTransition):
         journal.steps.settle(step, StepState.VERIFIED, now=NOW, who=ROBIN, status=200, owner=run.owner)
     assert journal.reads.steps(run.id)[0].state is StepState.IN_FLIGHT
@@ -113,7 +113,7 @@ def test_of_two_runs_only_the_one_that_another_has_taken_over_is_not_held_any_mo
     beating = Heartbeat(journal, OWNER, lambda: None, seconds=2)
     kept, lost = (beating.claim(lambda number=number: started(journal, seconds=2, number=number)) for number in (1, 2))
     journal.end(lost.id, RunState.INTERRUPTED, words=said("Gone."), now=NOW, who=ITSELF)
-    journal.start(lost.id, owner="host:2:b", now=NOW, who=KIM)
+    journal.claim(lost.id, owner="host:2:b", now=NOW, who=KIM)
     beating.start()
     until(lambda: not beating.held(lost.id))
     assert beating.held(kept.id)

@@ -18,9 +18,9 @@ from lib.errors import (
     Unreachable,
     Withdrawn,
 )
+from lib.plans.model import Action, StepState
+from lib.plans.words import said
 from lib.runs.judge import NotSent, ReadBack, Settled, judge, judge_read_back, suspicion_of
-from lib.runs.model import Action, StepState
-from lib.runs.words import said
 from tests.runs.fakes import NOW, customer, id_of
 
 ACTIVE, INACTIVE, OTHER = customer(), customer(is_active=False), customer(2, is_active=False)

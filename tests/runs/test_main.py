@@ -16,13 +16,13 @@ from pydantic import SecretStr
 
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
+from lib.cli.exits import MEANINGS, Exit
+from lib.cli.main import main, parser
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Reads
-from lib.runs.cli.exits import MEANINGS, Exit
-from lib.runs.cli.main import main, parser
-from lib.runs.evidence import seen_in
-from lib.runs.model import RunState
-from lib.runs.plan import Plan
+from lib.plans.evidence import seen_in
+from lib.plans.model import RunState
+from lib.plans.plan import Plan
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 from tests.runs.processes import until
 from tests.sandbox_server import ask, rename
@@ -617,7 +617,7 @@ def test_a_run_whose_process_is_gone_says_so_before_anybody_takes_it_up(shell):
     path = shell.plan(*shell.active[:2])
     journal = shell.journal()
     run = journal.record(Plan.from_json(path.read_bytes()), NOW, who=ROBIN)
-    journal.start(run.id, owner="elsewhere:1:dead", now=NOW, who=ROBIN, lease=-1.0)
+    journal.claim(run.id, owner="elsewhere:1:dead", now=NOW, who=ROBIN, lease=-1.0)
     journal.close()
     assert "its process is gone" in shell("list")
     assert "its process is gone; resume goes on" in shell("show", run.id)
@@ -668,7 +668,7 @@ def test_a_killed_run_is_resumed_at_once_and_ends_as_if_nothing_had_happened(she
 def test_a_run_of_a_machine_that_can_not_be_asked_is_waited_for_with_a_countdown(shell):
     journal = shell.journal()
     run = recorded(shell, journal, 2)
-    journal.start(run.id, owner="elsewhere:1:dead", now=NOW, who=ROBIN, lease=2.0)
+    journal.claim(run.id, owner="elsewhere:1:dead", now=NOW, who=ROBIN, lease=2.0)
     rows = shell.rows("resume", run.id)
     assert (rows[0]["kind"], rows[0]["owner"]) == ("waiting", "elsewhere:1:dead")
     assert 0 < rows[0]["seconds"] <= 2
@@ -680,7 +680,7 @@ def test_a_run_of_a_machine_that_can_not_be_asked_is_waited_for_with_a_countdown
 def test_a_run_that_another_process_is_at_work_on_is_left_to_it(shell):
     journal = shell.journal()
     run = recorded(shell, journal, 2)
-    journal.start(run.id, owner="elsewhere:1:alive", now=NOW, who=ROBIN)
+    journal.claim(run.id, owner="elsewhere:1:alive", now=NOW, who=ROBIN)
     beat = threading.Timer(0.7, journal.renew, ("elsewhere:1:alive", 15))
     beat.start()
     shell("resume", run.id, code=Exit.REFUSED)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib.runs.model import RunState, StepState
+from lib.plans.model import RunState, StepState
 from tests.runs.fakes import KIM, NOW, ROBIN, plan_of
 from tests.runs.processes import PATIENCE, AppServer, Site, obey_until, order_until, spawn, until
 
@@ -105,7 +105,7 @@ def test_a_cancel_is_kept_wherever_the_process_that_takes_it_over_is_killed(site
         """A run whose process died with a call in flight, after somebody had asked it to cancel."""
         run, journal = record(reason), server.journal
         owner = f"elsewhere:1:{reason}"
-        journal.start(run.id, owner=owner, now=NOW, who=ROBIN, lease=PATIENCE)
+        journal.claim(run.id, owner=owner, now=NOW, who=ROBIN, lease=PATIENCE)
         step = journal.steps.begin(journal.reads.steps(run.id, limit=1)[0], owner=owner, now=NOW, who=ROBIN)
         if applied:
             server.client.deactivate(step.customer_id)

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from lib.journal.chain import Entry
-from lib.runs.model import RunState, StepState
+from lib.journal.proof.chain import Entry
+from lib.plans.model import RunState, StepState
+from lib.plans.words import said
 from lib.runs.progress import WINDOW, Progress, last_taken_up, progress, time_carried
-from lib.runs.words import said
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 
 SECOND = timedelta(seconds=1)
@@ -54,14 +54,14 @@ def test_what_nobody_carried_after_a_process_died_is_no_time_that_a_run_took(jou
     run = journal.record(plan_of([customer(1), customer(2)]), NOW, who=ROBIN)
 
     def carried_for(began, last, noticed, state):
-        journal.start(run.id, owner="host:1:a", now=NOW + began * SECOND, who=ROBIN)
+        journal.claim(run.id, owner="host:1:a", now=NOW + began * SECOND, who=ROBIN)
         step = next(step for step in journal.reads.steps(run.id) if step.state is StepState.PLANNED)
         words = said("Inactive by now.")
         journal.steps.settle(step, StepState.SKIPPED, now=NOW + last * SECOND, who=ROBIN, words=words)
         journal.end(run.id, state, words=said(""), now=NOW + noticed * SECOND, who=ROBIN)
 
     carried_for(100, 104, 90_000, RunState.INTERRUPTED)  # killed; the server was started again a day later
-    journal.start(run.id, owner="host:1:b", now=NOW + 95_000 * SECOND, who=ROBIN)
+    journal.claim(run.id, owner="host:1:b", now=NOW + 95_000 * SECOND, who=ROBIN)
     journal.end(run.id, RunState.INTERRUPTED, words=said(""), now=NOW + 99_000 * SECOND, who=ROBIN)  # killed at once
     carried_for(100_000, 100_001, 100_002, RunState.FINISHED)
     entries = journal.log.run_entries(run.id)
@@ -71,7 +71,7 @@ def test_what_nobody_carried_after_a_process_died_is_no_time_that_a_run_took(jou
 
 def test_what_was_settled_before_a_pause_says_nothing_of_the_pace(journal):
     run = journal.record(plan_of([customer(number) for number in range(1, 5)]), NOW, who=ROBIN)
-    journal.start(run.id, owner="host:1:a", now=NOW, who=ROBIN)
+    journal.claim(run.id, owner="host:1:a", now=NOW, who=ROBIN)
     for step, seconds in zip(journal.reads.steps(run.id), (0, 3590, 3595), strict=False):
         journal.steps.settle(step, StepState.SKIPPED, now=NOW + seconds * SECOND, who=ROBIN, words=said("Inactive by now."))
     now = NOW + 3600 * SECOND

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from lib.errors import JournalUnavailable
-from lib.runs.model import RunState
+from lib.plans.model import RunState
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 from tests.runs.processes import (
     PATIENCE,

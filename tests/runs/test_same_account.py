@@ -8,10 +8,10 @@ from pydantic import SecretStr
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.errors import NotAuthorized, NotSameAccount, OtherConnection
-from lib.runs.model import Action, RunState, StepState
-from lib.runs.policy import Caps, Policy
+from lib.plans.model import Action, RunState, StepState
+from lib.plans.policy import Caps, Policy
+from lib.plans.words import said
 from lib.runs.same_account import SAMPLE, join, proof
-from lib.runs.words import said
 from lib.runs.worker import Worker
 from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
 
@@ -42,7 +42,7 @@ class Rotation:
         """A run of the old key whose process died while its first call was under way."""
         fields = {"fingerprint": self.old.fingerprint, "base_url": self.old.base_url}
         run = self.journal.record(plan_of(records, **fields), NOW, who=ROBIN)
-        self.journal.start(run.id, owner="gone", now=NOW, who=ROBIN)
+        self.journal.claim(run.id, owner="gone", now=NOW, who=ROBIN)
         self.journal.steps.begin(self.journal.reads.steps(run.id)[0], owner="gone", now=NOW, who=ROBIN)
         return self.journal.end(run.id, RunState.INTERRUPTED, words=said("Gone."), now=NOW, who=ROBIN)
 

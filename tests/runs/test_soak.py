@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from lib.errors import IllegalTransition
-from lib.runs.model import RunState, StepState
+from lib.plans.model import RunState, StepState
 from tests.journal.places import sqlite_place
 from tests.runs.fakes import KIM, NOW, ROBIN, plan_of
 from tests.runs.processes import PATIENCE, AppServer, Site, carry_on, spawn, until

@@ -23,8 +23,8 @@ from lib.errors import (
     Unreachable,
 )
 from lib.journal.journal import Journal
-from lib.runs.model import LIVE, RunState, StepState
-from lib.runs.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
+from lib.plans.model import LIVE, RunState, StepState
+from lib.plans.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
 from lib.runs.worker import Worker
 from tests.runs.fakes import FINGERPRINT, NOW, READ_FAULTS, ROBIN, WRITE_FAULTS, FakeApi, customer, id_of, plan_of
 
@@ -203,7 +203,7 @@ class Engine(RuleBasedStateMachine):
         if not self.run().can_resume:
             return
         self.worker.stop()
-        run = self.journal.start(self.run_id, owner="dead", now=NOW, who=ROBIN)
+        run = self.journal.claim(self.run_id, owner="dead", now=NOW, who=ROBIN)
         for step in self.journal.reads.steps(run.id, StepState.PLANNED, limit=1):
             if run.canary is not None and step.position >= run.canary:
                 continue

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lib.avara.limiter import always
 from lib.errors import AlreadyOver, IllegalTransition, JournalDamaged, JournalError, JournalUnavailable, OtherConnection
 from lib.journal.journal import Journal
-from lib.runs.model import RunState, StepState
-from lib.runs.words import said
+from lib.plans.model import RunState, StepState
+from lib.plans.words import said
 from lib.runs.worker import Worker
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, READ_FAULTS, ROBIN, WRITE_FAULTS, FakeApi, customer, id_of, plan_of, script
 
@@ -122,7 +122,7 @@ def test_a_run_that_is_not_what_its_plan_says_is_left_as_it_is_and_can_be_cancel
     if act == "retry":
         assert bench.carried(bench.worker.submit(run.id, who=ROBIN)).can_retry
     elif act == "resume":
-        journal.start(run.id, owner=bench.worker.owner, now=NOW, who=ROBIN)
+        journal.claim(run.id, owner=bench.worker.owner, now=NOW, who=ROBIN)
         journal.end(run.id, RunState.PAUSED, words=said("Paused."), now=NOW, who=ROBIN)
     place.run(alter.format(old=id_of(3), new=id_of(9)))
     before, sent = journal.reads.run(run.id), bench.api.changes()
@@ -139,7 +139,7 @@ def test_a_run_that_is_not_what_its_plan_says_is_left_as_it_is_and_can_be_cancel
 def test_of_a_cancelled_run_that_is_not_what_its_plan_says_nobody_is_read_back(journal, place):
     bench = Bench(journal, count=3)
     run = bench.record()
-    journal.start(run.id, owner="host:1:dead", now=NOW, who=ROBIN)
+    journal.claim(run.id, owner="host:1:dead", now=NOW, who=ROBIN)
     for step in journal.reads.steps(run.id, limit=2):
         begun = journal.steps.begin(step, owner="host:1:dead", now=NOW, who=ROBIN)
         journal.steps.settle(begun, StepState.UNKNOWN, now=NOW, who=ROBIN, words=said("Not read."))
@@ -156,7 +156,7 @@ def test_a_run_never_goes_out_over_another_connection(journal, act):
     bench = Bench(journal)
     run = bench.record(fingerprint="f" * 16)
     if act != "submit":
-        journal.start(run.id, owner="gone", now=NOW, who=ROBIN)
+        journal.claim(run.id, owner="gone", now=NOW, who=ROBIN)
         end = RunState.PAUSED if act == "resume" else RunState.FINISHED
         journal.end(run.id, end, words=said(""), now=NOW, who=ROBIN)
     with pytest.raises(OtherConnection):
@@ -170,7 +170,7 @@ def test_a_run_of_another_account_can_be_cancelled_and_nothing_is_sent_for_it(jo
     run = bench.record(fingerprint="f" * 16)
     steps = journal.reads.steps(run.id)
     if state is not RunState.PLANNED:
-        journal.start(run.id, owner="gone", now=NOW, who=ROBIN)
+        journal.claim(run.id, owner="gone", now=NOW, who=ROBIN)
         begun = [journal.steps.begin(step, owner="gone", now=NOW, who=ROBIN) for step in steps[:2]]
         journal.steps.settle(begun[0], StepState.VERIFIED, now=NOW, who=ROBIN, after=customer(1, is_active=False))
         journal.end(run.id, state, words=said(""), now=NOW, who=ROBIN)
@@ -309,7 +309,7 @@ def test_a_call_that_outlives_the_stop_is_read_back_later_and_not_sent_again(gat
 
 def died(bench, applied, called=True):
     """A run whose process died with a call in flight, which the API had or had not applied; or before any."""
-    run = bench.journal.start(bench.record().id, owner="host:1:dead", now=NOW, who=ROBIN)
+    run = bench.journal.claim(bench.record().id, owner="host:1:dead", now=NOW, who=ROBIN)
     step = bench.journal.reads.steps(run.id)[0]
     if called:
         bench.journal.steps.begin(step, owner="host:1:dead", now=NOW, who=ROBIN)
@@ -377,7 +377,7 @@ def test_a_cancel_that_nobody_could_carry_out_yet_is_no_run_to_resume_but_one_to
     assert (run.state, run.requested, run.can_resume, run.can_cancel) == (RunState.INTERRUPTED, "cancel", False, True)
     with pytest.raises(IllegalTransition, match=r"somebody asked to cancel it\. Cancel it once more"):
         bench.worker.resume(run.id, who=ROBIN)
-    assert journal.start(run.id, owner="host:2:b", now=NOW, who=ROBIN).requested == "cancel"  # whoever takes it up
+    assert journal.claim(run.id, owner="host:2:b", now=NOW, who=ROBIN).requested == "cancel"  # whoever takes it up
     journal.renew("host:2:b", -1)
     bench.worker.cancel(run.id, who=ROBIN)
     run = bench.carried(run)
@@ -433,7 +433,7 @@ def test_a_process_that_stops_leaves_the_run_alone_that_another_has_taken_over(g
     bench.journal.renew(bench.worker.owner, -1)
     other = bench.another_worker()
     other.recover()
-    bench.journal.start(run.id, owner=other.owner, now=NOW, who=KIM)
+    bench.journal.claim(run.id, owner=other.owner, now=NOW, who=KIM)
     assert not bench.worker.stop(0.01)
     run = bench.journal.reads.run(run.id)
     assert (run.state, run.owner) == (RunState.RUNNING, other.owner)
@@ -453,7 +453,7 @@ def test_nothing_goes_out_once_the_run_is_another_ones_or_an_order_was_given_els
 
 def test_who_asks_for_a_run_that_another_process_has_is_told_when_it_can_be_had(journal):
     bench = Bench(journal)
-    run = journal.start(bench.record().id, owner="ops-2:77:a", now=NOW, who=ROBIN)
+    run = journal.claim(bench.record().id, owner="ops-2:77:a", now=NOW, who=ROBIN)
     with pytest.raises(IllegalTransition, match=r"Another process has it \(ops-2, process 77\).* resumed in 1[45] s\.$"):
         bench.worker.resume(run.id, who=KIM)
     assert journal.reads.run(run.id).owner == "ops-2:77:a"

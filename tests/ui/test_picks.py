@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import streamlit as st
 
-from lib.runs.evidence import Picked, Way
+from lib.plans.evidence import Picked, Way
 from lib.ui import picks
 from tests.runs.fakes import NOW
 

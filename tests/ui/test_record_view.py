@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lib.ui.id_table import Changed
 from lib.ui.record_view import fields, metadata
+from lib.ui.widgets.id_table import Changed
 from tests.runs.fakes import customer
 
 BEFORE = customer(1, name="=1+1", user_count=1300, metadata={"region": "north", "tier": "gold"})

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 
 from lib.errors import JournalError
-from lib.journal import chain
+from lib.journal.proof import chain
 from lib.journal.tables import HEAD, log_head, metadata
 
 _VERSION = table("alembic_version", column("version_num"))

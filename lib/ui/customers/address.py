@@ -20,9 +20,10 @@ from lib.customers.filters import Filter
 from lib.customers.views import Sort, View
 from lib.errors import JournalUnavailable, ViewUnreadable
 from lib.journal.views import new_token
-from lib.ui import head, nav, notices
+from lib.ui import nav, notices
 from lib.ui.customers import ranges
 from lib.ui.resources import Resources, operator
+from lib.ui.widgets import head
 
 #: What holds a token, and then stands alone.
 PARAMETER = "view"

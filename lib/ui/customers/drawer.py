@@ -8,10 +8,11 @@ import streamlit as st
 
 from lib.customers.frame import CustomerFrame
 from lib.errors import JournalError
-from lib.runs.evidence import Way
-from lib.ui import dialogs, history, notices, picks, record_view
+from lib.plans.evidence import Way
+from lib.ui import history, notices, picks, record_view
 from lib.ui.resources import Resources
 from lib.ui.text import md
+from lib.ui.widgets import dialogs
 
 
 @st.dialog("Customer", width=620, position="right", icon=":material/domain:", on_dismiss=dialogs.close)

@@ -12,9 +12,9 @@ import streamlit as st
 from lib.customers.facets import Counts, facet_keys, facet_values
 from lib.customers.filters import Filter, chips
 from lib.customers.frame import CustomerFrame
-from lib.ui import anew
 from lib.ui.customers import address, ranges
 from lib.ui.text import md, number
+from lib.ui.widgets import anew
 
 _MAKERS = {"user": "Dashboard user", "api_key": "API key", "unknown": "Unknown"}
 #: So many values of one metadata key are offered; a longer list is searched through the text search.

@@ -17,10 +17,11 @@ from lib.customers.lists.report import Entry, Kind, Listed, Report, listed, look
 from lib.customers.lists.table import Table, id_in
 from lib.customers.loads import Loads
 from lib.errors import ListUnclear, UploadUnreadable
-from lib.runs.evidence import Way
-from lib.ui import dialogs, id_table, notices, picks
-from lib.ui.id_table import MOST_ROWS, Column
+from lib.plans.evidence import Way
+from lib.ui import notices, picks
 from lib.ui.text import count, exact, md, number
+from lib.ui.widgets import dialogs, id_table
+from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 _T = TypeVar("_T")
 

@@ -18,11 +18,12 @@ from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.customers.sorting import METADATA, page_count, page_slice, sort_positions
 from lib.customers.views import SORTABLE, Sort, sortable
-from lib.runs.evidence import Way
-from lib.ui import anew, dialogs, id_table, picks
+from lib.plans.evidence import Way
+from lib.ui import picks
 from lib.ui.customers import address
-from lib.ui.id_table import Act, Column
 from lib.ui.text import ago, number
+from lib.ui.widgets import anew, dialogs, id_table
+from lib.ui.widgets.id_table import Act, Column
 
 #: What is above and below the table takes the rest of the window.
 _HEIGHT = "max(15rem, calc(100dvh - 29.5rem))"

@@ -14,14 +14,15 @@ from lib.customers.idindex import IdIndex, Positions
 from lib.customers.loads import View
 from lib.errors import CapExceeded
 from lib.journal.drafts import MOST_PICKS
-from lib.runs.evidence import Way
-from lib.runs.model import Action
-from lib.runs.policy import Caps, check_amount
-from lib.ui import dialogs, id_table, kept, nav, notices, picks
+from lib.plans.evidence import Way
+from lib.plans.model import Action
+from lib.plans.policy import Caps, check_amount
+from lib.ui import kept, nav, notices, picks
 from lib.ui.deactivate import parts
-from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources
 from lib.ui.text import count, md, number
+from lib.ui.widgets import dialogs, id_table
+from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 #: So many ids stand there to be copied; all of them can be downloaded.
 _COPIED = 1_000

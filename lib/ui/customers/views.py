@@ -9,10 +9,11 @@ import streamlit as st
 
 from lib.errors import ExpressOpsError, JournalError
 from lib.journal.views import LONGEST_NAME, KeptView
-from lib.ui import dialogs, notices
+from lib.ui import notices
 from lib.ui.customers import address
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, exact, md
+from lib.ui.widgets import dialogs
 
 _NAME, _FAILED = "view_name", "view_failed"
 

@@ -8,14 +8,15 @@ from functools import partial
 import streamlit as st
 
 from lib.errors import AlreadyStarted, ExpressOpsError
-from lib.runs.model import Action
-from lib.runs.plan import Plan
-from lib.runs.spelling import visible
-from lib.ui import dialogs, kept, nav, notices, picks
-from lib.ui.deactivate import draft, parts, typed
+from lib.plans.model import Action
+from lib.plans.plan import Plan
+from lib.plans.spelling import visible
+from lib.ui import kept, nav, notices, picks
+from lib.ui.deactivate import draft, parts
 from lib.ui.deactivate.draft import Why
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
+from lib.ui.widgets import dialogs, typed
 
 _PLAN = "plan_to_confirm"
 _TYPED, _SAVED = "confirm_typed", "plan_saved"

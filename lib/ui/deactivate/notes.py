@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lib.runs.review import Review, WarningKind
-from lib.runs.subject import Subject
-from lib.ui import id_table
-from lib.ui.id_table import Column
+from lib.plans.review import Review, WarningKind
+from lib.plans.subject import Subject
 from lib.ui.text import number
+from lib.ui.widgets import id_table
+from lib.ui.widgets.id_table import Column
 
 _KINDS = {
     WarningKind.HAS_USERS: "with users",

@@ -7,9 +7,9 @@ from typing import Literal
 import streamlit as st
 
 from lib.customers.loads import View
-from lib.runs.model import Action
-from lib.runs.policy import Policy, most_customers, sizes_of_runs
-from lib.runs.review import Review
+from lib.plans.model import Action
+from lib.plans.policy import Policy, most_customers, sizes_of_runs
+from lib.plans.review import Review
 from lib.ui import nav, picks
 from lib.ui.resources import Resources
 from lib.ui.text import count, number

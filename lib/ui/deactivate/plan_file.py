@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.errors import AlreadyStarted, ExpressOpsError, PlanError, RunNotFound
-from lib.runs.plan import Plan
-from lib.runs.policy import check_caps
+from lib.plans.plan import Plan
+from lib.plans.policy import check_caps
+from lib.plans.review import review
+from lib.plans.subject import Subject
+from lib.plans.terms import terms
 from lib.runs.records import check_fresh
-from lib.runs.review import review
-from lib.runs.subject import Subject
-from lib.runs.terms import terms
-from lib.ui import dialogs, head, nav, notices
+from lib.ui import nav, notices
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, take_along
 from lib.ui.deactivate.draft import Why
@@ -21,6 +21,7 @@ from lib.ui.deactivate.notes import show_metrics, show_notes
 from lib.ui.deactivate.review import show_items
 from lib.ui.resources import Resources
 from lib.ui.text import ago, count, exact, md
+from lib.ui.widgets import dialogs, head
 
 _OPENED, _FILE = "opened_plan", "plan_file"
 _LARGEST_MB = 200

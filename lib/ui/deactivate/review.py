@@ -9,21 +9,22 @@ import streamlit as st
 
 from lib.customers.loads import View
 from lib.errors import CapExceeded, ListOlderThanRun, LoadIncomplete, OtherConnection, PlanError
-from lib.runs.evidence import filters_of, seen_in
-from lib.runs.model import Action
-from lib.runs.plan import PlannedCustomer, make_plan
-from lib.runs.policy import Policy, check_amount
-from lib.runs.review import Review, ReviewItem, review
-from lib.runs.subject import Subject
-from lib.runs.undo import is_behind, undo_plan
-from lib.ui import dialogs, head, id_table, kept, nav, notices, picks
+from lib.plans.evidence import filters_of, seen_in
+from lib.plans.model import Action
+from lib.plans.plan import PlannedCustomer, make_plan
+from lib.plans.policy import Policy, check_amount
+from lib.plans.review import Review, ReviewItem, review
+from lib.plans.subject import Subject
+from lib.plans.undo import is_behind, undo_plan
+from lib.ui import kept, nav, notices, picks
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, draft, parts, take_along
 from lib.ui.deactivate.draft import Why
 from lib.ui.deactivate.notes import show_metrics, show_notes
-from lib.ui.id_table import MOST_ROWS, Column
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number
+from lib.ui.widgets import dialogs, head, id_table
+from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 
 def show_picks(resources: Resources) -> None:

@@ -8,8 +8,8 @@ from functools import partial
 
 import streamlit as st
 
+from lib.plans.subject import Subject
 from lib.receipts.review import Proposal, to_html, to_xlsx
-from lib.runs.subject import Subject
 from lib.ui.deactivate.draft import Why
 from lib.ui.resources import Resources, operator
 from lib.ui.text import exact

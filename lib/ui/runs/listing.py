@@ -8,14 +8,15 @@ from types import MappingProxyType
 
 import streamlit as st
 
-from lib.runs.model import Run, RunState
+from lib.plans.model import Run, RunState
 from lib.runs.owner import carrier
-from lib.ui import history, id_table, nav
-from lib.ui.id_table import Cell, Column
+from lib.ui import history, nav
 from lib.ui.notices import fragment
 from lib.ui.resources import LiveRuns, Resources
 from lib.ui.runs.view import RUN_BADGES, badge, can_write
 from lib.ui.text import ago, count, exact, md, number
+from lib.ui.widgets import id_table
+from lib.ui.widgets.id_table import Cell, Column
 
 _ON_A_PAGE, _LATEST, _ANNOUNCED = 200, 10, 10
 _ROWS_SEEN = 15

@@ -7,8 +7,8 @@ from functools import partial
 
 import streamlit as st
 
+from lib.plans.model import Person, Run
 from lib.receipts.export import Format, export
-from lib.runs.model import Person, Run
 from lib.ui import notices
 from lib.ui.resources import Resources, operator
 

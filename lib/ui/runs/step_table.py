@@ -13,12 +13,13 @@ import streamlit as st
 
 from lib.errors import RunNotFound
 from lib.journal.journal import Journal
-from lib.runs.model import DamagedStep, Run, Step, StepState
-from lib.runs.plan import PlannedCustomer
-from lib.ui import id_table, nav, record_view
-from lib.ui.id_table import Act, Cell, Changed, Column
+from lib.plans.model import DamagedStep, Run, Step, StepState
+from lib.plans.plan import PlannedCustomer
+from lib.ui import nav, record_view
 from lib.ui.resources import Resources
 from lib.ui.text import count, md, number
+from lib.ui.widgets import id_table
+from lib.ui.widgets.id_table import Act, Cell, Changed, Column
 
 _ON_A_PAGE = 100
 #: Metadata keys that are columns; the record in full has all.

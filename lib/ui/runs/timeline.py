@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 import streamlit as st
 
 from lib.avara.text import one_line
-from lib.journal.chain import Entry
-from lib.runs.model import Run
-from lib.ui import id_table
-from lib.ui.id_table import MOST_ROWS, Column
+from lib.journal.proof.chain import Entry
+from lib.plans.model import Run
 from lib.ui.resources import Resources
 from lib.ui.text import count, exact, md, number
+from lib.ui.widgets import id_table
+from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 _ON_A_PAGE = MOST_ROWS
 _ENTRY = (

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from lib.runs.model import Run, StepState
-from lib.runs.undo import as_left
-from lib.ui import id_table, nav
-from lib.ui.id_table import MOST_ROWS, Column
+from lib.plans.model import Run, StepState
+from lib.plans.undo import as_left
+from lib.ui import nav
 from lib.ui.resources import Resources
 from lib.ui.text import count, number
+from lib.ui.widgets import id_table
+from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 
 def show_links(resources: Resources, run: Run, undos: Sequence[Run]) -> None:

@@ -9,16 +9,17 @@ from typing import Literal
 import streamlit as st
 
 from lib.errors import OtherConnection
+from lib.plans.evidence import Way
+from lib.plans.model import Action, Person, Run, RunState, StepState
 from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
-from lib.runs.evidence import Way
-from lib.runs.model import Action, Person, Run, RunState, StepState
 from lib.runs.progress import WINDOW, last_taken_up, progress, time_carried
 from lib.runs.stalled import stalled
-from lib.ui import announce, dialogs, head, nav, picks
+from lib.ui import nav, picks
 from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources, operator
 from lib.ui.runs import receipts, step_table, timeline, undo
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
+from lib.ui.widgets import announce, dialogs, head
 
 #: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
 _POLL_SECONDS, _WAITING_SECONDS = 0.6, 3.0

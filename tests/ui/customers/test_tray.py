@@ -12,7 +12,7 @@ from hypothesis import strategies as hs
 from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame, build
 from lib.customers.idindex import Positions
-from lib.runs.evidence import Way
+from lib.plans.evidence import Way
 from lib.ui import picks
 from lib.ui.customers.tray import _pick_all, _summary
 from lib.ui.text import count, number

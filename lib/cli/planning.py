@@ -1,0 +1,163 @@
+"""`plan`: from a list of customers to a plan file, with each record as it is now."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.avara.models import Customer
+from lib.avara.text import count
+from lib.cli.console import Console, command, plain
+from lib.cli.exits import Exit
+from lib.cli.files import read_list, write_new
+from lib.cli.session import Session
+from lib.customers.lists.columns import described
+from lib.customers.lists.report import Entry, Kind, take
+from lib.errors import ApiError, NotFound
+from lib.files import shown
+from lib.plans.evidence import seen_in
+from lib.plans.model import Action
+from lib.plans.plan import Plan, PlannedCustomer
+from lib.plans.policy import Policy, check_caps
+from lib.plans.review import WarningKind, review
+from lib.plans.terms import terms
+
+_WARNINGS = {
+    WarningKind.HAS_USERS: "with users",
+    WarningKind.CHANGED_RECENTLY: "changed recently",
+    WarningKind.NEVER_DATED: "of unknown age",
+}
+
+
+@dataclass(frozen=True)
+class _LeftOut:
+    """What is not in the plan, and why: one of the kinds of `_KINDS`."""
+
+    kind: str
+    text: str
+    words: str = ""
+
+
+#: Kind → how it is told, and whether the plan is then not all of what was asked for.
+_KINDS = {
+    "set_aside": ("already as asked, set aside", False),
+    "repeated": ("given more than once, planned once", False),
+    "not_meant": ("not meant by the list", False),
+    "protected": ("protected, never touched", True),
+    "unknown": ("unknown to the API", True),
+    "unreadable": ("with a record that can't be read", True),
+    "several": ("with the name of several customers, none of them planned", True),
+    "near": ("with nearly the name of a customer, not planned", True),
+    "disputed": ("contradicted by the list itself, not planned", True),
+    "ill_formed": ("neither one id nor a name", True),
+    "empty": ("without id or name", True),
+}
+
+
+def plan(session: Session, options: Namespace, console: Console) -> Exit:
+    """Write a plan of those customers of `--ids-file` that are not as asked yet."""
+    name = shown(Path(options.ids_file.name))
+    taken = take(
+        read_list(options.ids_file),
+        lambda: session.customers(console),
+        column=options.column,
+        where=options.where,
+        sheet=options.sheet,
+    )
+    listed = {entry.ids[0]: entry for entry in taken.report.of(Kind.FOUND)}
+    console.row("ids", file=str(options.ids_file), ids=len(listed), rows=len(taken.report.entries))
+    for remark in taken.table.remarks:
+        console.hint(plain(remark, 300))
+    left_out = [_left_out(entry) for entry in taken.report.entries if entry.kind is not Kind.FOUND]
+    began = session.now()
+    records = session.read(tuple(listed), console)
+    action = Action(options.action)
+    set_aside = list(_set_aside(records, action, session.policy))
+    not_planned = {one.text for one in set_aside}
+    customers = [
+        PlannedCustomer(record=record, evidence=(_listed_in(name, listed[customer_id]), *seen_in(record, began)), read_at=began)
+        for customer_id, record in records.items()
+        if isinstance(record, Customer) and customer_id not in not_planned
+    ]
+    _tell_left_out([*left_out, *set_aside], console)
+    how = described(taken.table, taken.choice)
+    made = session.plan(
+        customers,
+        action,
+        reason=options.reason,
+        ticket=options.ticket,
+        filter_text=f"{count(len(listed), 'customer')} of {name}{how and f', {how}'}",
+        goes_on=options.goes_on or session.policy.canary.goes_on,
+    )
+    check_caps(made, session.policy, None)
+    save(made, options.output, session, console)
+    return Exit.PARTLY if any(_KINDS[one.kind][1] for one in (*left_out, *set_aside)) else Exit.FINISHED
+
+
+def _left_out(entry: Entry) -> _LeftOut:
+    maybe = entry.ids if entry.kind in (Kind.SEVERAL, Kind.NEAR) else ()
+    return _LeftOut(entry.kind.name.lower(), entry.text, f"row {entry.line}{': perhaps ' * bool(maybe)}{', '.join(maybe)}")
+
+
+def _listed_in(name: str, entry: Entry) -> str:
+    return f"Listed in {name}, row {entry.line}{f', by its name: {entry.text}' if entry.by_name else ''}"
+
+
+def save(made: Plan, path: Path, session: Session, console: Console) -> None:
+    """Write the plan file and say what it holds and how to start it. Raises PlanError where it can't be written."""
+    write_new(path, made.to_json().encode())
+    tell_plan(made, session, console)
+    console.row("plan_file", file=str(path), plan_hash=made.hash)
+    carry_out = command("apply", path, "--confirm", len(made.customers))
+    console.hint(f"Written to {path}. To carry it out: {carry_out}")
+
+
+def tell_plan(made: Plan, session: Session, console: Console) -> None:
+    """What the plan will do, to whom, where and why."""
+    reviewed = review(made.customers, made.action, session.now(), recent_days=session.policy.recent_days)
+    console.row(
+        "plan",
+        **made.model_dump(mode="json", exclude={"customers"}),
+        plan_hash=made.hash,
+        customers=len(made.customers),
+        users_affected=made.users_affected,
+        caps=session.policy.caps.model_dump(),
+        canary=session.policy.canary.of(len(made.customers)),
+        warnings={kind.value: reviewed.counted(kind) for kind in WarningKind},
+    )
+    act = f"{made.action.value.capitalize()} {count(len(made.customers), 'customer')}"
+    console.say(f"{act} of {plain(made.connection_label)} ({plain(made.base_url)})")
+    looks = [f"{reviewed.counted(kind):,} {words}" for kind, words in _WARNINGS.items() if reviewed.counted(kind)]
+    facts = {
+        "users affected": f"{made.users_affected:,}",
+        "reason": made.reason,
+        "ticket": made.ticket,
+        "planned": f"{made.created_at:%Y-%m-%d %H:%M} UTC by {made.operator}",
+        **terms(made, session.policy),
+        "look at": ", ".join(looks) or "nothing stands out",
+    }
+    console.facts(facts)
+    told = [(item.customer, "; ".join(warning.words for warning in item.warnings)) for item in reviewed.items]
+    console.some("Customers:", [f"{customer.id}  {plain(customer.name, 50)}  {words}" for customer, words in told])
+
+
+def _set_aside(records: dict[str, Customer | ApiError], action: Action, policy: Policy) -> Iterable[_LeftOut]:
+    for customer_id, record in records.items():
+        if isinstance(record, NotFound):
+            yield _LeftOut("unknown", customer_id)
+        elif isinstance(record, ApiError):
+            yield _LeftOut("unreadable", customer_id, record.message)
+        elif record.is_active == action.wants_active:
+            yield _LeftOut("set_aside", customer_id, record.name)
+        elif why := policy.protected.why(record):
+            yield _LeftOut("protected", customer_id, f"{record.name}: {why.text}")
+
+
+def _tell_left_out(left_out: list[_LeftOut], console: Console) -> None:
+    for one in left_out:
+        console.row(one.kind, id=one.text, words=one.words)
+    for kind, (told, _) in _KINDS.items():
+        those = [one for one in left_out if one.kind == kind]
+        console.some(f"{len(those):,} {told}:", [f"{plain(one.text, 60)}  {plain(one.words)}" for one in those])

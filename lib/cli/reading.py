@@ -1,0 +1,188 @@
+"""`list`, `show`, `verify`, `export`: the commands that change no run (an export is logged)."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Collection, Iterable
+
+from humanize import naturaltime
+
+from lib.avara.text import count
+from lib.cli.console import AT_MOST, Console, plain, states
+from lib.cli.exits import Exit
+from lib.cli.files import write_new
+from lib.cli.follow import LOOKED_AT, tell_step
+from lib.cli.session import Session
+from lib.errors import ExportRefused, OtherConnection
+from lib.plans.model import DamagedStep, Run, RunState, Step, StepState
+from lib.receipts.export import Format, export
+from lib.receipts.rows import step_facts, summary
+from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
+from lib.runs.heartbeat import is_lost
+from lib.runs.owner import carrier
+
+_GONE = "its process is gone"
+
+
+def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
+    """The newest runs, one a line."""
+    runs, gone, now = session.journal.reads.runs(options.limit), _without_process(session), session.now()
+    keys = session.keys_if_set
+    for run in runs:
+        console.row("run", **summary(run))
+        who = f"{plain(run.operator, 30)}, {naturaltime(now - run.created_at)}"
+        needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person(now) else ""
+        needs = f"  {plain(run.damage)}" if run.damage else needs
+        console.say(
+            f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
+            f"{plain(run.connection_label, 40)}{_key(run, keys)}  {who}{needs}"
+        )
+    if not runs:
+        console.hint("The journal holds no run yet.")
+    return Exit.FINISHED
+
+
+def show(session: Session, options: Namespace, console: Console) -> Exit:
+    """One run, and the steps that a person may want to see; with --steps all of them, or those of one state."""
+    run = session.run(options.run)
+    console.row("run", **summary(run))
+    _tell_run(run, session, console)
+    number, steps = _steps(run, session, options, console)
+    for shown, step in enumerate(steps):
+        if options.steps is None and not console.as_json and shown == AT_MOST:
+            console.say(f"  and {number - AT_MOST:,} more (--steps shows all)")
+            break
+        if isinstance(step, DamagedStep):
+            console.row("damaged_step", **vars(step))
+            console.say(f"  {plain(step.customer_id, 60)}  damaged  {plain(step.name, 50)}: {plain(step.words)}")
+        else:
+            console.row("step", **step_facts(step))
+            tell_step(console, step)
+    return Exit.FINISHED
+
+
+def _steps(run: Run, session: Session, options: Namespace, console: Console) -> tuple[int, Iterable[Step | DamagedStep]]:
+    """How many steps to show, and those: as asked, else what a person may want to see. While it holds, that is its canary."""
+    every = options.steps == "all" or (console.as_json and options.steps is None)
+    if run.on_canary and run.canary and options.steps is None and not every:
+        console.facts({"look at": f"the first {count(run.canary, 'customer')}, then resume or cancel"})
+        return run.canary, session.journal.reads.steps_to_show(run.id, limit=run.canary)
+    wanted = None if every else {StepState(options.steps)} if options.steps else LOOKED_AT
+    number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
+    return number, session.journal.reads.every_step_to_show(run.id, wanted)
+
+
+def verify(session: Session, options: Namespace, console: Console) -> Exit:
+    """Check every entry of the log against the one before it, and every run and step against the log and its plan; with
+    --head, that the log still holds the entry a receipt shows.
+    """
+    check = session.journal.log.verify_chain(options.head or "")
+    console.row("check", ok=check.ok, entries=check.entries, head=check.head, broken_at=check.broken_at, words=check.words)
+    if check.ok:
+        console.say(f"The log is sound: {count(check.entries, 'entry', 'entries')} in order.")
+    else:
+        console.say(f"The log was altered. {plain(check.words, 200)} The {check.entries:,} before it are in order.")
+    console.say(f"Hash of entry {check.entries:,}: {check.head}")
+    audit = session.journal.audit.all()
+    console.row("audit", ok=audit.ok, runs=audit.runs, steps=audit.steps, found=audit.found, partly=audit.partly)
+    for finding in audit.findings:
+        console.row("finding", **vars(finding))
+        console.say(plain(str(finding), 400))
+    console.say(audit.words)
+    return Exit.FINISHED if check.ok and audit.ok else Exit.BROKEN_LOG
+
+
+def export_run(session: Session, options: Namespace, console: Console) -> Exit:
+    """The receipt of a run, to a new file or to the standard output. What it says to be wrong is told here too."""
+    run = session.run(options.run)
+    form = _form_of(options)
+    if options.output is None and console.on_terminal:
+        # A receipt holds what the API sent, to the letter; cleaned for a terminal it would be none.
+        raise ExportRefused("A receipt is not written to a terminal. Write it to a file (-o receipt.html), or pipe it on.")
+    made = export(session.journal, run.id, form, who=session.operator, now=session.now())
+    if options.output is None:
+        console.file(made.body)
+    else:
+        write_new(options.output, made.body)
+        console.row("receipt", run_id=run.id, file=str(options.output), format=form.value, wrong=made.wrong)
+        console.say(f"Written to {options.output}")
+    for words in made.wrong[:AT_MOST]:
+        console.hint(f"The receipt says: {plain(words, 400)}")
+    return Exit.BROKEN_LOG if made.wrong else Exit.FINISHED
+
+
+def _without_process(session: Session) -> frozenset[str]:
+    """Runs that nobody carries any more, although the next start of a worker has yet to mark them interrupted."""
+    return frozenset(lease.run_id for lease in session.journal.reads.leases() if is_lost(lease))
+
+
+def _form_of(options: Namespace) -> Format:
+    """As --format says, else as the file's name ends, else CSV. Raises ExportRefused for an ending that stands for no form."""
+    ending = options.output.suffix.lower() if options.output is not None else ""
+    forms = [f".{form}" for form in Format]
+    if options.format is None and ending not in ["", *forms]:
+        raise ExportRefused(f"A receipt is {', '.join(forms)}, not {plain(ending, 20)}. Name the file so, or say --format.")
+    return Format(options.format or ending.lstrip(".") or Format.CSV)
+
+
+def _stands(run: Run, session: Session) -> str:
+    if run.id in _without_process(session):
+        return f"{_GONE}; resume goes on"
+    return NEVER_STARTED if run.never_started(session.now()) else run.words
+
+
+def _key(run: Run, keys: Collection[str]) -> str:
+    """Which key made the run, where it is of another account than `keys`."""
+    return f", key {run.fingerprint[:8]}" if keys and run.fingerprint not in keys else ""
+
+
+def _not_ours(run: Run, session: Session) -> str:
+    """Why the key in use can't go on with the run, and what can be done, in words; empty where it can or none is set."""
+    try:
+        if session.keys_if_set:
+            session.check_ours(run)
+    except OtherConnection as error:
+        return f"{error.message} {CANCEL_ONLY}" if run.live else error.message
+    return ""
+
+
+def _where_it_stopped(run: Run, session: Session) -> str:
+    if run.state is RunState.RUNNING or not run.totals.settled or not run.totals.planned:
+        return ""
+    (first,) = session.journal.reads.steps_to_show(run.id, StepState.PLANNED, limit=1)
+    return where_stopped(first, run.totals.planned)
+
+
+def _tell_run(run: Run, session: Session, console: Console) -> None:
+    now = session.now()
+    console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
+    not_ours = _not_ours(run, session)
+    allowed = {"resume": run.can_resume, "retry": run.can_retry, "cancel": run.can_cancel, "undo": run.can_undo}
+    if not_ours:
+        allowed = {"cancel": run.can_cancel}
+    console.facts(
+        {
+            "settled": f"{run.totals.settled:,} of {run.totals.total:,} ({states(run.totals)})",
+            "stands": _stands(run, session),
+            "stopped": _where_it_stopped(run, session),
+            "account": f"{run.connection_label} ({run.base_url}), key {run.fingerprint[:8]}",
+            "key": not_ours,
+            "reason": run.reason,
+            "ticket": run.ticket,
+            "picked by": run.filter_text,
+            "damage": run.damage,
+            "planned by": run.operator,
+            "carried by": ", ".join(session.journal.log.carriers(run.id)),
+            "recorded": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {naturaltime(now - run.created_at)}",
+            "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "",
+            "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
+            "process": carrier(run.owner) if run.state is RunState.RUNNING else "",
+            "takes back": run.undo_of,
+            "taken back by": "; ".join(
+                f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"
+                for undo in session.journal.reads.undos(run.id)
+            ),
+            "plan hash": run.plan_hash,
+            "possible now": ", ".join(name for name, may in allowed.items() if may) or "export",
+        }
+    )

@@ -1,0 +1,217 @@
+"""What a company lets a run do: caps, protected customers, canary, breaker, and what counts as a change. Pure.
+
+`lib.config` reads it from `settings.toml` in the data folder; every value has a default:
+
+    preflight = true                  # read each record again right before its call
+    concurrency = 64                  # calls at a time, at most; the limiter finds out how many are wise
+    recent_days = 30                  # the review warns of customers that changed within so many days
+    drift = ["active", "users", "name", "metadata"]     # changes since the review for which a customer is skipped
+
+    [caps]
+    max_customers = 500               # in one run
+    max_percent = 20                  # of the customers that are active, for a deactivation
+    max_users = 1000                  # of the customers of one run
+
+    [protected]
+    ids = ["cus_..."]
+    metadata = { tier = "gold*" }     # `*`, `?` and `[...]` as in file names; other spellings of one text are the same
+
+    [canary]
+    steps = 5                         # the first steps, after which a run holds; 0: never
+    from_size = 100                   # plans of fewer customers have no canary
+    goes_on = false                   # whether the review proposes to go on by itself when all of them are verified
+
+    [breaker]
+    in_a_row = 5                      # steps in a row that trouble on the way to the API spoiled
+    error_rate = 0.5                  # or such a share ...
+    window = 40                       # ... of the last so many steps ...
+    at_least = 20                     # ... once so many have been taken
+
+    [snapshot]
+    keep = true                       # keep the finished load in the data folder and show it at the next start
+    max_age_minutes = 15              # a kept list older than this feeds no plan; 0: a kept list never does
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from functools import cached_property
+from itertools import accumulate, takewhile
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from lib.avara.models import CUSTOMER_ID_PATTERN, Customer, id_key
+from lib.errors import CapExceeded, ProtectedCustomer
+from lib.plans.model import Action
+from lib.plans.plan import Plan
+from lib.plans.spelling import folded
+from lib.plans.words import NOTHING, Words, said
+
+#: More than any account has, and more days than any record is old: every number has an end, so that it can be reckoned with.
+_MANY, _DAYS = 1_000_000_000, 36_500
+_FROM_A_LIST = Field(strict=False)
+
+DriftField = Literal["active", "users", "name", "metadata"]
+
+
+def _pairs(value: object) -> object:
+    """A table as pairs, which can't be changed any more."""
+    return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+_Patterns = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)]
+_Id = Annotated[str, Field(pattern=f"^{CUSTOMER_ID_PATTERN}$"), AfterValidator(id_key)]
+
+
+class _Frozen(BaseModel):
+    """Types are as TOML has them: true is no number, and 1 is not true."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Caps(_Frozen):
+    """The most that one run may affect."""
+
+    max_customers: int = Field(default=500, ge=1, le=_MANY)
+    max_percent: float = Field(default=20.0, gt=0, le=100)
+    max_users: int = Field(default=1000, ge=0, le=_MANY)
+
+
+class ProtectedCustomers(_Frozen):
+    """Who is never touched: by id, or by a metadata value that matches the pattern of its key, however it is spelled."""
+
+    ids: Annotated[frozenset[_Id], _FROM_A_LIST] = frozenset()
+    metadata: _Patterns = ()
+
+    @cached_property
+    def _folded(self) -> tuple[tuple[str, str], ...]:
+        return tuple((folded(key), folded(pattern)) for key, pattern in self.metadata)
+
+    def why(self, record: Customer) -> Words:
+        """Why this customer is protected, in words; empty if it is not."""
+        if id_key(record.id) in self.ids:
+            return said("its id is in the settings")
+        for wanted_key, pattern in self._folded:
+            for key, value in record.metadata.items():
+                if fnmatchcase(folded(key), wanted_key) and fnmatchcase(folded(value), pattern):
+                    told = f"its metadata has a value of {key} that the settings protect"
+                    return Words(f"its metadata says {key} = “{value}”", told)
+        return NOTHING
+
+
+class Canary(_Frozen):
+    """The first steps of a run, after which it holds until a person has seen them."""
+
+    steps: int = Field(default=5, ge=0, le=_MANY)
+    from_size: int = Field(default=100, ge=1, le=_MANY)
+    goes_on: bool = False
+
+    def of(self, size: int) -> int | None:
+        """How many first steps a run of so many customers holds after; None where it does not."""
+        return self.steps if 0 < self.steps < size and size >= self.from_size else None
+
+
+class Thresholds(_Frozen):
+    """How much trouble on the way to the API pauses a run; see `breaker`."""
+
+    in_a_row: int = Field(default=5, ge=1, le=_MANY)
+    error_rate: float = Field(default=0.5, gt=0, le=1)
+    window: int = Field(default=40, ge=1, le=_MANY)
+    at_least: int = Field(default=20, ge=1, le=_MANY)
+
+
+class SnapshotRules(_Frozen):
+    """Whether a finished load is kept in the data folder, and how old it may be when a plan is made from it."""
+
+    keep: bool = True
+    max_age_minutes: float = Field(default=15, ge=0, le=24 * 60)
+
+
+class Policy(_Frozen):
+    """All of it. The defaults suit an account of some thousand customers."""
+
+    preflight: bool = True
+    concurrency: int = Field(default=64, ge=1, le=256)
+    recent_days: int = Field(default=30, ge=0, le=_DAYS)
+    drift: Annotated[frozenset[DriftField], _FROM_A_LIST] = frozenset({"active", "users", "name", "metadata"})
+    caps: Caps = Caps()
+    protected: ProtectedCustomers = ProtectedCustomers()
+    canary: Canary = Canary()
+    breaker: Thresholds = Thresholds()
+    snapshot: SnapshotRules = SnapshotRules()
+
+    @property
+    def snapshot_feeds_plans_for(self) -> timedelta:
+        """How old a kept list may be to plan from. Never where records are not read again before their calls."""
+        return timedelta(minutes=self.snapshot.max_age_minutes if self.preflight else 0)
+
+
+def check_caps(plan: Plan, policy: Policy, active_total: int | None) -> None:
+    """Raise CapExceeded or ProtectedCustomer when `plan` may not be carried out.
+
+    `active_total` is how many customers are active now; None where that is not known: then the percentage can't be checked.
+    """
+    for planned in plan.customers:
+        why = policy.protected.why(planned.record)
+        if why:
+            named = f"{planned.record.name} ({planned.record.id})"
+            raise ProtectedCustomer(f"{named} is protected: {why.text}. Take it out of the plan.")
+    check_amount(policy.caps, plan.action, len(plan.customers), plan.users_affected, active_total)
+
+
+def most_customers(caps: Caps, action: Action, active_total: int | None) -> int:
+    """How many customers one run of `action` may have at most, by number and by their share of those that are active."""
+    if action is not Action.DEACTIVATE or active_total is None:
+        return caps.max_customers
+    return min(caps.max_customers, int(caps.max_percent * active_total / 100))
+
+
+def sizes_of_runs(caps: Caps, action: Action, users: Sequence[int], active_total: int | None) -> tuple[int, ...]:
+    """How many customers each of the runs has that follow one another within the caps; `users` are those of each customer.
+
+    Each deactivation leaves fewer that are active, so its share shrinks as well. Whoever is too much alone has a run alone,
+    which the caps refuse.
+    """
+    sizes: list[int] = []
+    begun = 0
+    while begun < len(users):
+        most = most_customers(caps, action, None if active_total is None else active_total - begun)
+        totals = accumulate(users[begun : begun + max(most, 1)])
+        size = max(sum(1 for _ in takewhile(lambda total: total <= caps.max_users, totals)), 1)
+        sizes.append(size)
+        begun += size
+    return tuple(sizes)
+
+
+def check_amount(caps: Caps, action: Action, customers: int, users: int, active_total: int | None) -> None:
+    """Raise CapExceeded, with both numbers, when so many customers with so many users are more than one run may affect.
+
+    An undo counts as any other run: it reaches real customers too. It is possible all the same where a cap is lower than when
+    its run was made: rows can be taken out of its review, and another undo takes back those later.
+    """
+    if customers > caps.max_customers:
+        raise CapExceeded(
+            f"This plan has {customers:,} customers; one run may have at most {caps.max_customers:,} (max_customers)."
+            " Make smaller plans, or raise the cap in settings.toml.",
+            asked=customers,
+            allowed=caps.max_customers,
+        )
+    if users > caps.max_users:
+        raise CapExceeded(
+            f"This plan affects {users:,} users; one run may affect at most {caps.max_users:,} (max_users)."
+            " Make smaller plans, or raise the cap in settings.toml.",
+            asked=users,
+            allowed=caps.max_users,
+        )
+    allowed = most_customers(caps, action, active_total)
+    if customers > allowed:
+        raise CapExceeded(
+            f"This plan has {customers:,} of the {active_total:,} active customers; one run may have at most"
+            f" {caps.max_percent:g} percent of them, which is {allowed:,} (max_percent)."
+            " Make smaller plans, or raise the cap in settings.toml.",
+            asked=customers,
+            allowed=allowed,
+        )
