@@ -23,7 +23,7 @@ from benchmarks.api import HEADERS, KEY, PAGE
 
 if TYPE_CHECKING:  # what reads the bare bytes, or with the vendor's client, is not to hold our packages
     from lib.avara.client import AvaraClient
-    from lib.customers.load import Load
+    from lib.customers.reading.load import Load
 
 #: Pages that each reader reads before it is measured: connected, imported, and its code run often enough to be specialised.
 WARM_UP = 10
@@ -63,7 +63,7 @@ def read_official(base_url: str, customers: int) -> dict[str, float]:
 
 def read_ours(base_url: str, customers: int, beside: threading.Thread | None = None) -> dict[str, float]:
     """`beside` is started with the load."""
-    from lib.customers.load import Load, LoadState
+    from lib.customers.reading.load import Load, LoadState
 
     with warm_client(base_url) as client:
         before = Memory()
@@ -91,7 +91,7 @@ def read_unseen(base_url: str, customers: int) -> dict[str, float]:
     are, and a process that has just given back all memory that it could spare gets it again piece by piece. A short list is
     read several times and the median counts: its few milliseconds are as long as a pause that the machine makes.
     """
-    from lib.customers.load import Load
+    from lib.customers.reading.load import Load
 
     times = []
     with warm_client(base_url) as client:
@@ -112,7 +112,7 @@ def warm_client(base_url: str) -> Iterator[AvaraClient]:
     from lib.avara.client import AvaraClient
     from lib.avara.connection import Connection
     from lib.avara.limiter import Limiter
-    from lib.customers.load import Load
+    from lib.customers.reading.load import Load
 
     with AvaraClient(Connection(base_url, SecretStr(KEY), "benchmark", "sandbox"), limiter=Limiter()) as client:
         *pages, last = islice(client.iter_pages(), WARM_UP)

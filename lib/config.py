@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -14,7 +15,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lib.avara.connection import Connection
 from lib.errors import ConfigError
 from lib.files import make_private, path_of, read_at_most, refuse_if_others_write, shown
-from lib.plans.policy import Policy
 
 APP_NAME = "Express Ops"
 VERSION = "0.1.0"
@@ -118,27 +118,29 @@ def _why(error: ErrorDetails) -> str:
     return str(error.get("ctx", {}).get("error", error["msg"]))
 
 
-def load_policy(home: Path) -> Policy:
-    """What runs may do, as `settings.toml` in the data folder says; the defaults where there is no such file.
-
-    Raises ConfigError naming the settings that are unknown or can't be used.
-    """
-    file = home / _SETTINGS
+def settings_file(home: Path) -> dict[str, Any]:
+    """What `settings.toml` in the data folder holds; empty where there is no such file. Raises ConfigError."""
     try:
-        told = tomllib.loads(read_at_most(file, _LARGEST_SETTINGS, ends=True).decode("utf-8-sig"))
-        return Policy.model_validate(told)
+        return tomllib.loads(read_at_most(home / _SETTINGS, _LARGEST_SETTINGS, ends=True).decode("utf-8-sig"))
     except FileNotFoundError:
-        return Policy()
+        return {}
     except OSError as exc:
         why = f"can't be read: {exc.strerror}"
     except UnicodeDecodeError:
         why = "is not UTF-8 text"
-    except ValidationError as exc:
-        wrong = (f"{'.'.join(str(part) for part in error['loc'])}: {_why(error)}" for error in exc.errors())
-        why = f"can't be used. {'; '.join(wrong)}"
     except (ValueError, RecursionError) as exc:
         why = f"is not TOML: {exc}"
-    raise ConfigError(f"{shown(file)} {why}. Correct it and start again.")
+    raise _unusable(home, why)
+
+
+def refused(home: Path, exc: ValidationError) -> ConfigError:
+    """The error for settings of that file that are unknown or can't be used; it names them."""
+    wrong = (f"{'.'.join(str(part) for part in error['loc'])}: {_why(error)}" for error in exc.errors())
+    return _unusable(home, f"can't be used. {'; '.join(wrong)}")
+
+
+def _unusable(home: Path, why: str) -> ConfigError:
+    return ConfigError(f"{shown(home / _SETTINGS)} {why}. Correct it and start again.")
 
 
 def sandbox_connection(base_url: str, state: Path) -> Connection:

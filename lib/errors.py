@@ -22,7 +22,7 @@ ExpressOpsError
 ├── SnapshotNotKept              a list that could not be written to the data folder
 ├── UploadUnreadable             a file that can't be read as a list of customers
 │   └── ListUnclear              a person has to say what is meant by it
-├── ViewUnreadable               an address whose view is not certain: nobody is shown rather than too many
+├── ViewUnreadable               a view, in an address or as typed, that is not certain: nobody is shown rather than too many
 ├── ViewNameTaken                two saved views can't have one name
 ├── ExportTooLarge               more than a file format can hold
 ├── ExportRefused                a receipt in no form that there is, or for a terminal

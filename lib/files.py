@@ -7,9 +7,10 @@ import os
 import shlex
 import stat
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from lib.errors import ConfigError
+from lib.errors import ConfigError, PlanError
 
 _LONGEST = 200
 
@@ -39,6 +40,19 @@ def read_at_most(path: Path, limit: int, *, ends: bool = False) -> bytes:
     if len(body) > limit:
         raise OSError(errno.EFBIG, f"more than {limit / 1e6:,.0f} MB", str(path))
     return body
+
+
+def write_new(path: Path, body: bytes) -> None:
+    """A new file that only its owner can read: it holds names of customers. Raises PlanError where it can't be written."""
+    try:
+        with open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
+            file.write(body)
+    except FileExistsError:
+        raise PlanError(f"{shown(path)} is there already and is not written over. Choose another name.") from None
+    except OSError as exc:
+        with suppress(OSError):
+            path.unlink()  # half a plan or receipt would only mislead
+        raise PlanError(f"{shown(path)} can't be written ({exc.strerror}).") from exc
 
 
 def make_private(folder: Path) -> None:

@@ -14,11 +14,12 @@ import pytest
 
 from app import app as app_itself
 from app import lifespan, starter
+from lib.embedded import SANDBOX_CUSTOMERS
 from lib.journal.journal import Journal
 from lib.plans.model import RunState
 from lib.sandbox.server import SandboxServer
 from lib.ui.door import HEADERS
-from lib.ui.resources import SANDBOX_CUSTOMERS, Resources, get_resources
+from lib.ui.resources import Resources, get_resources
 from tests.pages.world import World
 from tests.runs.fakes import ROBIN, customer, plan_of
 from tests.served import PATIENCE, Served, free_port, served, until

@@ -5,9 +5,10 @@ import stat
 
 import pytest
 
-from lib.config import load_policy, load_settings
+from lib.config import load_settings
 from lib.errors import ConfigError
 from lib.files import make_private, path_of, read_at_most, refuse_if_others_write
+from lib.session import Session
 
 NOT_THERE = "nobody makes this"
 
@@ -71,7 +72,7 @@ def test_a_link_to_what_only_this_user_may_write_is_followed(home, tmp_path):
     elsewhere.chmod(0o600)
     (home / "settings.toml").unlink()
     (home / "settings.toml").symlink_to(elsewhere)
-    assert load_policy(load_settings().home).concurrency == 4
+    assert Session(load_settings(), known="").policy.concurrency == 4
 
 
 def test_a_link_on_the_way_is_judged_where_it_leads(tmp_path):

@@ -14,10 +14,11 @@ SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROO
 ALLOWED = {
     "lib.errors": (),
     "lib.spreadsheet": (),
+    "lib.charts": (),
     "lib.sandbox": (),
     "lib.avara": ("lib.errors",),
     "lib.files": ("lib.errors",),
-    "lib.config": ("lib.errors", "lib.files", "lib.avara", "lib.plans.policy"),
+    "lib.config": ("lib.errors", "lib.files", "lib.avara"),
     "lib.customers": ("lib.errors", "lib.avara", "lib.spreadsheet"),
     "lib.plans": ("lib.errors", "lib.avara"),
     # A journal keeps plans, runs and steps; what carries them out, and what proves them, writes to it and reads from it.
@@ -25,9 +26,22 @@ ALLOWED = {
     "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.plans", "lib.journal"),
     "lib.runs.__main__": ("lib.cli",),
     "lib.receipts": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.customers.workbook", "lib.plans", "lib.journal"),
+    # The embedded sandbox, the parts that a session is made of, its verbs, and what a notebook has of it besides.
+    "lib.embedded": ("lib.errors", "lib.config", "lib.sandbox"),
+    "lib.parts": (
+        *("lib.errors", "lib.config", "lib.embedded", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs"),
+    ),
+    "lib.session": (
+        *("lib.errors", "lib.config", "lib.files", "lib.parts", "lib.avara", "lib.customers", "lib.plans", "lib.journal"),
+        *("lib.runs", "lib.receipts", "lib.notebook"),
+    ),
+    "lib.notebook": (
+        *("lib.errors", "lib.files", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs", "lib.receipts"),
+        *("lib.charts", "lib.config", "lib.session"),
+    ),
     "lib.cli": (
-        *("lib.errors", "lib.files", "lib.avara", "lib.plans", "lib.runs", "lib.journal", "lib.receipts", "lib.config"),
-        *("lib.customers.snapshot", "lib.customers.frame", "lib.customers.lists"),
+        *("lib.errors", "lib.files", "lib.config", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs"),
+        *("lib.receipts", "lib.session"),
     ),
     "lib.ui": ("lib",),
     "pages": ("lib",),
@@ -35,7 +49,10 @@ ALLOWED = {
 }
 
 #: (layer, what it may not import although it lies within a layer that it may).
-FORBIDDEN = {("lib.runs", "lib.runs.__main__"), ("lib.ui", "lib.cli"), ("pages", "lib.cli")}
+FORBIDDEN = {
+    ("lib.runs", "lib.runs.__main__"),
+    *((face, other) for face in ("lib.ui", "pages") for other in ("lib.cli", "lib.notebook")),
+}
 
 #: Library → the only places that may import it.
 CONFINED = {
@@ -44,9 +61,9 @@ CONFINED = {
     "httpcore": (),
     "sqlalchemy": ("lib.journal",),
     "alembic": ("lib.journal.migrations",),
-    "jinja2": ("lib.receipts",),
+    "jinja2": ("lib.receipts", "lib.notebook"),
     "sqlite3": ("lib.sandbox",),
-    "altair": ("lib.ui",),
+    "altair": ("lib.charts", "lib.notebook"),
     "uvicorn": ("lib.sandbox",),
     "python_calamine": ("lib.customers.lists",),
     "rapidfuzz": ("lib.customers.lists",),

@@ -9,10 +9,11 @@ from humanize import naturaltime
 from lib.avara.text import count
 from lib.cli.console import Console, command, plain
 from lib.cli.exits import Exit
-from lib.cli.session import Session
+from lib.customers.reading.snapshot import kept_customers
 from lib.errors import NotSameAccount
 from lib.journal.accounts import OtherAccount
 from lib.runs.same_account import SAMPLE, join, proof
+from lib.session import Session
 
 
 def account(session: Session, options: Namespace, console: Console) -> Exit:
@@ -52,8 +53,6 @@ def _named(session: Session, start: str) -> OtherAccount:
 
 
 def _join(session: Session, other: OtherAccount, console: Console) -> None:
-    from lib.customers.snapshot import kept_customers  # noqa: PLC0415 - pandas and Arrow, which no other command needs
-
     asked = proof(session.journal, other, kept_customers(session.settings.snapshots, other.keys, SAMPLE))
     total = len(asked.expected)
     join(

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from math import ceil
 
 from lib.avara.text import count
 from lib.cli import exits
 from lib.cli.console import AT_MOST, Console, command, plain, progress_line, states
 from lib.cli.exits import Exit
-from lib.cli.session import Session
 from lib.errors import IllegalTransition, JournalUnavailable
 from lib.plans.model import Run, RunState, Step, StepState, Totals
 from lib.receipts.rows import entry_facts, summary
+from lib.runs.interrupts import noted
 from lib.runs.owner import carrier
 from lib.runs.progress import WINDOW, progress
+from lib.session import Session
 
 #: Seconds between two looks at the journal.
 _LOOK = 0.25
@@ -32,7 +30,7 @@ LOOKED_AT = frozenset(StepState) - {StepState.VERIFIED, StepState.PLANNED}
 
 def carry(session: Session, console: Console, begin: Callable[[], Run]) -> Exit:
     """Let the worker take up a run by `begin`, follow it to its end or a signal, and tell how it stands then."""
-    with _stop_asked() as stop:
+    with noted(*_SIGNALS) as stop:
         run = begin()
         _Follower(session, console, run).until_over(stop)
     return tell_end(session, console, run.id)
@@ -98,11 +96,11 @@ class _Follower:
         self._seen_entry = 0
         self._seen_totals: Totals | None = None
 
-    def until_over(self, stop: threading.Event) -> None:
+    def until_over(self, stop: Sequence[int]) -> None:
         worker = self._session.worker
         while not worker.join(self._run_id, _LOOK):
             self._look()
-            if stop.is_set():
+            if stop:
                 self._console.hint("Stopping: calls in flight are finished and settled first.")
                 if not worker.stop(_STOP_WITHIN):
                     self._console.hint("A call did not end in time; `resume` reads its customer back before anything else.")
@@ -134,18 +132,3 @@ class _Follower:
             for entry in entries:
                 self._console.row("entry", **entry_facts(entry))
             self._seen_entry = entries[-1].seq
-
-
-@contextmanager
-def _stop_asked() -> Iterator[threading.Event]:
-    """Set by the signals that ask a process to end, in place of what they usually do. Ignored ones stay so (nohup)."""
-    asked = threading.Event()
-    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    before = {number: handler for number in numbers if (handler := signal.getsignal(number)) is not signal.SIG_IGN}
-    try:
-        for number in before:
-            signal.signal(number, lambda *_: asked.set())
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -16,12 +16,12 @@ from typing import TypeVar
 from lib.cli import account, carrying, exits, planning, reading
 from lib.cli.console import Console, Outlet, printable
 from lib.cli.exits import MEANINGS, Exit
-from lib.cli.session import Session
 from lib.config import VERSION, load_settings
 from lib.errors import ExpressOpsError
 from lib.files import path_of
 from lib.plans.model import Action, StepState
 from lib.receipts.export import Format
+from lib.session import Session
 
 _T = TypeVar("_T")
 
@@ -174,7 +174,7 @@ def _run(arguments: Sequence[str] | None, out: Outlet, err: Outlet) -> Exit:
         return Exit(int(ended.code or 0))
     console = Console(out, err, as_json=options.json)
     try:
-        with Session(load_settings()) as session:
+        with Session(load_settings(), known="as the user of the command line", hosts_sandbox=False) as session:
             return Exit(options.command(session, options, console))
     except ExpressOpsError as error:
         code = exits.of_error(error)

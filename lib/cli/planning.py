@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,24 +11,19 @@ from lib.avara.models import Customer
 from lib.avara.text import count
 from lib.cli.console import Console, command, plain
 from lib.cli.exits import Exit
-from lib.cli.files import read_list, write_new
-from lib.cli.session import Session
 from lib.customers.lists.columns import described
-from lib.customers.lists.report import Entry, Kind, take
+from lib.customers.lists.report import Entry, Kind
 from lib.errors import ApiError, NotFound
-from lib.files import shown
-from lib.plans.evidence import seen_in
+from lib.files import shown, write_new
+from lib.plans.evidence import Picked, Way
 from lib.plans.model import Action
-from lib.plans.plan import Plan, PlannedCustomer
-from lib.plans.policy import Policy, check_caps
-from lib.plans.review import WarningKind, review
+from lib.plans.plan import Plan
+from lib.plans.policy import check_caps
+from lib.plans.review import WarningKind
+from lib.plans.subject import Subject
 from lib.plans.terms import terms
-
-_WARNINGS = {
-    WarningKind.HAS_USERS: "with users",
-    WarningKind.CHANGED_RECENTLY: "changed recently",
-    WarningKind.NEVER_DATED: "of unknown age",
-}
+from lib.runs.progress import asked_to_wait
+from lib.session import Session
 
 
 @dataclass(frozen=True)
@@ -59,50 +54,36 @@ _KINDS = {
 def plan(session: Session, options: Namespace, console: Console) -> Exit:
     """Write a plan of those customers of `--ids-file` that are not as asked yet."""
     name = shown(Path(options.ids_file.name))
-    taken = take(
-        read_list(options.ids_file),
-        lambda: session.customers(console),
+    taken = session.read_list(
+        options.ids_file,
         column=options.column,
         where=options.where,
         sheet=options.sheet,
+        tell=telling(session, console),
     )
     listed = {entry.ids[0]: entry for entry in taken.report.of(Kind.FOUND)}
     console.row("ids", file=str(options.ids_file), ids=len(listed), rows=len(taken.report.entries))
     for remark in taken.table.remarks:
         console.hint(plain(remark, 300))
-    left_out = [_left_out(entry) for entry in taken.report.entries if entry.kind is not Kind.FOUND]
-    began = session.now()
-    records = session.read(tuple(listed), console)
-    action = Action(options.action)
-    set_aside = list(_set_aside(records, action, session.policy))
-    not_planned = {one.text for one in set_aside}
-    customers = [
-        PlannedCustomer(record=record, evidence=(_listed_in(name, listed[customer_id]), *seen_in(record, began)), read_at=began)
-        for customer_id, record in records.items()
-        if isinstance(record, Customer) and customer_id not in not_planned
-    ]
-    _tell_left_out([*left_out, *set_aside], console)
+    began, action = session.now(), Action(options.action)
+    records = session.read(tuple(listed), telling(session, console))
     how = described(taken.table, taken.choice)
-    made = session.plan(
-        customers,
-        action,
-        reason=options.reason,
-        ticket=options.ticket,
-        filter_text=f"{count(len(listed), 'customer')} of {name}{how and f', {how}'}",
-        goes_on=options.goes_on or session.policy.canary.goes_on,
+    picked = dict.fromkeys(listed, Picked(Way.LISTED, f"{name}{how and f', {how}'}", began))
+    subject = session.review_of((one for one in records.values() if isinstance(one, Customer)), picked, began, action)
+    left_out = [_left_out(entry) for entry in taken.report.entries if entry.kind is not Kind.FOUND]
+    left_out += _not_planned(records, subject)
+    _tell_left_out(left_out, console)
+    made = session.freeze(
+        subject, reason=options.reason, ticket=options.ticket, goes_on=options.goes_on or session.policy.canary.goes_on
     )
     check_caps(made, session.policy, None)
     save(made, options.output, session, console)
-    return Exit.PARTLY if any(_KINDS[one.kind][1] for one in (*left_out, *set_aside)) else Exit.FINISHED
+    return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
 
 
 def _left_out(entry: Entry) -> _LeftOut:
     maybe = entry.ids if entry.kind in (Kind.SEVERAL, Kind.NEAR) else ()
     return _LeftOut(entry.kind.name.lower(), entry.text, f"row {entry.line}{': perhaps ' * bool(maybe)}{', '.join(maybe)}")
-
-
-def _listed_in(name: str, entry: Entry) -> str:
-    return f"Listed in {name}, row {entry.line}{f', by its name: {entry.text}' if entry.by_name else ''}"
 
 
 def save(made: Plan, path: Path, session: Session, console: Console) -> None:
@@ -114,9 +95,25 @@ def save(made: Plan, path: Path, session: Session, console: Console) -> None:
     console.hint(f"Written to {path}. To carry it out: {carry_out}")
 
 
+def telling(session: Session, console: Console) -> Callable[[int], object]:
+    """What tells how many customers have been read, and what the reading waits for."""
+
+    def tell(read: int) -> None:
+        waits = asked_to_wait(session.client.waiting)
+        console.progress(f"{read:,} customers read{waits and f', {waits}'}")
+
+    return tell
+
+
+def count_active(session: Session, action: Action, console: Console) -> int | None:
+    """How many customers are active, where a cap depends on it: the list is read for that. Raises ApiError."""
+    counts = action is Action.DEACTIVATE and session.policy.caps.max_percent < 100
+    return session.loads.wait(telling(session, console)).active_total if counts else None
+
+
 def tell_plan(made: Plan, session: Session, console: Console) -> None:
     """What the plan will do, to whom, where and why."""
-    reviewed = review(made.customers, made.action, session.now(), recent_days=session.policy.recent_days)
+    reviewed = session.review_plan(made).reviewed
     console.row(
         "plan",
         **made.model_dump(mode="json", exclude={"customers"}),
@@ -129,7 +126,7 @@ def tell_plan(made: Plan, session: Session, console: Console) -> None:
     )
     act = f"{made.action.value.capitalize()} {count(len(made.customers), 'customer')}"
     console.say(f"{act} of {plain(made.connection_label)} ({plain(made.base_url)})")
-    looks = [f"{reviewed.counted(kind):,} {words}" for kind, words in _WARNINGS.items() if reviewed.counted(kind)]
+    looks = [f"{number:,} {kind.those}" for kind in WarningKind if (number := reviewed.counted(kind))]
     facts = {
         "users affected": f"{made.users_affected:,}",
         "reason": made.reason,
@@ -143,16 +140,16 @@ def tell_plan(made: Plan, session: Session, console: Console) -> None:
     console.some("Customers:", [f"{customer.id}  {plain(customer.name, 50)}  {words}" for customer, words in told])
 
 
-def _set_aside(records: dict[str, Customer | ApiError], action: Action, policy: Policy) -> Iterable[_LeftOut]:
+def _not_planned(records: Mapping[str, Customer | ApiError], subject: Subject) -> Iterator[_LeftOut]:
     for customer_id, record in records.items():
         if isinstance(record, NotFound):
             yield _LeftOut("unknown", customer_id)
         elif isinstance(record, ApiError):
             yield _LeftOut("unreadable", customer_id, record.message)
-        elif record.is_active == action.wants_active:
-            yield _LeftOut("set_aside", customer_id, record.name)
-        elif why := policy.protected.why(record):
-            yield _LeftOut("protected", customer_id, f"{record.name}: {why.text}")
+    for record in subject.reviewed.set_aside:
+        yield _LeftOut("set_aside", record.id, record.name)
+    for record, why in subject.reviewed.protected:
+        yield _LeftOut("protected", record.id, f"{record.name}: {why}")
 
 
 def _tell_left_out(left_out: list[_LeftOut], console: Console) -> None:

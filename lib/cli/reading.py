@@ -10,16 +10,16 @@ from humanize import naturaltime
 from lib.avara.text import count
 from lib.cli.console import AT_MOST, Console, plain, states
 from lib.cli.exits import Exit
-from lib.cli.files import write_new
 from lib.cli.follow import LOOKED_AT, tell_step
-from lib.cli.session import Session
 from lib.errors import ExportRefused, OtherConnection
+from lib.files import write_new
 from lib.plans.model import DamagedStep, Run, RunState, Step, StepState
-from lib.receipts.export import Format, export
+from lib.receipts.export import Format
 from lib.receipts.rows import step_facts, summary
 from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
 from lib.runs.heartbeat import is_lost
 from lib.runs.owner import carrier
+from lib.session import Session
 
 _GONE = "its process is gone"
 
@@ -27,7 +27,7 @@ _GONE = "its process is gone"
 def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     """The newest runs, one a line."""
     runs, gone, now = session.journal.reads.runs(options.limit), _without_process(session), session.now()
-    keys = session.keys_if_set
+    keys = _keys(session)
     for run in runs:
         console.row("run", **summary(run))
         who = f"{plain(run.operator, 30)}, {naturaltime(now - run.created_at)}"
@@ -44,7 +44,7 @@ def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
 
 def show(session: Session, options: Namespace, console: Console) -> Exit:
     """One run, and the steps that a person may want to see; with --steps all of them, or those of one state."""
-    run = session.run(options.run)
+    run = session.find_run(options.run)
     console.row("run", **summary(run))
     _tell_run(run, session, console)
     number, steps = _steps(run, session, options, console)
@@ -94,12 +94,12 @@ def verify(session: Session, options: Namespace, console: Console) -> Exit:
 
 def export_run(session: Session, options: Namespace, console: Console) -> Exit:
     """The receipt of a run, to a new file or to the standard output. What it says to be wrong is told here too."""
-    run = session.run(options.run)
+    run = session.find_run(options.run)
     form = _form_of(options)
     if options.output is None and console.on_terminal:
         # A receipt holds what the API sent, to the letter; cleaned for a terminal it would be none.
         raise ExportRefused("A receipt is not written to a terminal. Write it to a file (-o receipt.html), or pipe it on.")
-    made = export(session.journal, run.id, form, who=session.operator, now=session.now())
+    made = session.receipt(run.id, form)
     if options.output is None:
         console.file(made.body)
     else:
@@ -131,6 +131,11 @@ def _stands(run: Run, session: Session) -> str:
     return NEVER_STARTED if run.never_started(session.now()) else run.words
 
 
+def _keys(session: Session) -> frozenset[str]:
+    """The fingerprints of the account's keys; none where no key is set, since these commands need no API."""
+    return session.keys if session.settings.api_key is not None else frozenset()
+
+
 def _key(run: Run, keys: Collection[str]) -> str:
     """Which key made the run, where it is of another account than `keys`."""
     return f", key {run.fingerprint[:8]}" if keys and run.fingerprint not in keys else ""
@@ -139,7 +144,7 @@ def _key(run: Run, keys: Collection[str]) -> str:
 def _not_ours(run: Run, session: Session) -> str:
     """Why the key in use can't go on with the run, and what can be done, in words; empty where it can or none is set."""
     try:
-        if session.keys_if_set:
+        if _keys(session):
             session.check_ours(run)
     except OtherConnection as error:
         return f"{error.message} {CANCEL_ONLY}" if run.live else error.message

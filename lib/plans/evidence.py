@@ -24,6 +24,7 @@ class Way(StrEnum):
     LISTED = "Picked from a list"
     CHOSEN = "Chosen by hand for a name on a list"
     RUN = "Picked from what a run left undone"
+    NOTEBOOK = "Picked in a notebook"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,15 @@ class WarningKind(StrEnum):
     CHANGED_RECENTLY = "changed_recently"
     NEVER_DATED = "never_dated"
 
+    @property
+    def those(self) -> str:
+        """The customers that carry it, behind their number: "with users"."""
+        return {
+            "has_users": "with users",
+            "changed_recently": "changed recently",
+            "never_dated": "with an unknown last update",
+        }[self]
+
 
 @dataclass(frozen=True)
 class ReviewWarning:

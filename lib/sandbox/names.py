@@ -28,22 +28,9 @@ _STEMS = (
     "Quarry", "Red", "Silver", "Thorn", "Wal", "West", "Win", "Elk", "Copper", "Stone",
 )  # fmt: skip
 _ENDINGS = (
-    "brook",
-    "field",
-    "ford",
-    "haven",
-    "mont",
-    "port",
-    "ridge",
-    "side",
-    "ton",
-    "vale",
-    "view",
-    "wood",
-    "well",
-    " Falls",
-    " Creek",
-)
+    "brook", "field", "ford", "haven", "mont", "port", "ridge", "side", "ton",
+    "vale", "view", "wood", "well", " Falls", " Creek",
+)  # fmt: skip
 _US_PLACES = tuple(stem + ending for ending in _ENDINGS for stem in _STEMS)
 
 REGIONS = (

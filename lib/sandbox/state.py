@@ -36,6 +36,22 @@ def _make_private(path: Path) -> None:
     path.chmod(0o600)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process has this state file open: then no other can use it."""
+    if not path.is_file():
+        return False
+    db = sqlite3.connect(path, isolation_level=None, timeout=0.0)
+    try:
+        db.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as exc:
+        return "locked" in str(exc)
+    except sqlite3.Error:
+        return False
+    finally:
+        db.close()
+    return False
+
+
 class StateFile:
     """An open state file, held by one process at a time. What `write` was given is safe when the process is killed.
 

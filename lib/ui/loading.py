@@ -10,8 +10,8 @@ from functools import partial
 import streamlit as st
 
 from lib.avara.models import RecordProblem
-from lib.customers.load import Load, LoadProgress, LoadState
-from lib.customers.loads import Loads
+from lib.customers.reading.load import Load, LoadProgress, LoadState
+from lib.customers.reading.loads import Loads
 from lib.spreadsheet import csv_bytes
 from lib.ui import notices
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number

@@ -13,7 +13,7 @@ import streamlit as st
 
 from lib.customers.changes import Changes
 from lib.customers.frame import CustomerFrame
-from lib.customers.loads import Comparison, Loads
+from lib.customers.reading.loads import Comparison, Loads
 from lib.ui import picks
 from lib.ui.text import ago, count, md, number
 from lib.ui.widgets import dialogs, id_table

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.customers.snapshot import kept_customers
+from lib.customers.reading.snapshot import kept_customers
 from lib.errors import ExpressOpsError
 from lib.journal.accounts import OtherAccount
 from lib.runs.same_account import SAMPLE, Proof, join, proof
@@ -25,7 +25,7 @@ def show(resources: Resources) -> None:
 
 def _keys(resources: Resources) -> None:
     connection = resources.connection
-    keys = resources.keys()
+    keys = resources.keys
     others = resources.journal.accounts.others(connection.fingerprint, connection.base_url)
     if len(keys) == 1 and not others:
         return

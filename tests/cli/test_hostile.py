@@ -20,7 +20,7 @@ from lib.journal.journal import Journal
 from lib.plans.model import ITSELF
 from tests.runs.fakes import customer, plan_of
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 CODES = set(Exit)
 PLANNED = ["plan", "--ids-file", "ids", "--action", "deactivate", "--reason"]
 NOBODY = "http://127.0.0.1:9"  # no API listens at the port of `discard`
@@ -111,7 +111,7 @@ def test_files_whose_names_are_no_text_are_read_and_written(place, start_sandbox
     assert main(["plan", "--ids-file", listed, *PLANNED[3:], "r", "-o", written]) == Exit.FINISHED
     assert "apply 'plan " in capfd.readouterr().err  # as a shell takes it
     assert main(["apply", written]) == Exit.REFUSED  # without --confirm
-    assert "1 customer of ids-\ufffd" in capfd.readouterr().out
+    assert "Picked from a list: ids-\ufffd" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def sandbox(world: World) -> SandboxServer:
 def saved(world: World) -> list[int]:
     """How many customers each draft has, the newest first."""
     journal = world.resources.journal
-    return [head.size for head in journal.drafts.heads(world.resources.keys())]
+    return [head.size for head in journal.drafts.heads(world.resources.keys)]
 
 
 def until_saved(world: World, *sizes: int) -> None:

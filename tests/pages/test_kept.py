@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lib.customers.frame import build
-from lib.customers.snapshot import Shelf
+from lib.customers.reading.snapshot import Shelf
 from lib.sandbox.server import SandboxServer
 from tests.pages.world import Session, World, records_of
 

@@ -83,7 +83,7 @@ def test_once_a_person_says_so_and_confirms_it_the_run_goes_on_under_the_new_key
     assert "written into the log under " in session.plain
     session.press("account_cancel")
     assert not session.offers("account_go")
-    assert world.resources.keys() == {world.resources.connection.fingerprint}
+    assert world.resources.keys == {world.resources.connection.fingerprint}
     say_so(session, old)
     assert "both keys are of the same account now" in session.at.success[0].value
     assert f"Also of this account: `{old[:8]}`" in session.words
@@ -103,7 +103,7 @@ def test_a_key_of_other_customers_stays_apart_and_the_page_names_the_one_that_is
     session = say_so(world.open("connection"), "9" * 16)
     assert "Clinic 1" in session.plain
     assert "was not found with the key in use" in session.plain
-    assert world.resources.keys() == {world.resources.connection.fingerprint}
+    assert world.resources.keys == {world.resources.connection.fingerprint}
 
 
 def test_two_runs_that_hold_the_same_customer_are_both_named(rotated: tuple[World, str, SandboxServer]) -> None:

@@ -8,7 +8,7 @@ import weakref
 import pytest
 
 from lib.avara.models import RecordProblem
-from lib.customers.load import LoadState
+from lib.customers.reading.load import LoadState
 from lib.ui import loading
 from lib.ui.loading import problems_csv
 from tests.pages.world import Session, World, records_of

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lib import embedded
 from lib.ui import resources as wiring
 from lib.ui.runs import listing
 from tests.pages.world import KEY, World
@@ -14,7 +15,7 @@ PAGES = ("overview", "customers", "deactivate", "runs", "connection")
 
 
 def test_without_a_key_the_app_says_sandbox_on_every_page(world: World) -> None:
-    world.patch.setattr(wiring, "SANDBOX_CUSTOMERS", 30)
+    world.patch.setattr(embedded, "SANDBOX_CUSTOMERS", 30)
     session = world.open()
     for page in PAGES:
         assert "Sandbox on this machine" in session.go(page).words
@@ -24,7 +25,7 @@ def test_without_a_key_the_app_says_sandbox_on_every_page(world: World) -> None:
 
 
 def test_the_embedded_sandbox_is_the_same_one_after_a_restart(world: World) -> None:
-    world.patch.setattr(wiring, "SANDBOX_CUSTOMERS", 30)
+    world.patch.setattr(embedded, "SANDBOX_CUSTOMERS", 30)
     session = world.open()
     first = world.resources.connection.fingerprint
     session.pick([world.resources.loads.frame().rows["id"][1]])

@@ -162,7 +162,7 @@ def test_a_view_is_saved_opened_by_its_link_renamed_replaced_and_deleted(world: 
     page.press("views")
     page.widget("view_name").set_value("Imaging, active")
     page.press("save_view")
-    (saved,) = world.resources.journal.views.saved(world.resources.keys())
+    (saved,) = world.resources.journal.views.saved(world.resources.keys)
     assert page.at.query_params == {"view": saved.id}
     page.press("clear_filters")
     assert page.at.query_params != {"view": saved.id}
@@ -195,4 +195,4 @@ def test_two_views_never_have_one_name(world: World, page: Session) -> None:
         page.widget("view_name").set_value("All")
         page.press("save_view")
     assert "There is a saved view of this name" in page.plain
-    assert len(world.resources.journal.views.saved(world.resources.keys())) == 1
+    assert len(world.resources.journal.views.saved(world.resources.keys)) == 1

@@ -20,6 +20,7 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
+from lib import parts
 from lib.avara.client import AvaraClient
 from lib.errors import ExpressOpsError
 from lib.plans.evidence import Picked, Way
@@ -176,8 +177,8 @@ class World:
         for name in ("AVARA_API_KEY", "AVARA_BASE_URL", "EXPRESS_OPS_DATABASE_URL"):
             self.patch.delenv(name, raising=False)
         # The product's own classes; only the pauses between attempts are left out.
-        self.patch.setattr(wiring, "AvaraClient", partial(AvaraClient, sleep=lambda _seconds: None))
-        self.patch.setattr(wiring, "Worker", partial(Worker, sleep=lambda _seconds: None, read_back_waits=(0.0,)))
+        self.patch.setattr(parts, "AvaraClient", partial(AvaraClient, sleep=lambda _seconds: None))
+        self.patch.setattr(parts, "Worker", partial(Worker, sleep=lambda _seconds: None, read_back_waits=(0.0,)))
         self._stack.callback(_close)
         return self
 

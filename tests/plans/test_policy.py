@@ -4,11 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from lib.config import load_policy
+from lib.config import Settings
 from lib.errors import CapExceeded, ConfigError, ProtectedCustomer
 from lib.plans.model import Action
 from lib.plans.policy import Canary, Caps, Policy, ProtectedCustomers, check_caps
+from lib.session import Session
 from tests.runs.fakes import customer, id_of, plan_of
+
+
+def policy_of(home):
+    """What a session on this data folder may do."""
+    return Session(Settings(EXPRESS_OPS_HOME=str(home)), known="").policy
+
 
 CAPS = Policy(caps=Caps(max_customers=3, max_percent=10, max_users=20))
 
@@ -97,7 +104,7 @@ def test_small_plans_have_no_canary(steps, from_size, size, canary):
 
 
 def test_without_a_file_the_defaults_hold(tmp_path):
-    assert load_policy(tmp_path) == Policy()
+    assert policy_of(tmp_path) == Policy()
     assert Policy().caps == Caps(max_customers=500, max_percent=20, max_users=1000)
 
 
@@ -106,7 +113,7 @@ def test_the_file_says_what_runs_may_do(tmp_path):
         "preflight = false\ndrift = ['active']\n[caps]\nmax_customers = 7\n"
         f"[protected]\nids = ['{id_of(1)}']\nmetadata = {{ tier = 'gold*' }}\n[canary]\nsteps = 2\n[breaker]\nin_a_row = 9\n"
     )
-    policy = load_policy(tmp_path)
+    policy = policy_of(tmp_path)
     assert (policy.preflight, policy.drift, policy.caps.max_customers, policy.caps.max_users) == (False, {"active"}, 7, 1000)
     assert policy.protected.why(customer(1))
     assert policy.protected.metadata == (("tier", "gold*"),)
@@ -133,7 +140,7 @@ def test_the_file_says_what_runs_may_do(tmp_path):
 def test_a_setting_that_can_not_be_is_named(tmp_path, text, named):
     (tmp_path / "settings.toml").write_text(text)
     with pytest.raises(ConfigError, match=r"settings\.toml") as caught:
-        load_policy(tmp_path)
+        policy_of(tmp_path)
     assert named in caught.value.message
 
 
@@ -149,5 +156,5 @@ def test_a_setting_that_can_not_be_is_named(tmp_path, text, named):
 )
 def test_the_file_says_whether_lists_are_kept_and_how_long_they_feed_plans(tmp_path, text, keep, minutes):
     (tmp_path / "settings.toml").write_text(text)
-    policy = load_policy(tmp_path)
+    policy = policy_of(tmp_path)
     assert (policy.snapshot.keep, policy.snapshot_feeds_plans_for) == (keep, timedelta(minutes=minutes))

@@ -38,7 +38,6 @@ OURS = {
     ("sidebar", "APP_NAME"),
     ("confirm", "plan.action.value.capitalize()"),
     ("confirm", "_CONSEQUENCE[plan.action].format(**words)"),
-    ("plan_file", "plan.action.value.capitalize()"),
     ("review", "subject.title"),  # an action and a count
     ("review", "share"),  # a percentage of the settings
     ("notes", "', '.join(found)"),  # of _KINDS
@@ -48,6 +47,7 @@ OURS = {
     ("listing", "run.action.value"),
     ("view", "what"),  # of the states named in the same function
     ("history", "run.action.value.capitalize()"),
+    ("plan_file", "subject.title"),
     ("history", "run.id"),
     ("other_keys", "where"),  # counts and words of the same function
     ("pick_list", "_PREVIEW"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lib import embedded
 from lib.errors import ConfigError, NotStarted
 from lib.runs.worker import Worker
 from lib.sandbox.server import SandboxServer
@@ -65,7 +66,7 @@ def test_a_failure_stands_for_a_while_and_is_then_tried_again(
 @pytest.mark.parametrize("part", ["journal", "worker"])
 def test_a_start_that_fails_lets_go_of_what_it_had(tmp_path: Path, part: str) -> None:
     with World(tmp_path) as world:
-        world.patch.setattr(wiring, "SANDBOX_CUSTOMERS", 5)
+        world.patch.setattr(embedded, "SANDBOX_CUSTOMERS", 5)
         if part == "journal":
             (tmp_path / "journal.sqlite").write_text("this is no database " * 100)
         else:  # it beats already when it fails

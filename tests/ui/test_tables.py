@@ -11,13 +11,13 @@ from hypothesis import given
 
 from lib.avara.models import Customer
 from lib.avara.times import known
+from lib.customers.counts import by_age, by_year
 from lib.customers.frame import CustomerFrame, FrameBuilder, build
 from lib.plans.model import Action, DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.plans.plan import PlannedCustomer
 from lib.plans.review import Review, review
 from lib.ui.customers.tray import picks_table
 from lib.ui.deactivate.review import review_table
-from lib.ui.overview import by_age, by_year
 from lib.ui.runs.listing import runs_table
 from lib.ui.runs.step_table import STEP_WORDS, steps_table
 from lib.ui.runs.view import RUN_BADGES

@@ -122,7 +122,7 @@ def _open(resources: Resources, query: Mapping[str, Sequence[str]]) -> None:
     if more or len(query) > 1:
         raise ViewUnreadable
     view = next((view for view, known in _tokens().items() if known == token), None)
-    show_kept(token, view or view_of(resources.journal.views.find(token, resources.keys(), datetime.now(UTC)).body))
+    show_kept(token, view or view_of(resources.journal.views.find(token, resources.keys, datetime.now(UTC)).body))
 
 
 def _said(resources: Resources, view: View) -> dict[str, str]:

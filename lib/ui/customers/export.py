@@ -13,7 +13,7 @@ from lib.customers import export
 from lib.customers.filters import Filter, apply
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
-from lib.customers.loads import Loads, View
+from lib.customers.reading.loads import Loads, View
 from lib.customers.views import Sort
 from lib.ui import notices
 from lib.ui.customers import address, table

@@ -15,7 +15,7 @@ from lib.customers.lists.columns import ANY, Choice, certain, choose, decisions,
 from lib.customers.lists.read import UPLOAD_LIMIT, read
 from lib.customers.lists.report import Entry, Kind, Listed, Report, listed, look_up, to_csv
 from lib.customers.lists.table import Table, id_in
-from lib.customers.loads import Loads
+from lib.customers.reading.loads import Loads
 from lib.errors import ListUnclear, UploadUnreadable
 from lib.plans.evidence import Way
 from lib.ui import notices, picks

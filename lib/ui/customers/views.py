@@ -35,7 +35,7 @@ def show(resources: Resources, now: datetime) -> None:
     if failed := st.session_state.pop(_FAILED, ""):
         st.error(md(failed, limit=300), icon=":material/error:")
     try:
-        saved = resources.journal.views.saved(resources.keys())
+        saved = resources.journal.views.saved(resources.keys)
     except JournalError as error:
         notices.tell(error)
         return
@@ -102,16 +102,16 @@ def _save(resources: Resources) -> None:
 
 
 def _rename(resources: Resources, one: KeptView) -> None:
-    resources.journal.views.rename(one.id, resources.keys(), st.session_state[f"name_{one.id}"])
+    resources.journal.views.rename(one.id, resources.keys, st.session_state[f"name_{one.id}"])
 
 
 def _replace(resources: Resources, one: KeptView) -> None:
     view = address.shown()
-    resources.journal.views.replace(one.id, resources.keys(), address.body_of(view), who=operator(), now=datetime.now(UTC))
+    resources.journal.views.replace(one.id, resources.keys, address.body_of(view), who=operator(), now=datetime.now(UTC))
     address.show_kept(one.id, view)
 
 
 def _delete(resources: Resources, one: KeptView) -> None:
-    resources.journal.views.delete(one.id, resources.keys())
+    resources.journal.views.delete(one.id, resources.keys)
     if one.id == address.opened():
         address.show_kept("", address.shown())

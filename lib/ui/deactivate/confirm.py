@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 
 import streamlit as st
@@ -120,7 +119,7 @@ def _start(resources: Resources, plan: Plan) -> None:
     """Journal first, then hand over to the worker. The same plan confirmed twice shows the run that it already started."""
     who = operator()
     try:
-        run_id = resources.journal.record(plan, datetime.now(UTC), who=who).id
+        run_id = resources.record(plan, who=who).id
     except AlreadyStarted as error:
         run_id = error.run_id or ""
     except ExpressOpsError as error:
@@ -128,7 +127,7 @@ def _start(resources: Resources, plan: Plan) -> None:
         return
     else:
         # Refused, it is told on the run's page, which offers to start or to cancel it: by now it holds its customers.
-        notices.attempt(resources.worker.submit, run_id, who=who)
+        notices.attempt(resources.resume, run_id, who=who)
     resources.live_runs.forget()
     picks.remove(plan.ids)
     draft.started(Why(plan.reason, plan.ticket), plan.undo_of or "")

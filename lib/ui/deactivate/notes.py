@@ -10,12 +10,6 @@ from lib.ui.text import number
 from lib.ui.widgets import id_table
 from lib.ui.widgets.id_table import Column
 
-_KINDS = {
-    WarningKind.HAS_USERS: "with users",
-    WarningKind.CHANGED_RECENTLY: "changed recently",
-    WarningKind.NEVER_DATED: "with an unknown last update",
-}
-
 
 def show_metrics(reviewed: Review) -> None:
     with st.container(horizontal=True):
@@ -28,7 +22,7 @@ def show_metrics(reviewed: Review) -> None:
 
 def show_notes(subject: Subject) -> None:
     """What deserves a look, in words, above the list."""
-    counted = {words: subject.reviewed.counted(kind) for kind, words in _KINDS.items()}
+    counted = {kind.those: subject.reviewed.counted(kind) for kind in WarningKind}
     if found := [f"{number(customers)} {words}" for words, customers in counted.items() if customers]:
         st.warning(f"Look first: {', '.join(found)}. They stand at the top of the list.", icon=":material/visibility:")
     for title, those in subject.left_out.items():

@@ -6,13 +6,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.errors import AlreadyStarted, ExpressOpsError, PlanError, RunNotFound
+from lib.errors import AlreadyStarted, ExpressOpsError, PlanError
 from lib.plans.plan import Plan
-from lib.plans.policy import check_caps
-from lib.plans.review import review
-from lib.plans.subject import Subject
 from lib.plans.terms import terms
-from lib.runs.records import check_fresh
 from lib.ui import nav, notices
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, take_along
@@ -20,7 +16,7 @@ from lib.ui.deactivate.draft import Why
 from lib.ui.deactivate.notes import show_metrics, show_notes
 from lib.ui.deactivate.review import show_items
 from lib.ui.resources import Resources
-from lib.ui.text import ago, count, exact, md
+from lib.ui.text import ago, exact, md
 from lib.ui.widgets import dialogs, head
 
 _OPENED, _FILE = "opened_plan", "plan_file"
@@ -52,10 +48,8 @@ def offer() -> None:
 def show(resources: Resources, plan: Plan) -> None:
     """The review of an opened plan: as any other, but nothing in it can be changed."""
     now = datetime.now(UTC)
-    reviewed = review(plan.customers, plan.action, now, recent_days=resources.policy.recent_days)
-    subject, keys = Subject(reviewed, plan.filter_text), metadata_columns(resources.loads.frame())
-    title = f"{plan.action.value.capitalize()} {count(len(plan.customers), 'customer')}"
-    with head.show(title):
+    subject, keys = resources.review_plan(plan), metadata_columns(resources.loads.frame())
+    with head.show(subject.title):
         take_along.show(resources, subject, Why(plan.reason, plan.ticket), keys, None)
         st.button("Close the file", icon=":material/close:", on_click=close, key="plan_close")
     st.markdown(
@@ -65,11 +59,11 @@ def show(resources: Resources, plan: Plan) -> None:
     )
     st.caption(" · ".join(part for part in (f"Reason: {md(plan.reason, limit=500)}", md(plan.ticket)) if part))
     _terms(resources, plan)
-    show_metrics(reviewed)
+    show_metrics(subject.reviewed)
     show_notes(subject)
-    show_items(reviewed.items, keys)
+    show_items(subject.reviewed.items, keys)
     if st.button(
-        f"{title}…",
+        f"{subject.title}…",
         type="primary",
         key="to_confirm",
         icon=":material/arrow_forward:",
@@ -103,13 +97,10 @@ def close_started(run_id: str) -> None:
 def _may_run(resources: Resources, plan: Plan) -> bool:
     """Whether the plan may be started here and now; if not, says why."""
     try:
-        plan.check_account(resources.keys(), resources.connection.base_url)
-        _check_new(resources, plan)
-        resources.journal.audit.check_undo(plan)
         listed = resources.loads.view()
+        resources.check(plan, listed.active_total)
         if listed.obstacle is not None:  # the share of the active customers could not be told
             raise listed.obstacle
-        check_caps(plan, resources.policy, listed.active_total)
     except AlreadyStarted as error:
         notices.tell(error)
         st.page_link(nav.page("runs"), label="See that run", query_params={"run": error.run_id or ""})
@@ -124,16 +115,8 @@ def _still_as_reviewed(resources: Resources, plan: Plan) -> bool:
     """Where no call of the run reads its customer: whether all, read now, are as the plan has them; if not, says who is not."""
     try:
         with st.spinner("Reading each customer again…"):
-            check_fresh(plan, resources.client, resources.policy)
+            resources.check_fresh(plan)
     except ExpressOpsError as error:
         st.error(md(error.message, limit=400), icon=":material/block:")
         return False
     return True
-
-
-def _check_new(resources: Resources, plan: Plan) -> None:
-    try:
-        run = resources.journal.reads.run(f"run_{plan.hash[:16]}")
-    except RunNotFound:
-        return
-    raise AlreadyStarted(f"This plan was already started as {run.id}, which is {run.state}.", run_id=run.id)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.customers.loads import View
-from lib.errors import CapExceeded, ListOlderThanRun, LoadIncomplete, OtherConnection, PlanError
-from lib.plans.evidence import filters_of, seen_in
+from lib.customers.reading.loads import View
+from lib.errors import CapExceeded, ExpressOpsError, PlanError
 from lib.plans.model import Action
-from lib.plans.plan import PlannedCustomer, make_plan
 from lib.plans.policy import Policy, check_amount
-from lib.plans.review import Review, ReviewItem, review
+from lib.plans.review import ReviewItem
 from lib.plans.subject import Subject
-from lib.plans.undo import is_behind, undo_plan
 from lib.ui import kept, nav, notices, picks
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, draft, parts, take_along
@@ -33,54 +31,30 @@ def show_picks(resources: Resources) -> None:
     if not picked:
         _nothing_picked(resources)
         return
-    _plannable("Deactivate", view.obstacle)
-    read_at = view.read_at or datetime.now(UTC)
-    whole = _reviewed(
-        resources.policy,
-        Action.DEACTIVATE,
-        (
-            PlannedCustomer(record=record, evidence=(how[record.id].words, *seen_in(record, read_at)), read_at=read_at)
-            for record in view.frame.records(picked)
-        ),
-    )
-    reviewed, which = parts.first(whole, resources.policy, view)
-    missing = tuple(id_ for id_, known in zip(picked, view.frame.known(picked).tolist(), strict=True) if not known)
-    filters = filters_of(how[item.customer.id] for item in reviewed.in_order)
-    _show(resources, view, Subject(reviewed, filters, missing), which)
+    subject = _titled("Deactivate", lambda: resources.review(how, view))
+    reviewed, which = parts.first(subject.reviewed, resources.policy, view)
+    _show(resources, view, replace(subject, reviewed=reviewed), which)
 
 
 def show_undo(resources: Resources, run_id: str) -> None:
     """The review of taking a run back: the same path, with the opposite action."""
     view = resources.loads.view()
-    _plannable("Undo", view.obstacle)
+    subject = _titled("Undo", lambda: resources.review_undo(run_id, view, without=_taken_out(run_id)))
     run = resources.journal.reads.run(run_id)
-    try:
-        resources.check_ours(run)
-    except OtherConnection as error:
-        head.show("Undo")
-        raise error from None
-    steps = list(resources.journal.reads.every_step(run_id))
-    current = {record.id: record for record in view.frame.records(step.customer_id for step in steps)}
-    _plannable("Undo", ListOlderThanRun() if is_behind(steps, current) else None)
-    undo = undo_plan(run, steps, current, view.read_at or datetime.now(UTC))
-    undo = undo.without(_taken_out(run_id), "A person left it out of this undo.")
     which = (
         f"Takes back {run.id}: {run.action} {count(run.totals.total, 'customer')}, recorded {exact(run.created_at)} by "
         f"{run.operator}. Reason: {run.reason}"
     )
-    subject = Subject(_reviewed(resources.policy, undo.action, undo.customers), f"undo of run {run_id}", undo=undo)
     _show(resources, view, subject, which)
 
 
-def _plannable(title: str, obstacle: LoadIncomplete | None) -> None:
-    """Raises what is in the way of a plan, under a title, so that the page says which one it is."""
-    if obstacle is not None:
+def _titled(title: str, reviewed: Callable[[], Subject]) -> Subject:
+    """What is reviewed; where something is in the way of it, the page says under this title which one it is."""
+    try:
+        return reviewed()
+    except ExpressOpsError:
         head.show(title)
-        raise obstacle
-
-
-def _reviewed(policy: Policy, action: Action, customers: Iterable[PlannedCustomer]) -> Review:
-    return review(customers, action, datetime.now(UTC), recent_days=policy.recent_days, protected=policy.protected)
+        raise
 
 
 def _show(resources: Resources, view: View, subject: Subject, which: str) -> None:
@@ -246,23 +220,8 @@ def _within_caps(policy: Policy, view: View, subject: Subject) -> bool:
 
 def _freeze(resources: Resources, subject: Subject, why: Why, *, goes_on: bool) -> None:
     """Make the plan of exactly what is on the page, keep it in the session, and open the confirmation."""
-    connection = resources.connection
     try:
-        plan = make_plan(
-            subject.reviewed.safest_first,
-            action=subject.reviewed.action,
-            reason=why.reason,
-            ticket=why.ticket,
-            goes_on=goes_on,
-            operator=operator().name,
-            fingerprint=connection.fingerprint,
-            connection_label=connection.label,
-            base_url=connection.base_url,
-            filter_text=subject.filter_text,
-            undo_of=subject.about or None,
-            left_alone=subject.untouched,
-            now=datetime.now(UTC),
-        )
+        plan = resources.freeze(subject, reason=why.reason, ticket=why.ticket, goes_on=goes_on, who=operator())
     except PlanError as error:
         notices.tell(error)
         return

@@ -80,20 +80,20 @@ def _all(resources: Resources, text: str) -> None:
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(int(st.session_state.get("runs_page") or 1), pages)
     runs = resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state, text=text)
-    _table(runs, resources.keys(), stalled)
+    _table(runs, resources.keys, stalled)
     if pages > 1:
         st.pagination(pages, key="runs_page")
 
 
 def _latest(resources: Resources) -> None:
     stalled = _announce_waiting(resources)
-    _table(resources.journal.reads.runs(_LATEST), resources.keys(), stalled)
+    _table(resources.journal.reads.runs(_LATEST), resources.keys, stalled)
 
 
 def _announce_waiting(resources: Resources) -> Mapping[str, str]:
     """Those that wait for a person, whatever page of the list they are on. Of which runs no call is made, and why."""
     live, now = LiveRuns.read(resources.journal, resources.worker.owner), datetime.now(UTC)
-    waiting, keys = live.waiting(now), resources.keys()
+    waiting, keys = live.waiting(now), resources.keys
     for run in waiting[:_ANNOUNCED]:
         _announce(resources, run, now, live.stalled.get(run.id, ""), ours=run.fingerprint in keys)
     if len(waiting) > _ANNOUNCED:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 
 import streamlit as st
 
 from lib.plans.model import Person, Run
-from lib.receipts.export import Format, export
+from lib.receipts.export import Format
 from lib.ui import notices
 from lib.ui.resources import Resources, operator
 
@@ -35,4 +34,4 @@ def show(resources: Resources, run: Run) -> None:
 
 
 def _made(resources: Resources, run_id: str, form: Format, who: Person) -> bytes:
-    return export(resources.journal, run_id, form, who=who, now=datetime.now(UTC)).body
+    return resources.receipt(run_id, form, who=who).body

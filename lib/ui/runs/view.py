@@ -135,9 +135,9 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool
 
     Each button records a wish; the worker carries it out.
     """
-    worker, who = resources.worker, {"who": operator()}
+    who = {"who": operator()}
     if ours and run.state is RunState.PLANNED and not run.damage:
-        start = (resources, worker.submit, run.id)
+        start = (resources, resources.resume, run.id)
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, kwargs=who, key="run_start"
         )
@@ -145,23 +145,23 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool
     if not writable:
         st.caption("It can't be paused or cancelled before the journal can be written.", width="content")
     if run.can_pause and writable:
-        pause = (resources, worker.pause, run.id)
+        pause = (resources, resources.pause, run.id)
         st.button("Pause", icon=":material/pause:", on_click=_wish, args=pause, kwargs=who, key="run_pause")
     if ours and run.can_resume:
-        resume = (resources, worker.resume, run.id)
+        resume = (resources, resources.resume, run.id)
         word = "Let it go on" if run.on_canary else "Resume"
         st.button(word, type="primary", icon=":material/play_arrow:", on_click=_wish, args=resume, kwargs=who, key="run_resume")
     if run.can_cancel and writable:
         with st.popover("Cancel…", icon=":material/stop:", width="content"):
             st.markdown(_before_cancel(run))
-            cancel = (resources, worker.cancel, run.id)
+            cancel = (resources, resources.cancel, run.id)
             st.button("Cancel this run", type="primary", on_click=_wish, args=cancel, kwargs=who, key="run_cancel")
     if ours and run.can_retry:
         st.button(
             f"Retry {number(run.totals.retryable)}",
             icon=":material/replay:",
             on_click=_wish,
-            args=(resources, worker.retry, run.id),
+            args=(resources, resources.retry, run.id),
             kwargs=who,
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",

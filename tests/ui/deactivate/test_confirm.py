@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.runs.test_spelling import NOTHING_TO_SEE
 
 from lib.ui.deactivate.confirm import wanted_text
+from tests.plans.test_spelling import NOTHING_TO_SEE
 from tests.runs.fakes import customer, plan_of
 
 

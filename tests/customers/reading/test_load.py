@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.models import CustomerPage, RecordProblem
-from lib.customers.load import Load, LoadState
+from lib.customers.reading.load import Load, LoadState
 from lib.errors import BadAnswer, CursorRepeated, NoAnswer, NotAuthorized, Rejected
 from tests.customers.records import NOW, an_id, customer
 

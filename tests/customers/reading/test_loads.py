@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from lib.avara.models import Customer, CustomerPage
-from lib.customers import load as load_module
-from lib.customers import loads as loads_module
 from lib.customers.frame import build
-from lib.customers.load import Load, LoadState
-from lib.customers.loads import Loads
 from lib.customers.ours import Left, OwnUpdate
-from lib.customers.snapshot import Shelf, Snapshot
+from lib.customers.reading import load as load_module
+from lib.customers.reading import loads as loads_module
+from lib.customers.reading.load import Load, LoadState
+from lib.customers.reading.loads import Loads
+from lib.customers.reading.snapshot import Shelf, Snapshot
 from lib.errors import ListTooOld, LoadIncomplete, Unreachable
 from tests.customers.records import an_id, customer
 

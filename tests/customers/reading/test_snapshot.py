@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.avara.models import RecordProblem
-from lib.customers import snapshot as module
 from lib.customers.frame import CustomerFrame, build
-from lib.customers.snapshot import Shelf, Snapshot, forget, kept_customers
+from lib.customers.reading import snapshot as module
+from lib.customers.reading.snapshot import Shelf, Snapshot, forget, kept_customers
 from lib.errors import SnapshotNotKept, SnapshotUnusable
 from tests.customers.records import API_KEY_ID, USER_ID, an_id, customer, customers, distinct_customers
 

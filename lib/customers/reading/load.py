@@ -78,7 +78,7 @@ class Load:
         self._state = LoadState.LOADING
         self._finished_at: datetime | None = None
         self._running_since: float | None = None
-        self._error: str | None = None
+        self._failure: ExpressOpsError | None = None
         # Which reading may still add pages: one that was cancelled finds another number here when its answer comes.
         self._reading = 0
         self._under_way: Iterator[CustomerPage] | None = None
@@ -159,7 +159,7 @@ class Load:
                 elapsed=elapsed,
                 rate=customers / elapsed if elapsed > 0 else 0.0,
                 cursor=self._cursor,
-                error=self._error,
+                error=None if self._failure is None else self._failure.message,
                 started_at=self._started_at,
                 finished_at=self._finished_at,
             )
@@ -178,6 +178,11 @@ class Load:
             return tuple(self._problems)
 
     @property
+    def failure(self) -> ExpressOpsError | None:
+        """What the load failed by."""
+        return self._failure
+
+    @property
     def complete(self) -> bool:
         """Has every page come? Only then may a plan be made from the frame."""
         return self._state is LoadState.COMPLETE
@@ -186,18 +191,18 @@ class Load:
         return len(self._frame) if self._frame is not None and self._state is LoadState.COMPLETE else len(self._builder)
 
     def _run(self) -> None:
-        self._state, self._error, self._finished_at = LoadState.LOADING, None, None
+        self._state, self._failure, self._finished_at = LoadState.LOADING, None, None
         # A resumed load is as old as its first page.
         self._started_at = self._started_at or self._now()
         self._running_since = self._monotonic()
         self._reading += 1
         threading.Thread(target=self._read, args=(self._reading, self._cursor), name="load-customers", daemon=True).start()
 
-    def _settle(self, state: LoadState, error: str | None = None) -> None:
+    def _settle(self, state: LoadState, failure: ExpressOpsError | None = None) -> None:
         if self._running_since is not None:
             self._elapsed += self._monotonic() - self._running_since
         self._running_since = None
-        self._state, self._error, self._finished_at = state, error, self._now()
+        self._state, self._failure, self._finished_at = state, failure, self._now()
         self._answered.set()
         self._reading += 1
         if isinstance(self._under_way, _Stoppable):
@@ -219,11 +224,12 @@ class Load:
                     return
             frame = self._end(reading)
         except ExpressOpsError as error:
-            self._fail(reading, error.message, start_over=_is_about_cursor(error))
+            self._fail(reading, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must hear of it, and the thread ends here
             # Its type and place only: a message from elsewhere could hold anything, a key too.
             _log.error("Loading stopped: %s in %s", type(error).__name__, _place(error))
-            self._fail(reading, "Something unexpected went wrong inside Express Ops. Try again, then look at its log.")
+            unexpected = "Something unexpected went wrong inside Express Ops. Try again, then look at its log."
+            self._fail(reading, ExpressOpsError(unexpected))
         else:
             if frame is not None:
                 _prepare(frame)
@@ -257,11 +263,11 @@ class Load:
             self._builder, self._fresh = FrameBuilder(), []
             return frame
 
-    def _fail(self, reading: int, error: str, *, start_over: bool = False) -> None:
+    def _fail(self, reading: int, failure: ExpressOpsError) -> None:
         with self._lock:
             if reading == self._reading:
-                self._settle(LoadState.FAILED, error)
-                self._start_over = start_over
+                self._settle(LoadState.FAILED, failure)
+                self._start_over = _is_about_cursor(failure)
 
 
 def _is_about_cursor(error: ExpressOpsError) -> bool:

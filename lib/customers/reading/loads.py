@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from lib.avara.models import Customer, RecordProblem
 from lib.customers.changes import Changes, changes
 from lib.customers.frame import CustomerFrame
-from lib.customers.load import Load, LoadProgress, LoadState, prepare
 from lib.customers.ours import Left, Ours, note
-from lib.customers.snapshot import Shelf, Snapshot
+from lib.customers.reading.kept import Kept
+from lib.customers.reading.load import Load, LoadState, prepare
+from lib.customers.reading.snapshot import Shelf, Snapshot
 from lib.errors import ExpressOpsError, ListTooOld, LoadIncomplete, SnapshotNotKept, SnapshotUnusable
 
 _log = logging.getLogger(__name__)
@@ -23,46 +24,16 @@ _log = logging.getLogger(__name__)
 _CLOCKS_APART = timedelta(minutes=1)
 
 
+#: Seconds between two words on how far a load is.
+_LOOK = 0.1
+
+
 @dataclass(frozen=True)
 class Word:
     """Something to tell everyone about the kept list, and since when."""
 
     text: str
     at: datetime
-
-
-class Kept:
-    """The snapshot of an earlier load, on show like a complete one until all customers have been read again."""
-
-    complete = True
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        # Not the snapshot itself: it would hold its frame beside the one that `update` makes of it.
-        self.started_at, self.finished_at = snapshot.started_at, snapshot.finished_at
-        self.problems: tuple[RecordProblem, ...] = snapshot.problems
-        self._frame = snapshot.frame
-        self._lock = threading.Lock()
-
-    def frame(self) -> CustomerFrame:
-        return self._frame
-
-    def update(self, records: Iterable[Customer], ours: Ours) -> None:
-        with self._lock:
-            self._frame = self._frame.with_records(records).with_ours(ours)
-
-    def progress(self) -> LoadProgress:
-        return LoadProgress(
-            state=LoadState.COMPLETE,
-            pages=0,
-            customers=len(self._frame),
-            problems=len(self.problems),
-            elapsed=0.0,
-            rate=0.0,
-            cursor=None,
-            error=None,
-            started_at=self.started_at,
-            finished_at=self.finished_at,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +173,20 @@ class Loads:
         read_at = shown.progress().finished_at if complete else None
         kept_at = read_at if isinstance(shown, Kept) else None
         return View(shown.frame(), complete, kept_at, read_at, self._obstacle(shown) if complete else LoadIncomplete())
+
+    def wait(self, tell: Callable[[int], object] = lambda _: None) -> View:
+        """The whole list, once it has been read; `tell` hears now and then how many customers have come.
+
+        Raises what the load failed by, and what keeps the list from feeding a plan where somebody cancelled it.
+        """
+        self.start()
+        while (load := self.under_way) is not None:
+            tell(load.progress().customers)
+            time.sleep(_LOOK)
+        view = self.view()
+        if view.obstacle is not None:
+            raise (self._newest and self._newest.failure) or view.obstacle
+        return view
 
     def active_total(self) -> int | None:
         """How many customers are active; see `View`."""

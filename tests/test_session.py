@@ -5,9 +5,14 @@ import stat
 
 import pytest
 
-from lib.cli.files import read_list, read_plan, write_new
+from lib.config import Settings
 from lib.errors import PlanError, UploadUnreadable
+from lib.files import write_new
+from lib.session import Session
 from tests.runs.fakes import customer, plan_of
+
+SESSION = Session(Settings(), known="")
+read_list, read_plan = SESSION.read_list, SESSION.open_plan
 
 
 def test_a_list_that_is_not_there_is_named(tmp_path):

@@ -1,0 +1,28 @@
+"""Charts of counted customers, for pages and notebooks alike."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+
+def bars(table: pd.DataFrame) -> alt.Chart:
+    """A bar each value of the first column, in two colours for the two series of `Status`."""
+    by = str(table.columns[0])
+    series = list(dict.fromkeys(table["Status"]))
+    order = list(dict.fromkeys(table[by].astype(str)))
+    chart: alt.Chart = (
+        alt.Chart(table.astype({by: "str"}))
+        .mark_bar()
+        .encode(
+            x=alt.X(f"{by}:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelLimit=90, labelOverlap=False)),
+            y=alt.Y("Customers:Q", title=None),
+            color=alt.Color(
+                "Status:N",
+                legend=alt.Legend(orient="top", title=None),
+                scale=alt.Scale(domain=series),
+            ),
+            tooltip=[by, "Status", alt.Tooltip("Customers:Q", format=",")],
+        )
+    )
+    return chart

@@ -1,0 +1,49 @@
+"""Customers and runs as pandas tables for people who go on from there: metadata is one column a key. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lib.avara.models import Customer
+from lib.customers.facets import facet_keys
+from lib.customers.frame import CustomerFrame
+from lib.customers.idindex import Positions
+from lib.plans.drift import drift
+from lib.plans.model import Step
+
+#: Metadata keys that are columns, the most common first; `frame.metadata` has all.
+MOST_KEYS = 50
+_FIELDS = ("is_active", "user_count", "updated_at")
+
+
+def customers_table(frame: CustomerFrame, positions: Positions | None = None) -> pd.DataFrame:
+    """One row a customer: the columns of `CustomerFrame.rows`, then `metadata.<key>` for each key (NaN: it has none).
+
+    A table of its own: whoever changes it changes nothing else.
+    """
+    keys = [key for key, _ in facet_keys(frame, positions)[:MOST_KEYS]]
+    whole = pd.concat([frame.rows, *(frame.metadata_column(key) for key in keys)], axis=1)
+    return whole.copy() if positions is None else whole.take(positions).reset_index(drop=True)
+
+
+def records_table(steps: Iterable[Step]) -> pd.DataFrame:
+    """One row a customer of a run, each field before and after, metadata as after the run; `changed` names what differs.
+
+    Where no record was read since, what is after is missing and nothing has changed as far as is known.
+    """
+    return pd.DataFrame([_row(step) for step in steps])
+
+
+def _row(step: Step) -> dict[str, object]:
+    before, after = step.before, step.after
+    row: dict[str, object] = {"id": step.customer_id, "name": step.name, "state": step.state.value, "words": step.words}
+    for field in _FIELDS:
+        row[f"{field} before"], row[f"{field} after"] = getattr(before, field), getattr(after, field, None)
+    row["changed"] = "" if after is None else ", ".join(change.field for change in drift(before, after, exact=True))
+    return row | _metadata(after or before)
+
+
+def _metadata(record: Customer) -> dict[str, object]:
+    return {f"metadata.{key}": value for key, value in record.metadata.items()}

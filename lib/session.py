@@ -1,0 +1,244 @@
+"""A session: one account's customers, journal and worker, and what can be done with them.
+
+Pages, commands and notebooks do their work through it: none of them puts the parts together, or decides by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lib.avara.models import Customer, id_key
+from lib.config import load_settings
+from lib.customers.lists.read import UPLOAD_LIMIT
+from lib.customers.lists.report import Taken, take
+from lib.customers.reading.loads import View
+from lib.errors import (
+    AlreadyStarted,
+    ApiError,
+    IllegalTransition,
+    ListOlderThanRun,
+    NotFound,
+    PlanError,
+    RunNotFound,
+    UploadUnreadable,
+)
+from lib.files import read_at_most, shown
+from lib.parts import Parts
+from lib.plans.evidence import Picked, filters_of, seen_in
+from lib.plans.model import Action, Person, Run, RunState
+from lib.plans.plan import Plan, PlannedCustomer, make_plan
+from lib.plans.policy import check_caps
+from lib.plans.review import Review, review
+from lib.plans.subject import Subject
+from lib.plans.undo import is_behind, undo_plan
+from lib.receipts.export import Format, ReceiptFile, export
+from lib.runs.records import check_fresh, read_records
+
+if TYPE_CHECKING:
+    from lib.notebook.session import NotebookSession
+
+#: Bytes of a plan: a hundred thousand customers with all their metadata stay below.
+_LARGEST_PLAN = 250_000_000
+#: Runs that are named where several fit.
+_NAMED = 5
+
+
+class Session(Parts):
+    """The verbs of the glossary, on the parts of one account. Any thread may call them, once `open` has been.
+
+    `who` is the person at work where that is another one than the user of this process.
+    """
+
+    def read(self, ids: Sequence[str], tell: Callable[[int], object] = lambda _: None) -> dict[str, Customer | ApiError]:
+        """Each id's record as it is now, or what kept this one from being read; `tell` hears how many are read.
+
+        Raises ApiError where the way to the API is at fault: then nothing is known of the others either.
+        """
+        return read_records(self.client, ids, tell)
+
+    def read_list(
+        self,
+        path: Path,
+        *,
+        column: str = "",
+        where: Iterable[tuple[str, str]] = (),
+        sheet: str = "",
+        tell: Callable[[int], object] = lambda _: None,
+    ) -> Taken:
+        """A list that somebody sent, and whom it means: see `take`. All customers are read where only that can tell.
+
+        Raises UploadUnreadable, ListUnclear where a person has to say what is meant, and ApiError.
+        """
+        try:
+            source = read_at_most(path, UPLOAD_LIMIT)
+        except OSError as exc:
+            raise UploadUnreadable(f"{shown(path)} can't be read ({exc.strerror}).") from exc
+        return take(source, lambda: self.loads.wait(tell).frame, column=column, where=where, sheet=sheet)
+
+    def open_plan(self, path: Path) -> Plan:
+        """The plan of a file. Raises PlanError when it can't be read or was altered."""
+        try:
+            return Plan.from_json(read_at_most(path, _LARGEST_PLAN))
+        except OSError as exc:
+            raise PlanError(f"{shown(path)} can't be read ({exc.strerror}).") from exc
+
+    def find_run(self, named: str) -> Run:
+        """The run with this id, or the one whose id begins so (with or without `run_`). Raises RunNotFound."""
+        start = named.strip().lower()
+        start = start if start.startswith("run_") else f"run_{start}"
+        found = self.journal.reads.run_ids(start, limit=_NAMED + 1)
+        if not found or start == "run_":
+            raise RunNotFound("The journal knows no run with that id.")
+        if len(found) > 1 and start not in found:
+            more = " and more" if len(found) > _NAMED else ""
+            raise RunNotFound(f"Several runs begin with {start}: {', '.join(found[:_NAMED])}{more}. Write more of the id.")
+        return self.journal.reads.run(start if start in found else found[0])
+
+    # Before a run
+
+    def review(self, picked: Mapping[str, Picked], view: View) -> Subject:
+        """What deactivating these would do, all of it by one view of the list. Raises what keeps that from feeding a plan."""
+        if view.obstacle is not None:
+            raise view.obstacle
+        known = view.frame.known(picked).tolist()
+        missing = tuple(customer_id for customer_id, is_known in zip(picked, known, strict=True) if not is_known)
+        records = view.frame.records(picked)
+        subject = self.review_of(records, picked, view.read_at or self.now(), Action.DEACTIVATE)
+        return replace(subject, missing=missing)
+
+    def review_of(
+        self, records: Iterable[Customer], picked: Mapping[str, Picked], read_at: datetime, action: Action
+    ) -> Subject:
+        """What doing `action` to these customers would do, by their records as read at `read_at` and how each was picked."""
+        how = {id_key(customer_id): one for customer_id, one in picked.items()}
+        customers = [
+            PlannedCustomer(record=one, evidence=(how[id_key(one.id)].words, *seen_in(one, read_at)), read_at=read_at)
+            for one in records
+        ]
+        reviewed = self._reviewed(customers, action)
+        return Subject(reviewed, filters_of(how[id_key(item.customer.id)] for item in reviewed.in_order))
+
+    def review_plan(self, plan: Plan) -> Subject:
+        """What a plan that was made before would do. Nobody is left out of it: `check` says who must not be in it."""
+        return Subject(review(plan.customers, plan.action, self.now(), recent_days=self.policy.recent_days), plan.filter_text)
+
+    def review_undo(
+        self,
+        run_id: str,
+        view: View | None = None,
+        *,
+        without: Sequence[str] = (),
+        tell: Callable[[int], object] = lambda _: None,
+    ) -> Subject:
+        """What taking the run back would do: by a view of the list, else by each record as it is now.
+
+        `without` are left out of it by a person. Raises IllegalTransition where there is nothing to take back, OtherConnection,
+        what keeps the view from feeding a plan, and ApiError as `read` does.
+        """
+        if view is not None and view.obstacle is not None:
+            raise view.obstacle
+        run = self.journal.reads.run(run_id)
+        self.check_ours(run)
+        if not run.can_undo:
+            raise IllegalTransition(f"{run.id} is {run.state} and has nothing verified to take back yet.", run_id=run.id)
+        steps, read_at = list(self.journal.reads.every_step(run_id)), self.now()
+        if view is not None:
+            current = {record.id: record for record in view.frame.records(step.customer_id for step in steps)}
+            read_at = view.read_at or read_at
+            if is_behind(steps, current):
+                raise ListOlderThanRun
+        else:
+            read = self.read([step.customer_id for step in steps if step.after is not None], tell)
+            current = {customer_id: record for customer_id, record in read.items() if not isinstance(record, ApiError)}
+        undo = undo_plan(run, steps, current, read_at).without(without, "A person left it out of this undo.")
+        return Subject(self._reviewed(undo.customers, undo.action), f"undo of {run.id}", undo=undo)
+
+    def freeze(
+        self, subject: Subject, *, reason: str, ticket: str = "", goes_on: bool | None = None, who: Person | None = None
+    ) -> Plan:
+        """The plan of exactly what was reviewed, the safest customers first. Raises EmptyPlan or ReasonMissing."""
+        return make_plan(
+            subject.reviewed.safest_first,
+            action=subject.reviewed.action,
+            reason=reason,
+            ticket=ticket,
+            goes_on=self.policy.canary.goes_on if goes_on is None else goes_on,
+            operator=(who or self.operator).name,
+            fingerprint=self.connection.fingerprint,
+            connection_label=self.connection.label,
+            base_url=self.connection.base_url,
+            filter_text=subject.filter_text,
+            undo_of=subject.about or None,
+            left_alone=subject.untouched,
+            now=self.now(),
+        )
+
+    def check(self, plan: Plan, active_total: int | None) -> None:
+        """Raise what keeps the plan from being started here: its account, that it was started, what it undoes, a cap.
+
+        Without `active_total` the share of the active customers is not checked. The journal and the worker refuse all of it
+        too; this says so before anybody is asked to confirm.
+        """
+        plan.check_account(self.keys, self.connection.base_url)
+        with suppress(RunNotFound):
+            run = self.journal.reads.run(f"run_{plan.hash[:16]}")
+            raise AlreadyStarted(f"This plan was already started as {run.id}, which is {run.state}.", run_id=run.id)
+        self.journal.audit.check_undo(plan)
+        check_caps(plan, self.policy, active_total)
+
+    def check_fresh(self, plan: Plan) -> None:
+        """Raise PlanError where no call of the run reads its customer and one, read now, is not as the plan has it; ApiError
+        where the API does not answer this key.
+        """
+        with suppress(NotFound):  # the run will say so of this customer
+            self.client.get_customer(plan.ids[0])
+        check_fresh(plan, self.client, self.policy)
+
+    # A run
+
+    def record(self, plan: Plan, *, who: Person | None = None) -> Run:
+        """Write the run of the plan into the journal; nothing is called yet. Raises as `Journal.record`."""
+        return self.journal.record(plan, self.now(), who=who or self.operator)
+
+    def resume(self, run_id: str, *, who: Person | None = None) -> Run:
+        """Begin a recorded run, or go on with one that is held or was interrupted. Raises as `Worker.resume`."""
+        run = self.journal.reads.run(run_id)
+        self.check_ours(run)
+        begin = self.worker.submit if run.state is RunState.PLANNED else self.worker.resume
+        return begin(run_id, who=who or self.operator)
+
+    def pause(self, run_id: str, *, who: Person | None = None) -> None:
+        """Ask a running run to hold once its calls in flight are settled. Raises as `Worker.pause`."""
+        self.worker.pause(run_id, who=who or self.operator)
+
+    def cancel(self, run_id: str, *, who: Person | None = None) -> None:
+        """End a live run; calls in flight are settled and verified. Raises as `Worker.cancel`."""
+        self.worker.cancel(run_id, who=who or self.operator)
+
+    def retry(self, run_id: str, *, who: Person | None = None) -> Run:
+        """Try what failed, was not applied or is unknown again. Raises as `Worker.retry`."""
+        self.check_ours(self.journal.reads.run(run_id))
+        return self.worker.retry(run_id, who=who or self.operator)
+
+    def receipt(self, run_id: str, form: Format, *, who: Person | None = None) -> ReceiptFile:
+        """The proof of a run as a file; that it was taken is logged first. Raises as `export`."""
+        return export(self.journal, run_id, form, who=who or self.operator, now=self.now())
+
+    def _reviewed(self, customers: Iterable[PlannedCustomer], action: Action) -> Review:
+        policy = self.policy
+        return review(customers, action, self.now(), recent_days=policy.recent_days, protected=policy.protected)
+
+
+def open_session() -> NotebookSession:
+    """The session of a notebook or a Python prompt: of the account of AVARA_API_KEY, else of the sandbox; it says which.
+
+    Raises ConfigError or JournalError in words.
+    """
+    from lib.notebook.session import NotebookSession  # noqa: PLC0415 - it is built on what stands above
+
+    return NotebookSession.opened(load_settings())
