@@ -21,7 +21,7 @@ crash: .venv/test.ok
 soak: .venv/test.ok
 	EXPRESS_OPS_SOAK_POINTS=100 $(BIN)/python -m pytest -q -o timeout=0 tests/runs/test_soak.py $(ARGS)
 
-# Measures every figure beside its peer (an hour or so), into benchmarks/results.json and the README's table.
+# Measures every figure beside its peer (an hour or so), into benchmarks/results.json and docs/figures.md.
 bench: .venv/test.ok .venv-explorer/ok
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -33,7 +33,7 @@ bench-smoke: .venv/test.ok .venv-explorer/ok
 bench-check: .venv/test.ok
 	$(BIN)/python -m benchmarks --check
 
-# Renews the README's pictures from what the browser tests see.
+# Renews the pictures of README.md and docs/ from what the browser tests see.
 screenshots: .venv/test.ok
 	$(BIN)/python -m pytest -q tests/browser/test_pages.py
 	for name in customers deactivate confirm runs overview connection; do cp test-output/screenshots/$$name-light-1280.png docs/screenshots/$$name-light.png; done

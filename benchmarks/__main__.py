@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, one after the other, into results.json and the README's table.
+"""`make bench`: every benchmark, one after the other, into results.json and the table of docs/figures.md.
 
     python -m benchmarks [--only NAME] [--smoke] [--check]
 
@@ -23,14 +23,14 @@ from typing import Any
 from benchmarks.figures import Figure, read, table
 
 HERE = Path(__file__).parent
-RESULTS, README = HERE / "results.json", HERE.parent / "README.md"
+RESULTS, PAGE = HERE / "results.json", HERE.parent / "docs" / "figures.md"
 BEGIN, END = "<!-- figures: make bench -->", "<!-- end of figures -->"
 #: Each stands alone; the names are those of its module.
 SCRIPTS = ("load_speed", "snapshot_open", "page_speed", "page_people", "page_start", "run_throughput", "rate_limits")
 
 
 def machine() -> str:
-    """Processor, cores, memory and Python, as the README names them."""
+    """Processor, cores, memory and Python, as the page of figures names them."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -68,11 +68,16 @@ def origins(results: dict[str, Any]) -> str:
     return "\n\n".join(f"{words}: {', '.join(f'`{name}`' for name in names)}." for words, names in scripts.items())
 
 
+def renewed(page: str, results: dict[str, Any]) -> str:
+    """`page` with these results between its two marks; all around them stays."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table(figures_of(results))}\n\n{origins(results)}\n{END}{after}"
+
+
 def write(results: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    before, _, rest = README.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{table(figures_of(results))}\n\n{origins(results)}\n{END}{after}")
+    PAGE.write_text(renewed(PAGE.read_text(), results))
 
 
 def check(results: dict[str, Any]) -> int:
