@@ -4,11 +4,15 @@ PORT ?= 8501
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test crash soak bench bench-smoke bench-check screenshots lint pins clean
+.PHONY: run test notebook crash soak bench bench-smoke bench-check screenshots lint pins clean
 
 run: .venv/app.ok
 	@echo "Express Ops: http://127.0.0.1:$(PORT)"
 	@exec $(BIN)/streamlit run app.py --server.port $(PORT)
+
+# The same session in JupyterLab.
+notebook: .venv/notebook.ok
+	@cd notebooks && exec ../$(BIN)/jupyter lab session.ipynb
 
 test: .venv/test.ok
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/test $(ARGS)
@@ -56,6 +60,11 @@ lint: .venv/test.ok
 	@$(BIN)/python -m pip install --quiet -r tests/requirements.txt
 	@touch $@
 
+.venv/notebook.ok: .venv/app.ok notebooks/requirements.txt
+	@echo "Installing JupyterLab into .venv ..."
+	@$(BIN)/python -m pip install --quiet -r notebooks/requirements.txt
+	@touch $@
+
 # A place of its own for the peer of our filters: what it needs would slow the start of the app that is measured.
 .venv-explorer/ok: .venv/test.ok benchmarks/requirements.txt constraints.txt
 	@test -x .venv-explorer/bin/python || $(PYTHON) -m venv .venv-explorer
@@ -67,7 +76,7 @@ lint: .venv/test.ok
 # Renews constraints.txt after a change of a requirements file.
 pins: .venv/test.ok
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade -o constraints.txt tests/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade -o constraints.txt tests/requirements.txt notebooks/requirements.txt
 
 clean:
 	rm -rf .venv .venv-explorer .pytest_cache .mypy_cache .ruff_cache .hypothesis test-output
