@@ -39,7 +39,8 @@ bench-check: .venv/test.ok
 
 # Renews the pictures of README.md and docs/ from what the browser tests see.
 screenshots: .venv/test.ok
-	$(BIN)/python -m pytest -q tests/browser/test_pages.py
+	$(BIN)/python -m pytest -q tests/test_notebook.py tests/browser/test_pages.py
+	cp test-output/session.ipynb notebooks/session.ipynb
 	for name in customers deactivate confirm runs overview connection; do cp test-output/screenshots/$$name-light-1280.png docs/screenshots/$$name-light.png; done
 	cp test-output/screenshots/run-many-dark-1280.png docs/screenshots/run-dark.png
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import altair as alt
 import pandas as pd
+import vl_convert
 
 
 def bars(table: pd.DataFrame) -> alt.Chart:
@@ -26,3 +29,14 @@ def bars(table: pd.DataFrame) -> alt.Chart:
         )
     )
     return chart
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart that a notebook shows as a picture, which stays when the notebook is kept; `chart` is Altair's, to go on from."""
+
+    chart: alt.Chart
+
+    def _repr_svg_(self) -> str:
+        drawn: str = vl_convert.vegalite_to_svg(self.chart.to_dict())
+        return drawn

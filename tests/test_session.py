@@ -1,18 +1,67 @@
-"""Lists, plan files and receipts on disk."""
+"""The session: files that people hand over, the sandbox that all share, and one plan whichever face makes it."""
+
+from __future__ import annotations
 
 import resource
 import stat
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lib.config import Settings
-from lib.errors import PlanError, UploadUnreadable
+from lib import embedded, parts
+from lib.cli.main import main
+from lib.config import Settings, load_settings
+from lib.errors import (
+    AlreadyStarted,
+    ConfigError,
+    EmptyPlan,
+    IllegalTransition,
+    OtherConnection,
+    PlanError,
+    UploadUnreadable,
+)
 from lib.files import write_new
-from lib.session import Session
+from lib.plans.evidence import Picked, Way
+from lib.plans.plan import Plan
+from lib.session import Session, open_session
+from tests.pages.world import World, records_of
 from tests.runs.fakes import customer, plan_of
 
 SESSION = Session(Settings(), known="")
 read_list, read_plan = SESSION.read_list, SESSION.open_plan
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+
+
+class FrozenClock(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return NOW
+
+
+@pytest.fixture
+def world(tmp_path):
+    with World(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def sandbox(world):
+    return world.sandbox(60)
+
+
+@pytest.fixture
+def session(sandbox):
+    with Session(load_settings(), known="as the user of a test") as session:
+        yield session
+
+
+def active_in(sandbox, count):
+    return [one["expressCustomerId"] for one in records_of(sandbox) if one["isActive"] and one["userCount"] < 50][:count]
+
+
+def frozen(session, ids, reason="Contract ended"):
+    picked = dict.fromkeys(ids, Picked(Way.NOTEBOOK))
+    return session.freeze(session.review(picked, session.loads.wait()), reason=reason)
 
 
 def test_a_list_that_is_not_there_is_named(tmp_path):
@@ -45,4 +94,108 @@ def test_half_a_file_is_not_left_behind(tmp_path):
             write_new(tmp_path / "plan.json", b"x" * 100_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "plan.json").exists()
+
+
+def test_app_notebook_and_command_line_make_one_plan_of_one_list(world, sandbox, tmp_path, capsys):
+    """Its hash covers records, evidence, reason, operator, account and times: with one clock, all of it is the same."""
+    world.patch.setattr(parts, "datetime", FrozenClock)
+    names = tmp_path / "names.csv"
+    names.write_text("Hospital,Id\n" + "".join(f"x,{one}\n" for one in active_in(sandbox, 3)))
+    hashes = {}
+
+    path = tmp_path / "plan.json"
+    asked = (
+        "--ids-file",
+        str(names),
+        "--column",
+        "Id",
+        "--action",
+        "deactivate",
+        "--reason",
+        "Contract ended",
+        "--ticket",
+        "OPS-7",
+    )
+    main(["plan", *asked, "-o", str(path)])
+    hashes["command line"] = Plan.from_json(path.read_bytes()).hash
+
+    ops = open_session()
+    hashes["notebook"] = ops.plan(ops.take(names), reason="Contract ended", ticket="OPS-7").plan.hash
+    ops.close()
+
+    page = world.open()
+    page.press("picks_list")
+    page.at.get("file_uploader")[0].set_value((names.name, names.read_bytes(), "text/csv"))
+    page.run().press("list_pick").go("deactivate")
+    for label, words in (("Reason", "Contract ended"), ("Ticket (optional)", "OPS-7")):
+        next(text for text in page.at.text_input if text.label == label).set_value(words)
+    page.run().press("to_confirm")
+    hashes["app"] = page.at.session_state["plan_to_confirm"].hash
+    assert len(set(hashes.values())) == 1, hashes
+
+
+def test_whoever_works_on_a_data_folder_shares_one_sandbox(world, capsys):
+    """The command line alone starts none: it would be gone with the command."""
+    world.patch.setattr(embedded, "SANDBOX_CUSTOMERS", 20)
+    with Session(load_settings(), known="", hosts_sandbox=False) as alone, pytest.raises(ConfigError, match="AVARA_API_KEY"):
+        _ = alone.connection
+    with Session(load_settings(), known="") as first, Session(load_settings(), known="") as second:
+        assert first.open().connection == second.open().connection
+        run = second.resume(second.record(frozen(second, [second.loads.wait().frame.rows.query("is_active")["id"].iloc[0]])).id)
+        assert second.worker.join(run.id, 60)
+        first.loads.wait()
+        first.loads.catch_up()
+        assert not first.loads.frame().record(second.journal.reads.steps(run.id)[0].customer_id).is_active
+        assert main(["show", run.id]) == 0
+    with Session(load_settings(), known="", hosts_sandbox=False) as alone, pytest.raises(ConfigError, match="AVARA_API_KEY"):
+        _ = alone.connection
+
+
+def test_parts_are_closed_in_their_order_and_a_start_that_fails_leaves_nothing_open(world, sandbox):
+    (load_settings().home / "settings.toml").write_text("nonsense = 1\n")
+    with pytest.raises(ConfigError, match="nonsense"):
+        Session(load_settings(), known="").open()
+    (load_settings().home / "settings.toml").unlink()
+    with Session(load_settings(), known="").open() as session:
+        journal = session.journal
+    assert journal.closed
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "error"),
+    [
+        (lambda session, plan: session.resume(session.record(plan).id), AlreadyStarted),
+        (lambda session, plan: None, None),
+    ],
+)
+def test_a_plan_is_checked_in_one_place(session, sandbox, spoiled, error):
+    plan = frozen(session, active_in(sandbox, 1))
+    spoiled(session, plan)
+    if error is None:
+        session.check(plan, session.loads.wait().active_total)
+    else:
+        with pytest.raises(error):
+            session.check(plan, None)
+
+
+def test_a_plan_of_another_account_and_one_of_nobody_are_refused(session, sandbox):
+    with pytest.raises(OtherConnection):
+        session.check(plan_of([customer(1)]), None)
+    with pytest.raises(EmptyPlan):
+        session.freeze(session.review({}, session.loads.wait()), reason="r")
+
+
+def test_an_undo_is_of_what_ended_and_reads_each_record_where_no_list_does(session, sandbox):
+    ids = active_in(sandbox, 2)
+    run = session.record(frozen(session, ids))
+    with pytest.raises(IllegalTransition, match="nothing verified"):
+        session.review_undo(run.id)
+    session.resume(run.id)
+    assert session.worker.join(run.id, 60)
+    undo = session.review_undo(run.id)
+    assert {item.customer.id for item in undo.reviewed.in_order} == set(ids)
+    session.loads.catch_up()
+    by_list = session.review_undo(run.id, session.loads.view(), without=ids[:1])
+    assert [item.customer.id for item in by_list.reviewed.in_order] == ids[1:]
+    assert [one.why for one in by_list.left_out.popitem()[1]] == ["A person left it out of this undo."]

@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-import altair as alt
 import pandas as pd
 from pydantic import ValidationError
 from tqdm import tqdm
 
 from lib.avara.text import count
-from lib.charts import bars
+from lib.charts import Drawing, bars
 from lib.config import Settings
 from lib.customers.counts import by_age
 from lib.customers.filters import Filter, describe, matching
@@ -87,11 +86,11 @@ class NotebookSession(Session):
         table.attrs[_PICKED] = Picked(Way.NOTEBOOK, describe(wanted), read_at)
         return table
 
-    def chart(self, found: pd.DataFrame | None = None) -> alt.Chart:
+    def chart(self, found: pd.DataFrame | None = None) -> Drawing:
         """How long ago the customers were updated: the active and the inactive, or those of a table and the others."""
         frame = self.loads.wait().frame
         chart = bars(by_age(frame, self.now(), None if found is None else frame.positions(found["id"])))
-        return chart.properties(width=600, height=220, title="Customers by the time since their last update")
+        return Drawing(chart.properties(width=600, height=220, title="Customers by the time since their last update"))
 
     def take(
         self, file: str | Path, *, column: str = "", where: Iterable[tuple[str, str]] = (), sheet: str = ""
@@ -140,12 +139,9 @@ class NotebookSession(Session):
         self.check(frozen, self.loads.wait().active_total if deactivates else None)
         wanted = len(frozen.customers)
         if confirm != wanted:
-            said = (
-                f"the plan has {count(wanted, 'customer')}, confirm said {confirm}"
-                if confirm is not None
-                else "it is not confirmed"
-            )
-            raise PlanError(f"Nothing was done: {said}. If this is what you want: ops.run(plan, confirm={wanted})")
+            said = "" if confirm is None else f", confirm said {confirm}"
+            how = f"If this is what you want: ops.run(plan, confirm={wanted})"
+            raise PlanError(f"Nothing was done: the plan has {count(wanted, 'customer')}{said}. {how}")
         self.check_fresh(frozen)
         return OpenRun(self, self.record(frozen).id).resume()
 
