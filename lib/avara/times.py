@@ -1,4 +1,4 @@
-"""Which of a record's times can be facts. The API's own are kept exact; whoever reasons about them asks here first."""
+"""Times: which of a record's can be facts, and how they are written. The API's own are kept exact."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def known(at: datetime | None, now: datetime) -> datetime | None:
     """The time of a record read at `now`, or None where it has none or one that can't be a fact."""
     first, last = possible(now)
     return at if at is not None and first <= at <= last else None
+
+
+def to_second(at: datetime | None) -> str:
+    """2026-11-23 14:20:05 UTC, or an empty text where there is no time."""
+    return "" if at is None else f"{at.astimezone(UTC).isoformat(' ', 'seconds')[:19]} UTC"
+
+
+def to_minute(at: datetime | None) -> str:
+    """2026-11-23 14:20 UTC, or an empty text where there is no time."""
+    return "" if at is None else f"{at.astimezone(UTC).isoformat(' ', 'minutes')[:16]} UTC"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lib.avara.models import Customer
 from lib.avara.text import count
+from lib.avara.times import to_minute
 from lib.cli.console import Console, command, plain
 from lib.cli.exits import Exit
 from lib.customers.lists.columns import described
@@ -131,7 +132,7 @@ def tell_plan(made: Plan, session: Session, console: Console) -> None:
         "users affected": f"{made.users_affected:,}",
         "reason": made.reason,
         "ticket": made.ticket,
-        "planned": f"{made.created_at:%Y-%m-%d %H:%M} UTC by {made.operator}",
+        "planned": f"{to_minute(made.created_at)} by {made.operator}",
         **terms(made, session.policy),
         "look at": ", ".join(looks) or "nothing stands out",
     }

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from humanize import naturaltime
 
 from lib.avara.text import count
+from lib.avara.times import to_second
 from lib.cli.console import AT_MOST, Console, plain, states
 from lib.cli.exits import Exit
 from lib.cli.follow import LOOKED_AT, tell_step
@@ -178,9 +179,9 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
             "damage": run.damage,
             "planned by": run.operator,
             "carried by": ", ".join(session.journal.log.carriers(run.id)),
-            "recorded": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {naturaltime(now - run.created_at)}",
-            "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "",
-            "ended": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "",
+            "recorded": f"{to_second(run.created_at)}, {naturaltime(now - run.created_at)}",
+            "started": to_second(run.started_at),
+            "ended": to_second(run.finished_at),
             "process": carrier(run.owner) if run.state is RunState.RUNNING else "",
             "takes back": run.undo_of,
             "taken back by": "; ".join(

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from lib.avara.models import Customer, id_key
+from lib.avara.times import to_second
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions, id_keys
 from lib.customers.metadata import MetadataIndex, runs
@@ -224,4 +225,4 @@ def _time(at: datetime | None) -> _Value:
     if at is None:
         return _Value(None, "unknown", "unknown")
     utc = at.astimezone(UTC)
-    return _Value(at, utc.strftime("%Y-%m-%d %H:%M:%S UTC"), utc.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
+    return _Value(at, to_second(at), utc.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))

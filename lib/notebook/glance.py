@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lib.avara.models import Customer
+from lib.avara.times import to_minute
 from lib.plans.model import Run, Step, StepState
 from lib.plans.plan import Plan
 from lib.plans.policy import Policy
@@ -45,16 +45,12 @@ def _values(record: Customer) -> dict[str, str]:
     told = {
         "status": "active" if record.is_active else "inactive",
         "users": f"{record.user_count:,}",
-        "updated": _time(record.updated_at),
+        "updated": to_minute(record.updated_at) or "unknown",
     }
     return told | {f"metadata {key}": value for key, value in sorted(record.metadata.items())}
-
-
-def _time(at: datetime | None) -> str:
-    return "unknown" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, finalize=shown, undefined=StrictUndefined, trim_blocks=True
 )
-_PAGES.filters |= {"fields": _fields, "time": _time}
+_PAGES.filters["fields"] = _fields

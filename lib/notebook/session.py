@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from lib.avara.text import count
+from lib.avara.times import to_minute
 from lib.charts import Drawing, bars
 from lib.config import Settings
 from lib.customers.counts import by_age
@@ -174,7 +174,7 @@ class NotebookSession(Session):
             if problems
             else ""
         )
-        print(f"{count(customers, 'customer')}, read {datetime.now(UTC):%Y-%m-%d %H:%M} UTC{left_out}")
+        print(f"{count(customers, 'customer')}, read {to_minute(self.now())}{left_out}")
 
 
 def _show(bar: tqdm[Any], read: int) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
 from lib.avara.models import Customer
-from lib.avara.times import known
+from lib.avara.times import known, to_minute
 
 
 class Way(StrEnum):
@@ -52,7 +52,7 @@ class Picked:
     @cached_property
     def words(self) -> str:
         """In one line: "Ticked in the table, filter: active · no users; customers as read 2026-03-01 12:00 UTC"."""
-        read = f"as read {_time(self.read_at.astimezone(UTC))}" if self.read_at else "not all read yet"
+        read = f"as read {to_minute(self.read_at)}" if self.read_at else "not all read yet"
         return f"{self.chosen}; customers {read}"
 
 
@@ -67,11 +67,6 @@ def seen_in(record: Customer, read_at: datetime) -> tuple[str, str]:
     if record.updated_at is None:
         return users, "when it last changed is unknown"
     if known(record.updated_at, read_at) is None:
-        return users, f"when it last changed is unknown: the record says {_time(record.updated_at)}"
+        return users, f"when it last changed is unknown: the record says {to_minute(record.updated_at)}"
     days = max((read_at - record.updated_at).days, 0)
-    return users, f"last changed {_time(record.updated_at)}, {days:,} {'day' if days == 1 else 'days'} before it was read"
-
-
-def _time(at: datetime) -> str:
-    # A hundred thousand picks come through here: a record's times are in UTC as they are, and this is faster than strftime.
-    return f"{at.isoformat(' ', 'minutes')[:16]} UTC"
+    return users, f"last changed {to_minute(record.updated_at)}, {days:,} {'day' if days == 1 else 'days'} before it was read"

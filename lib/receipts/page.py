@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib.avara.models import Customer
+from lib.avara.times import to_second
 from lib.journal.proof.chain import Entry
 from lib.plans.model import Run, Step, StepState
 from lib.plans.plan import Plan
@@ -52,9 +53,9 @@ def _facts(run: Run, proof: Proof) -> dict[str, str | None]:
         "Ticket": run.ticket,
         "Picked by": run.filter_text,
         "Account": f"{run.connection_label} ({run.base_url})" if run.base_url else run.connection_label,
-        "Recorded": _time(run.created_at),
-        "Started": _time(run.started_at),
-        "Ended": _time(run.finished_at),
+        "Recorded": to_second(run.created_at),
+        "Started": to_second(run.started_at),
+        "Ended": to_second(run.finished_at),
         "How it stands": run.words,
         "Takes back": run.undo_of,
         "Taken back by": run.undone_by,
@@ -76,7 +77,7 @@ def _values(record: Customer) -> dict[str, str]:
         "status": "active" if record.is_active else "inactive",
         "users": f"{record.user_count:,}",
         "name": record.name,
-        "updated": _time(record.updated_at) or "unknown",
+        "updated": to_second(record.updated_at) or "unknown",
     }
     return told | {f"metadata {key}": value for key, value in sorted(record.metadata.items())}
 
@@ -84,15 +85,11 @@ def _values(record: Customer) -> dict[str, str]:
 def _call(step: Step) -> list[str]:
     if not step.attempts:
         return ["none"]
-    facts = [f"{step.attempts} sent" if step.attempts > 1 else "1 sent", _time(step.started_at)]
+    facts = [f"{step.attempts} sent" if step.attempts > 1 else "1 sent", to_second(step.started_at)]
     facts += [f"HTTP {step.status}"] if step.status is not None else ["no answer"]
     facts += [f"request {step.request_id}"] if step.request_id else []
     facts += [f"{step.seconds:.2f} s"] if step.seconds is not None else []
     return facts
-
-
-def _time(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def shown(value: object) -> str:
@@ -111,4 +108,4 @@ PAGES = Environment(
     undefined=StrictUndefined,
     trim_blocks=False,
 )
-PAGES.filters |= {"time": _time, "fields": _fields, "call": _call}
+PAGES.filters |= {"time": to_second, "fields": _fields, "call": _call}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice, takewhile
 
 from lib.avara.models import Customer
+from lib.avara.times import to_minute
 from lib.errors import IllegalTransition, JournalError, JournalUnavailable
 from lib.journal.reads import Orders
 from lib.plans.model import ITSELF, Hold, Run, RunState, Step, StepState
@@ -178,7 +179,7 @@ class Execution:
 
     def _out_of_reach(self, error: JournalUnavailable) -> Halt:
         """With the time: by the time that the words can be written they speak of the past."""
-        return Halt(Words(f"At {self._tools.now():%Y-%m-%d %H:%M} UTC: {error.message}", ""), hold=None)
+        return Halt(Words(f"At {to_minute(self._tools.now())}: {error.message}", ""), hold=None)
 
     def _take(self, step: Step, settle: Settle) -> None:
         called = False

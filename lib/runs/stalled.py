@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import ceil
 
+from lib.avara.times import to_minute
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.runs.heartbeat import is_lost
 from lib.runs.owner import carrier
@@ -38,4 +39,4 @@ def stalled(journal: Journal, owner: str) -> Mapping[str, str]:
 
 
 def _at(moment: datetime) -> str:
-    return f"{moment:%H:%M} UTC" if moment.date() == datetime.now(UTC).date() else f"{moment:%Y-%m-%d %H:%M} UTC"
+    return f"{moment:%H:%M} UTC" if moment.date() == datetime.now(UTC).date() else to_minute(moment)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import humanize
 
 from lib.avara import text
-from lib.avara.times import known
+from lib.avara.times import known, to_second
 from lib.runs import progress
 
 #: As everywhere else.
-count, asked_to_wait = text.count, progress.asked_to_wait
+count, exact, asked_to_wait = text.count, to_second, progress.asked_to_wait
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _LINK_START = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(?=:)|\bwww(?=\.)")
@@ -59,11 +59,6 @@ def ago(at: datetime | None, now: datetime) -> str:
 def _days_ago(days: int) -> str:
     """From some days on hours don't count, so that a table's hundreds of times have few different words."""
     return humanize.naturaltime(timedelta(days=days))
-
-
-def exact(at: datetime | None) -> str:
-    """2026-11-23 14:20:05 UTC, or an empty text where there is no time."""
-    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def duration(seconds: float) -> str:

@@ -13,10 +13,10 @@ from lib.customers.facets import Counts, facet_keys, facet_values
 from lib.customers.filters import Filter, chips
 from lib.customers.frame import CustomerFrame
 from lib.ui.customers import address, ranges
+from lib.ui.customers.table import MAKERS
 from lib.ui.text import md, number
 from lib.ui.widgets import anew
 
-_MAKERS = {"user": "Dashboard user", "api_key": "API key", "unknown": "Unknown"}
 #: So many values of one metadata key are offered; a longer list is searched through the text search.
 _VALUES_OFFERED = 500
 #: So many of the most common ones are told with their counts.
@@ -60,10 +60,10 @@ def _more(frame: CustomerFrame, flt: Filter) -> None:
     maker, having, lacking = st.columns(3)
     maker.pills(
         "Created by",
-        list(_MAKERS),
+        list(MAKERS),
         **_says("by", list(flt.created_by), lambda said: {"created_by": tuple(said)}),
         selection_mode="multi",
-        format_func=_MAKERS.__getitem__,
+        format_func=MAKERS.__getitem__,
     )
     with having:
         _having(frame, flt)

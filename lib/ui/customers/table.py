@@ -45,7 +45,7 @@ _LABELS = {column.name: column.label for column in (*_FIRST, *_LAST)}
 _SORTED_AS = {"status": "is_active"}
 #: Shows what another column shows, otherwise.
 _SAME = {"updated_utc": "updated_at"}
-_MAKERS = {"user": "Dashboard user", "api_key": "API key", "unknown": "Unknown"}
+MAKERS = {"user": "Dashboard user", "api_key": "API key", "unknown": "Unknown"}
 
 
 def show(frame: CustomerFrame, positions: Positions, flt: Filter, *, complete: bool) -> None:
@@ -176,7 +176,7 @@ def _rows(frame: CustomerFrame, on_page: Positions, keys: list[str]) -> list[tup
             *([pairs.get(key, "") for pairs in metadata] for key in keys),
             _minutes(rows["updated_at"]),
             _minutes(rows["created_at"]),
-            (_MAKERS[maker] for maker in rows["created_by"]),
+            (MAKERS[maker] for maker in rows["created_by"]),
             ids,
             strict=True,
         )
