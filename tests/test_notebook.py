@@ -171,6 +171,25 @@ def test_interrupt_pauses_the_run_and_resume_does_the_rest(sandbox: SandboxServe
     assert len(deactivated(sandbox)) == len(set(deactivated(sandbox))) == 40
 
 
+def test_a_larger_run_holds_and_shows_its_first_records(sandbox: SandboxServer, settings: Path) -> None:
+    settings.mkdir(mode=0o700, exist_ok=True)
+    (settings / "settings.toml").write_text("[canary]\nsteps = 4\nfrom_size = 10\n")
+    with kernel() as cell:
+        cell.run(BEGIN)
+        told = cell.run("run = ops.run(plan, confirm=40)\nrun")
+        assert "These are the first 4: look at their records. run.resume() takes up the other 36 customers" in told
+        assert told.count("active → inactive") == 4
+        assert len(deactivated(sandbox)) == 4
+        assert "is cancelled after 4 of 40" in cell.run("run.cancel()")
+
+
+def test_records_that_can_not_be_read_are_told(sandbox: SandboxServer) -> None:
+    sandbox.set_faults(["bad-record@list"])
+    with kernel() as cell:
+        assert "ops.problems" in cell.run(BEGIN)
+        assert "metadata" in cell.run("ops.problems")
+
+
 def test_a_second_interrupt_waits_no_longer_and_says_what_is_in_flight(sandbox: SandboxServer) -> None:
     with kernel() as cell:
         cell.run(BEGIN)

@@ -65,6 +65,15 @@ class NotebookSession(Session):
         self._tell_of_load(len(view.frame))
         return customers_table(view.frame)
 
+    @property
+    def problems(self) -> pd.DataFrame:
+        """The records of the list that break a rule, and are not among the customers: whose, which field, what was seen."""
+        shown = self.loads.shown
+        told = ("customer_id", "field", "seen", "rule")
+        return pd.DataFrame(
+            [[getattr(one, name) for name in told] for one in (shown.problems if shown else ())], columns=list(told)
+        )
+
     def find(self, **conditions: object) -> pd.DataFrame:
         """The customers that match all conditions, named as the fields of `Filter`, longest without an update first.
 
@@ -167,13 +176,8 @@ class NotebookSession(Session):
         return pd.DataFrame(told, columns=["id", "state", "action", "customers", "verified", "operator", "reason", "recorded"])
 
     def _tell_of_load(self, customers: int) -> None:
-        newest = self.loads.newest
-        problems = len(newest.problems) if newest is not None else 0
-        left_out = (
-            f"; {count(problems, 'record')} could not be read and {'is' if problems == 1 else 'are'} left out"
-            if problems
-            else ""
-        )
+        number = len(self.problems)
+        left_out = f"; without {count(number, 'record')} that can't be read: ops.problems" if number else ""
         print(f"{count(customers, 'customer')}, read {to_minute(self.now())}{left_out}")
 
 
