@@ -24,7 +24,7 @@ def apply(session: Session, options: Namespace, console: Console) -> Exit:
 def undo(session: Session, options: Namespace, console: Console) -> Exit:
     """Plan the opposite for what a run changed and is still as it left it; then save it, or carry it out as `apply` does."""
     run = session.find_run(options.run)
-    subject = session.review_undo(run.id, tell=planning.telling(session, console))
+    subject = session.review_undo(run.id, tell=planning.on_read(session, console))
     for words, those in subject.left_out.items():
         console.some(f"{words}:", [f"{one.customer_id}  {plain(one.name, 40)}  {plain(one.why)}" for one in those])
         for one in those:

@@ -60,14 +60,14 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
         column=options.column,
         where=options.where,
         sheet=options.sheet,
-        tell=telling(session, console),
+        tell=on_read(session, console),
     )
     listed = {entry.ids[0]: entry for entry in taken.report.of(Kind.FOUND)}
     console.row("ids", file=str(options.ids_file), ids=len(listed), rows=len(taken.report.entries))
     for remark in taken.table.remarks:
         console.hint(plain(remark, 300))
     began, action = session.now(), Action(options.action)
-    records = session.read(tuple(listed), telling(session, console))
+    records = session.read(tuple(listed), on_read(session, console))
     how = described(taken.table, taken.choice)
     picked = dict.fromkeys(listed, Picked(Way.LISTED, f"{name}{how and f', {how}'}", began))
     subject = session.review_of((one for one in records.values() if isinstance(one, Customer)), picked, began, action)
@@ -96,7 +96,7 @@ def save(made: Plan, path: Path, session: Session, console: Console) -> None:
     console.hint(f"Written to {path}. To carry it out: {carry_out}")
 
 
-def telling(session: Session, console: Console) -> Callable[[int], object]:
+def on_read(session: Session, console: Console) -> Callable[[int], object]:
     """What tells how many customers have been read, and what the reading waits for."""
 
     def tell(read: int) -> None:
@@ -109,7 +109,7 @@ def telling(session: Session, console: Console) -> Callable[[int], object]:
 def count_active(session: Session, action: Action, console: Console) -> int | None:
     """How many customers are active, where a cap depends on it: the list is read for that. Raises ApiError."""
     counts = action is Action.DEACTIVATE and session.policy.caps.max_percent < 100
-    return session.loads.wait(telling(session, console)).active_total if counts else None
+    return session.loads.wait(on_read(session, console)).active_total if counts else None
 
 
 def tell_plan(made: Plan, session: Session, console: Console) -> None:
