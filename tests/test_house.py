@@ -51,7 +51,7 @@ ALLOWED = {
 #: (layer, what it may not import although it lies within a layer that it may).
 FORBIDDEN = {
     ("lib.runs", "lib.runs.__main__"),
-    *((face, other) for face in ("lib.ui", "pages") for other in ("lib.cli", "lib.notebook")),
+    *((face, other) for face in ("lib.ui", "pages") for other in ("lib.cli", "lib.notebook", "lib.parts")),
 }
 
 #: Library → the only places that may import it.

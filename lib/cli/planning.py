@@ -19,7 +19,6 @@ from lib.files import shown, write_new
 from lib.plans.evidence import Picked, Way
 from lib.plans.model import Action
 from lib.plans.plan import Plan
-from lib.plans.policy import check_caps
 from lib.plans.review import WarningKind
 from lib.plans.subject import Subject
 from lib.plans.terms import terms
@@ -77,7 +76,7 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     made = session.freeze(
         subject, reason=options.reason, ticket=options.ticket, goes_on=options.goes_on or session.policy.canary.goes_on
     )
-    check_caps(made, session.policy, None)
+    session.check(made, None)
     save(made, options.output, session, console)
     return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
 
