@@ -171,6 +171,21 @@ def test_interrupt_pauses_the_run_and_resume_does_the_rest(sandbox: SandboxServe
     assert len(deactivated(sandbox)) == len(set(deactivated(sandbox))) == 40
 
 
+def test_interrupt_stops_a_load_and_the_next_one_goes_on(sandbox: SandboxServer) -> None:
+    with kernel() as cell:
+        cell.run("from lib.session import open_session\nops = open_session()")
+        sandbox.set_faults(["slow@list"])
+        loading = cell.begin("customers = ops.load()")
+        while not [call for call in sandbox.calls() if call.operation == "list"]:
+            time.sleep(0.02)
+        cell.manager.interrupt_kernel()
+        told = cell.ended(loading)
+        assert "ops.load() goes on from there." in told
+        assert "Traceback" not in told
+        sandbox.set_faults([])
+        assert "400 customers, read " in cell.run("customers = ops.load()")
+
+
 def test_a_larger_run_holds_and_shows_its_first_records(sandbox: SandboxServer, settings: Path) -> None:
     settings.mkdir(mode=0o700, exist_ok=True)
     (settings / "settings.toml").write_text("[canary]\nsteps = 4\nfrom_size = 10\n")

@@ -19,6 +19,7 @@ from lib.customers.counts import by_age
 from lib.customers.filters import Filter, describe, matching
 from lib.customers.lists.columns import described
 from lib.customers.reading.load import LoadState
+from lib.customers.reading.loads import View
 from lib.errors import ExpressOpsError, ListUnclear, LoadIncomplete, PlanError, ViewUnreadable
 from lib.files import path_of
 from lib.notebook.proposal import Proposal
@@ -30,6 +31,8 @@ from lib.plans.plan import Plan
 from lib.session import Session
 
 _PICKED = "express_ops_picked"
+#: Seconds; what takes no longer shows no bar.
+_SOON = 0.3
 
 
 class NotebookSession(Session):
@@ -49,21 +52,25 @@ class NotebookSession(Session):
 
         Raises ApiError, and LoadIncomplete after an Interrupt; the next `load` goes on from there.
         """
+        if anew:
+            self.loads.reload()
+        view = self._view()
+        self._tell_of_load(len(view.frame))
+        return customers_table(view.frame)
+
+    def _view(self) -> View:
+        """The list, read whole: waits for it where it is not yet, goes on with a load that failed or was stopped."""
         self.loads.start()
         newest = self.loads.newest
         if newest is not None and newest.progress().state in (LoadState.FAILED, LoadState.CANCELLED):
             newest.resume()
-        elif anew:
-            self.loads.reload()
-        with tqdm(unit=" customers", desc="Reading", file=sys.stdout, leave=False) as bar:
+        with tqdm(unit=" customers", desc="Reading", file=sys.stdout, leave=False, delay=_SOON) as bar:
             try:
-                view = self.loads.wait(lambda read: _show(bar, read))
+                return self.loads.wait(lambda read: _show(bar, read))
             except KeyboardInterrupt:
-                if newest is not None:
-                    newest.cancel()
+                if self.loads.under_way is not None:
+                    self.loads.under_way.cancel()
                 raise LoadIncomplete(f"Stopped after {count(bar.n, 'customer')}. ops.load() goes on from there.") from None
-        self._tell_of_load(len(view.frame))
-        return customers_table(view.frame)
 
     @property
     def problems(self) -> pd.DataFrame:
@@ -86,7 +93,7 @@ class NotebookSession(Session):
             raise ViewUnreadable(
                 f"These conditions can't be used: {wrong}. There are: {', '.join(Filter.model_fields)}."
             ) from None
-        view = self.loads.wait()
+        view = self._view()
         read_at = view.read_at or self.now()
         found = matching(view.frame, wanted, read_at)
         doubt = f"; {found.unknown_times:,} more would match, but a date is unknown" if found.unknown_times else ""
@@ -97,7 +104,7 @@ class NotebookSession(Session):
 
     def chart(self, found: pd.DataFrame | None = None) -> Drawing:
         """How long ago the customers were updated: the active and the inactive, or those of a table and the others."""
-        frame = self.loads.wait().frame
+        frame = self._view().frame
         chart = bars(by_age(frame, self.now(), None if found is None else frame.positions(found["id"])))
         return Drawing(chart.properties(width=600, height=220, title="Customers by the time since their last update"))
 
@@ -110,7 +117,7 @@ class NotebookSession(Session):
         """
         path = path_of(str(file))
         taken = self.read_list(path, column=column, where=where, sheet=sheet)
-        view = self.loads.wait()
+        view = self._view()
         print(", ".join(f"{number:,} {kind}" for kind, number in taken.report.counts.items()))
         table = customers_table(view.frame, view.frame.positions(taken.report.found))
         how = described(taken.table, taken.choice)
@@ -130,7 +137,7 @@ class NotebookSession(Session):
 
         Raises LoadIncomplete, EmptyPlan, ReasonMissing, CapExceeded, ProtectedCustomer.
         """
-        view = self.loads.wait()
+        view = self._view()
         ids = customers["id"] if isinstance(customers, pd.DataFrame) else customers
         how = getattr(customers, "attrs", {}).get(_PICKED) or Picked(Way.NOTEBOOK, read_at=view.read_at)
         subject = self.review(dict.fromkeys(map(str, ids), how), view)
@@ -145,7 +152,7 @@ class NotebookSession(Session):
         """
         frozen = plan.plan if isinstance(plan, Proposal) else plan
         deactivates = frozen.action is Action.DEACTIVATE
-        self.check(frozen, self.loads.wait().active_total if deactivates else None)
+        self.check(frozen, self._view().active_total if deactivates else None)
         wanted = len(frozen.customers)
         if confirm != wanted:
             said = "" if confirm is None else f", confirm said {confirm}"
