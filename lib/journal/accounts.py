@@ -17,14 +17,15 @@ from sqlalchemy import Connection, func, select
 from lib.errors import JournalDamaged, NotSameAccount
 from lib.journal.database import Database
 from lib.journal.holds import hand_over
-from lib.journal.log import Log
+from lib.journal.log import ENTRIES, Log, is_chained
 from lib.journal.proof.chain import NO_RUN
+from lib.journal.rows import to_entry
 from lib.journal.tables import log, runs, steps
 from lib.plans.model import LIVE, Person
 
 #: What the log calls the entry.
 SAME_ACCOUNT = "same account"
-_SAID = select(log.c.payload).where(log.c.run_id == NO_RUN, log.c.event == SAME_ACCOUNT).order_by(log.c.seq)
+_SAID = ENTRIES.where(log.c.run_id == NO_RUN, log.c.event == SAME_ACCOUNT).order_by(log.c.seq)
 _IS_LIVE = runs.c.state.in_(LIVE)
 
 
@@ -145,12 +146,14 @@ def account_of(db: Connection, fingerprint: str) -> str:
 def _names(db: Connection, *, whole: bool = False) -> dict[str, str]:
     """Fingerprint → name of its account, for the keys that somebody has spoken of.
 
-    An entry that can't be read joins nobody, so that the runs can still be seen; with `whole` it raises JournalDamaged.
+    An entry that can't be read, or that is not chained to those beside it, joins nobody, so that the runs can still be seen;
+    with `whole` it raises JournalDamaged.
     """
     names: dict[str, str] = {}
-    for payload in db.execute(_SAID).scalars():
+    for row in db.execute(_SAID):
         try:
-            told = json.loads(payload)
+            entry = to_entry(row)
+            told = json.loads(entry.payload) if is_chained(db, entry) else {}
             names |= dict.fromkeys(told["keys"], told["account"])
         except (ValueError, TypeError, KeyError, RecursionError):
             if whole:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, func, insert, select, type_coerce, update
+from sqlalchemy import Connection, Text, bindparam, func, insert, select, type_coerce, update
 
 from lib.errors import IllegalTransition, RunNotFound
 from lib.journal.database import Database, in_pages
@@ -30,10 +30,11 @@ TAKEN_UP = ("approved", "resume", "retry")
 
 _HEAD = select(log_head.c.seq, log_head.c.hash).with_for_update()
 _MOVE_HEAD = update(log_head)
+_BESIDE = select(log.c.seq, log.c.hash, log.c.previous).where(log.c.seq.in_((bindparam("before"), bindparam("after"))))
 _ADD_ENTRY = insert(log)
 _CONTEXT = ("action", "base_url", "connection_label", "fingerprint", "plan_hash", "reason", "ticket")
 _FACTS = select(*(runs.c[name] for name in _CONTEXT))
-_ENTRIES = select(
+ENTRIES = select(
     *(type_coerce(column, Text).label(column.name) for column in log.c if column.name != "context_id"),
     func.coalesce(log_contexts.c.body, "").label("context"),
 ).outerjoin(log_contexts, log_contexts.c.id == log.c.context_id)
@@ -95,6 +96,16 @@ def in_log(words: Words) -> dict[str, str | None]:
     return {"words": words.in_log or None, "said": digest(plain_text(words.text) or "") if words else ""}
 
 
+def is_chained(db: Connection, entry: Entry) -> bool:
+    """Whether the entries before and after this one, or the note of the last one, name the hashes that they should."""
+    beside = {
+        seq: (own, previous) for seq, own, previous in db.execute(_BESIDE, {"before": entry.seq - 1, "after": entry.seq + 1})
+    }
+    before = beside.get(entry.seq - 1, (chain.START, ""))[0]
+    after = beside[entry.seq + 1][1] if entry.seq + 1 in beside else db.execute(select(log_head.c.hash)).scalar()
+    return entry.computed() == entry.hash == after and entry.previous == before
+
+
 class Log:
     """The append-only log of one journal. `version` of this program goes into its entries."""
 
@@ -136,14 +147,14 @@ class Log:
 
     def entries(self, run_id: str, *, after: int = 0, limit: int | None = None) -> tuple[Entry, ...]:
         """The log of one run, oldest first; `after` is the last number (`seq`) already seen, `limit` the most to read."""
-        query = _ENTRIES.where(log.c.run_id == run_id, log.c.seq > after).order_by(log.c.seq).limit(limit)
+        query = ENTRIES.where(log.c.run_id == run_id, log.c.seq > after).order_by(log.c.seq).limit(limit)
         with self._database.read() as db:
             rows = db.execute(query).all()
         return tuple(to_entry(row) for row in rows)
 
     def run_entries(self, run_id: str) -> tuple[Entry, ...]:
         """What the log says of a run as a whole (planned, approved, paused ...), oldest first; nothing of its steps."""
-        query = _ENTRIES.where(log.c.run_id == run_id, log.c.customer_id.is_(None)).order_by(log.c.seq)
+        query = ENTRIES.where(log.c.run_id == run_id, log.c.customer_id.is_(None)).order_by(log.c.seq)
         with self._database.read() as db:
             return tuple(to_entry(row) for row in db.execute(query).all())
 
@@ -168,7 +179,7 @@ class Log:
     def step_entries(self, run_id: str, *, limit: int, offset: int = 0) -> tuple[int, tuple[Entry, ...]]:
         """How many entries tell of the run's steps, and some of them, newest first."""
         of_steps = log.c.run_id == run_id, log.c.customer_id.is_not(None)
-        query = _ENTRIES.where(*of_steps).order_by(log.c.seq.desc()).limit(limit).offset(offset)
+        query = ENTRIES.where(*of_steps).order_by(log.c.seq.desc()).limit(limit).offset(offset)
         with self._database.read() as db:
             number = db.execute(select(func.count()).select_from(log).where(*of_steps)).scalar_one()
             return number, tuple(to_entry(row) for row in db.execute(query).all())
@@ -180,5 +191,5 @@ class Log:
         """
         with self._database.read() as db:
             head = db.execute(select(log_head.c.seq, log_head.c.hash)).one_or_none() or (0, "")  # no note: none is the last
-            rows = itertools.chain.from_iterable(in_pages(db, _ENTRIES, log.c.seq))
+            rows = itertools.chain.from_iterable(in_pages(db, ENTRIES, log.c.seq))
             return chain.verify(map(to_entry, rows), *head, shown=shown)

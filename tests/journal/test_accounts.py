@@ -1,6 +1,7 @@
 """Which keys are of one account is what the log says: holds and undos follow it, and nothing else is believed."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -151,3 +152,21 @@ def test_a_word_on_keys_that_can_not_be_read_joins_nobody_hides_no_run_and_lets_
     with pytest.raises(JournalDamaged, match="which keys are of one account"):
         join(journal)
     assert [run.id for run in journal.reads.runs()] == [known.id]
+
+
+def test_a_word_on_keys_that_is_not_chained_to_the_log_joins_nobody_although_it_reads_well(journal, place):
+    """Whoever may write to the database can compute an entry's own hash, and name the one before it."""
+    record(journal, 1)
+    record(journal, 2, key=NEW)
+    last = max((entry for run in journal.reads.runs() for entry in journal.log.entries(run.id)), key=lambda entry: entry.seq)
+    told = json.dumps({"account": OLD, "keys": [OLD, NEW]}, separators=(",", ":"))
+    about = {"run_id": "", "event": "same account", "customer_id": None, "payload": told, "previous": last.hash}
+    own = replace(last, seq=last.seq + 1, **about).computed()
+    told = told.replace(":", "\\:")  # which would be a parameter
+    row = f"seq + 1, '', at, 'same account', NULL, who, '{told}', context_id, hash, '{own}'"
+    columns = "seq, run_id, at, event, customer_id, who, payload, context_id, previous, hash"
+    place.run(f"INSERT INTO log ({columns}) SELECT {row} FROM log WHERE seq = {last.seq}")
+    assert [entry.hash for entry in journal.log.entries("")] == [own]
+    assert journal.accounts.keys(NEW) == {NEW}
+    with pytest.raises(JournalDamaged):
+        record(journal, 3)
