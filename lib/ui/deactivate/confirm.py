@@ -102,7 +102,7 @@ def _save(plan: Plan) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="confirm_save"):
         st.download_button(
             "Save the plan",
-            plan.to_json,
+            plan.to_json(),  # stands ready: made on the click, it could be forgotten by the run that the same click starts
             file_name=f"plan-{plan.hash[:16]}.json",
             mime="application/json",
             icon=":material/save:",
