@@ -129,16 +129,22 @@ def other(column, value, run_id):
     return "2020-01-01T00:00:00.000000+00:00" if column.name.endswith("_at") else "altered"
 
 
-def altered(place, column, of, value):
+@pytest.fixture
+def raw(place):
+    """The database past the journal."""
+    engine = create_engine(place.url)
+    yield engine
+    engine.dispose()
+
+
+def altered(raw, column, of, value):
     """Past the journal, put `value` into the row that `of` says; what stood there."""
     table = column.table.name
-    engine = create_engine(place.url)
-    with engine.begin() as db:
+    with raw.begin() as db:
         where = f"WHERE {' AND '.join(f'{name} = :{name}' for name in of)}"
         was = db.execute(text(f"SELECT {column.name} FROM {table} {where}"), of).scalar_one()
         new = value(was) if callable(value) else value
         db.execute(text(f"UPDATE {table} SET {column.name} = :new {where}"), {"new": new, **of})
-    engine.dispose()
     return was
 
 
@@ -147,14 +153,14 @@ COLUMNS = [column for table in (runs, steps) for column in table.c if column.nam
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=str)
-def test_an_update_of_any_column_of_any_row_is_found_and_named(story, journal, place, column):
+def test_an_update_of_any_column_of_any_row_is_found_and_named(story, journal, place, raw, column):
     story.whole(), story.running()
     key = "id" if column.table is runs else "customer_id" if column.name == "position" else "position"
     run_key = "id" if column.table is runs else "run_id"
     for found_in in place.run(f"SELECT DISTINCT {run_key}, {key} FROM {column.table.name}"):
         of = dict(zip((run_key, key), found_in, strict=True))
         run_id = of[run_key]
-        was = altered(place, column, of, lambda was, run_id=run_id: other(column, was, run_id))
+        was = altered(raw, column, of, lambda was, run_id=run_id: other(column, was, run_id))
         audit = journal.audit.run(run_id)
         if column.name in NOT_PROVED:
             assert audit.ok
@@ -163,7 +169,7 @@ def test_an_update_of_any_column_of_any_row_is_found_and_named(story, journal, p
         else:
             assert next(found.words.split()[0] for found in audit.findings) == column.name
             assert bool(audit.findings[0].customer_id) == (column.table is steps)
-        altered(place, column, of, was)
+        altered(raw, column, of, was)
     assert journal.audit.all().ok
 
 
@@ -273,7 +279,7 @@ def test_a_run_that_is_nowhere_is_not_found(journal):
         journal.audit.check_plan("run_none")
 
 
-def test_a_plan_put_in_the_place_of_another_with_its_hash_shows_by_the_log(story, journal, place):
+def test_a_plan_put_in_the_place_of_another_with_its_hash_shows_by_the_log(story, journal, place, raw):
     """Everything in the tables agrees, for somebody who knows how plans are made: only the log's first entry tells."""
     run_id = story.whole()
     forged = plan_of([customer(99)])
@@ -283,8 +289,8 @@ def test_a_plan_put_in_the_place_of_another_with_its_hash_shows_by_the_log(story
         f"UPDATE runs SET plan_hash = '{forged.hash}', size = 1 WHERE id = '{run_id}'",
     )
     of = {"run_id": run_id}
-    altered(place, plans.c.body, of, forged.to_json())
-    altered(place, steps.c.before, of, customer(99).model_dump_json(by_alias=True))
+    altered(raw, plans.c.body, of, forged.to_json())
+    altered(raw, steps.c.before, of, customer(99).model_dump_json(by_alias=True))
     with pytest.raises(JournalDamaged, match="not the one whose hash stands in the log"):
         journal.audit.check_plan(run_id)
 
@@ -296,11 +302,11 @@ def without_digests(payload):
     return json.dumps(told)
 
 
-def test_what_an_older_version_did_not_log_is_told_apart_from_what_was_altered(story, journal, place):
+def test_what_an_older_version_did_not_log_is_told_apart_from_what_was_altered(story, journal, place, raw):
     run_id = story.whole()
     place.unguard_the_log()
     for (seq,) in place.run("SELECT seq FROM log"):
-        altered(place, log.c.payload, {"seq": seq}, without_digests)
+        altered(raw, log.c.payload, {"seq": seq}, without_digests)
     audit = journal.audit.all()
     assert (audit.findings, audit.partly > 0) == ((), True)
     assert "older version did not log everything" in audit.words
