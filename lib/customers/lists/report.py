@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
-from lib.avara.models import id_key
+from lib.avara.models import Customer, id_key
 from lib.avara.text import one_line
 from lib.customers.frame import CustomerFrame
 from lib.customers.lists.columns import Choice, choose
@@ -231,21 +231,22 @@ def _in_state(frame: CustomerFrame, who: Iterable[Sequence[str]], is_active: boo
     return {customer_id for customer_id, state in zip(ids, states, strict=True) if state == is_active}
 
 
-def to_csv(report: Report, frame: CustomerFrame) -> bytes:
-    """The whole report as a CSV file that a spreadsheet opens safely: every row, and each customer that it may mean."""
+def to_csv(report: Report, records: Callable[[Iterable[str]], Iterable[Customer]]) -> bytes:
+    """The whole report as a CSV file that a spreadsheet opens safely: every row, and each customer that it may mean, as
+    `records` gives those of some ids that it has.
+    """
     header = ("row", "in the list", "result", "found by", "likeness", "customer id", "customer", "active", "users", "updated")
-    return csv_bytes(header, _csv_rows(report, frame))
-
-
-def _csv_rows(report: Report, frame: CustomerFrame) -> Iterator[Sequence[Cell]]:
     ids = dict.fromkeys(customer_id for entry in report.entries for customer_id in entry.ids)
-    records = {record.id: record for record in frame.records(ids)}
+    return csv_bytes(header, _csv_rows(report, {id_key(record.id): record for record in records(ids)}))
+
+
+def _csv_rows(report: Report, records: Mapping[str, Customer]) -> Iterator[Sequence[Cell]]:
     for entry in report.entries:
         found_by = "" if not entry.ids else "name" if entry.by_name else "id"
         start = (entry.line, entry.text, str(entry.kind), found_by)
         if not entry.ids:
             yield (*start, *[None] * 6)
         for place, customer_id in enumerate(entry.ids):
-            record, score = records.get(customer_id), round(entry.scores[place]) if entry.scores else None
+            record, score = records.get(id_key(customer_id)), round(entry.scores[place]) if entry.scores else None
             told = (record.name, record.is_active, record.user_count, record.updated_at) if record else (None,) * 4
             yield (*start, score, customer_id, *told)
