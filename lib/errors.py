@@ -194,7 +194,7 @@ class ListUnclear(UploadUnreadable):
 
 
 class ViewUnreadable(ExpressOpsError):
-    """This address says what can't be read here, so no customers are shown: they could be others than were meant."""
+    """This address says what can't be read here, so nothing is shown: it could be something else than was meant."""
 
 
 class ViewNameTaken(ExpressOpsError):

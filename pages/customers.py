@@ -14,9 +14,9 @@ from lib.ui.widgets import announce, dialogs, head
 
 resources = get_resources()
 try:
-    address.keep_to(resources)
+    address.ADDRESS.keep_to(resources)
 except ViewUnreadable as error:
-    address.refuse(error)
+    address.ADDRESS.refuse(error)
     st.stop()
 
 now = datetime.now(UTC)
@@ -40,7 +40,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="chips"):
     users = count(users_of(frame, positions), "user")
     st.markdown(f"**{number(len(positions))}** of {count(len(frame), 'customer')}{so_far} · {users}", width="content")
     filters.show_chips(flt, found.unknown_times)
-address.show_trouble()
+address.ADDRESS.show_trouble()
 loading.show_problems(resources.loads)
 
 table.show(frame, positions, flt, complete=complete)

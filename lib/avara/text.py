@@ -14,7 +14,10 @@ _TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^<>]*>", re.DOTALL | re.IGNO
 
 def one_line(text: str, limit: int) -> str:
     """`text` with every run of blanks, control, direction and other unprintable characters as one space, cut at `limit`."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 20 * limit]).split())
+    seen = text[: 20 * limit]
+    if not seen.isprintable():
+        seen = "".join(char if char.isprintable() else " " for char in seen)
+    line = " ".join(seen.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

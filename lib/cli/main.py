@@ -96,6 +96,7 @@ _PLAN = (
         help="only rows with this value, * for any; repeat it for other values or columns",
     ),
     _argument("--sheet", default="", type=_text, metavar="NAME", help="the sheet of a workbook"),
+    _argument("--report", type=_path, metavar="FILE", help="what became of each row of the list, to this new CSV file"),
     _argument("--action", required=True, choices=_ACTIONS),
     _argument("--reason", required=True, type=_text, help="why; it goes into the receipt"),
     _argument("--ticket", default="", type=_text, help="its number elsewhere"),

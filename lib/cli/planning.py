@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib.avara.models import Customer
@@ -13,7 +13,7 @@ from lib.avara.times import to_minute
 from lib.cli.console import Console, command, plain
 from lib.cli.exits import Exit
 from lib.customers.lists.columns import described
-from lib.customers.lists.report import Entry, Kind
+from lib.customers.lists.report import Entry, Kind, Report, to_csv
 from lib.errors import ApiError, NotFound
 from lib.files import shown, write_new
 from lib.plans.evidence import Picked, Way
@@ -69,6 +69,9 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     records = session.read(tuple(listed), on_read(session, console))
     how = described(taken.table, taken.choice)
     picked = dict.fromkeys(listed, Picked(Way.LISTED, f"{name}{how and f', {how}'}", began))
+    if options.report:
+        write_new(options.report, _reported(taken.report, records, action, session))
+        console.hint(f"What became of each row of the list: {options.report}")
     subject = session.review_of((one for one in records.values() if isinstance(one, Customer)), picked, began, action)
     left_out = [_left_out(entry) for entry in taken.report.entries if entry.kind is not Kind.FOUND]
     left_out += _not_planned(records, subject)
@@ -79,6 +82,24 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     session.check(made, None)
     save(made, options.output, session, console)
     return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
+
+
+def _reported(report: Report, records: Mapping[str, Customer | ApiError], action: Action, session: Session) -> bytes:
+    """What became of each row of the list, by the records as read now, as a CSV file."""
+
+    def known(ids: Iterable[str]) -> list[Customer]:
+        others = [customer_id for customer_id in ids if customer_id not in records]
+        read = [record for record in records.values() if isinstance(record, Customer)]
+        return [*read, *(session.loads.frame().records(others) if others else ())]
+
+    def settled(entry: Entry) -> Entry:
+        record = records.get(entry.ids[0]) if entry.kind is Kind.FOUND else None
+        if isinstance(record, NotFound):
+            return entry._replace(kind=Kind.UNKNOWN, ids=())
+        inactive = isinstance(record, Customer) and not record.is_active
+        return entry._replace(kind=Kind.ALREADY) if inactive and action is Action.DEACTIVATE else entry
+
+    return to_csv(replace(report, entries=tuple(map(settled, report.entries))), known)
 
 
 def _left_out(entry: Entry) -> _LeftOut:

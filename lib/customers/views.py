@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -33,13 +33,14 @@ class Sort(BaseModel):
 
 
 class View(BaseModel):
-    """What narrows the table, which metadata keys are its columns (None: the most common ones), and its order."""
+    """What narrows the table, which metadata keys are its columns (None: the most common ones), its order, rows on a page."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     filter: Filter = Filter()
     columns: tuple[str, ...] | None = None
     sort: Sort = Sort()
+    rows: Literal[50, 100, 250] = 100
 
     @property
     def names_data(self) -> bool:

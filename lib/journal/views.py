@@ -59,11 +59,11 @@ class Views:
             row = db.execute(select(views).where(views.c.id == plain_text(token))).one_or_none()
         if row is None or (row.name is None and now - row.saved_at > KEPT_FOR):
             raise ViewUnreadable(
-                "This link's view is not known here, so no customers are shown. It was deleted, not copied whole, or made with "
+                "This link's view is not known here, so nothing is shown. It was deleted, not copied whole, or made with "
                 f"another journal; what is not saved under a name is kept for {KEPT_FOR.days} days."
             )
         if row.fingerprint not in keys:
-            raise ViewUnreadable("This link is of another account, so no customers are shown.")
+            raise ViewUnreadable("This link is of another account, so nothing is shown.")
         return KeptView(row.id, row.name or "", row.body, row.saved_by, row.saved_at)
 
     def saved(self, keys: Collection[str]) -> tuple[KeptView, ...]:

@@ -9,12 +9,12 @@ import streamlit as st
 from lib.plans.model import DamagedStep, Run, Step
 from lib.ui import nav
 from lib.ui.resources import Resources
+from lib.ui.runs.address import ADDRESS, RunsView
 from lib.ui.runs.step_table import mark
 from lib.ui.text import count, exact
-from lib.ui.widgets import dialogs, id_table
+from lib.ui.widgets import anew, dialogs, id_table
 from lib.ui.widgets.id_table import Cell, Column
 
-_SEARCH = "runs_search"
 _COLUMNS = (
     Column("When", 190, "time"),
     Column("Customer", 230),
@@ -28,18 +28,20 @@ _COLUMNS = (
 )
 
 
-def searched() -> str:
-    """A field for what somebody looks for among all runs, and what was typed into it."""
-    typed = st.text_input(
+def search() -> None:
+    """A field for what somebody looks for among all runs; the view of Runs has it from there."""
+    st.text_input(
         "Search the runs",
-        key=_SEARCH,
+        **anew.says("runs_search", ADDRESS.shown().text, _look_for, reads=str.strip),
         type="search",
         placeholder="Customer's name or id, run, person, ticket, reason or day",
         label_visibility="collapsed",
-        persist_state="session",
         width=460,
     )
-    return (typed or "").strip()
+
+
+def _look_for(said: str) -> None:
+    ADDRESS.show(RunsView(text=said.strip(), state=ADDRESS.shown().state))
 
 
 def show_found(resources: Resources, text: str) -> bool:
@@ -49,7 +51,7 @@ def show_found(resources: Resources, text: str) -> bool:
     if past:
         more = "more than " if len(found) > len(past) else ""
         customers = len({step.customer_id for _, step in past})
-        st.markdown(f"**{count(customers, 'customer')}** in {more}{count(len(past), 'step')} of runs, newest first")
+        st.markdown(f"**{count(customers, 'customer')}**, {more}{count(len(past), 'result')} of runs, newest first")
         show(past)
     return bool(past)
 

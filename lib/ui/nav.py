@@ -11,8 +11,6 @@ import streamlit as st
 from lib.config import APP_NAME
 
 _ADDRESS, _ARRIVED, _PAGES = "address", "arrived", "pages"
-#: What the address of Customers says for the view that it shows in this session (lib/ui/customers/address.py).
-CUSTOMERS = "customers_address"
 _FOLDER = Path(__file__).parents[2] / "pages"
 
 PageName = Literal["overview", "customers", "deactivate", "runs", "connection"]
@@ -46,7 +44,7 @@ def _pages() -> dict[PageName, st.Page]:
 
 
 def go_to(name: PageName, **query: str) -> NoReturn:
-    """Open a page with exactly these URL parameters; Customers, without any, as it was left."""
+    """Open a page with exactly these URL parameters; without any, as it was left."""
     st.switch_page(page(name), query_params=query or _as_left(name))
 
 
@@ -56,8 +54,13 @@ def link(name: PageName, *, label: str | None = None, icon: str | None = None) -
 
 
 def _as_left(name: PageName) -> dict[str, str]:
-    left: dict[str, str] = st.session_state.get(CUSTOMERS, {})
-    return left if name == "customers" else {}
+    as_left: dict[str, str] = st.session_state.get(left(name), {})
+    return as_left
+
+
+def left(name: PageName) -> str:
+    """The session key of what the page's address says for the view that it shows (lib/ui/address.py)."""
+    return f"{name}_address"
 
 
 def arrived() -> bool:
@@ -77,7 +80,7 @@ def show_way_back(shown: st.Page) -> None:
     elif undone := st.query_params.get("undo"):
         st.page_link(page("runs"), label="Back to the run", icon=":material/arrow_back:", query_params={"run": undone})
     elif "run" in st.query_params:
-        st.page_link(page("runs"), label="All runs", icon=":material/arrow_back:")
+        link("runs", label="All runs", icon=":material/arrow_back:")
 
 
 def address(name: PageName, **query: str) -> str:
@@ -89,7 +92,7 @@ def hold_address(shown: st.Page) -> None:
     """Make the browser's address say what is shown: call it before the page draws.
 
     A link to the very page it stands on brings its parameters to the script, but Streamlit 1.67 leaves the address as it was,
-    and the next rerun would be back at the old ones. (Customers keeps its address itself.)
+    and the next rerun would be back at the old ones. (Customers and Runs keep theirs themselves.)
     """
     query = st.query_params.to_dict()
     path, before = st.session_state.get(_ADDRESS, ("", query))

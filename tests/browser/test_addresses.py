@@ -102,6 +102,35 @@ def test_back_and_forward_return_to_what_was_on_the_page(app: App, page: Page) -
     assert page.evaluate("location.href") == address
 
 
+def test_back_and_forward_return_to_what_was_looked_for_among_the_runs(app: App, page: Page) -> None:
+    run = drive.deactivate(page, app.url, app.active_ids(2), typed="2")
+    drive.expect_state(page, "Finished")
+    drive.go_to(page, "Runs")
+    finished = page.get_by_role("radio", name=re.compile("^Finished"))
+    finished.click()
+    page.wait_for_url("**/runs?state=finished")
+    search = page.get_by_role("searchbox", name="Search the runs")
+    search.fill(run)
+    search.press("Enter")
+    page.wait_for_url("**/runs?view=*")
+    drive.idle(page)
+    drive.follow(drive.table(page), 0)
+    page.wait_for_url(f"**/runs?run={run}")
+    page.go_back()
+    expect(search).to_have_value(run)
+    drive.idle(page)
+    page.go_back()
+    expect(search).to_have_value("")
+    expect(finished).to_be_checked()
+    drive.idle(page)
+    page.go_back()
+    page.wait_for_url(re.compile("/runs$"))
+    expect(finished).not_to_be_checked()
+    drive.idle(page)
+    page.go_forward()
+    expect(finished).to_be_checked()
+
+
 def test_an_address_that_is_not_known_shows_nobody_until_somebody_asks_for_all(app: App, page: Page) -> None:
     drive.visit(page, f"{app.url}/?view=forged", "Customers")
     expect(page.get_by_text("not known here")).to_be_visible()

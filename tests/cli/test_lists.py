@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections import Counter
 
@@ -75,3 +77,24 @@ def test_names_are_found_where_exactly_one_customer_has_them_and_others_are_only
         "w",
     ]
     assert kinds["ids"]["rows"] == 4
+
+
+def test_the_report_says_what_became_of_each_row_also_where_nobody_is_planned(customers, tmp_path):
+    found, other = customers[:2]
+    lacking = f"cus_{7:032x}"
+    body = f"{found.id}\n{other.name}zz\n{lacking}\nsee {other.id}\n".encode()
+    report = tmp_path / "report.csv"
+    code, _ = plan(tmp_path, body, "--report", str(report))
+    rows = list(csv.DictReader(io.StringIO(report.read_text("utf-8-sig"))))
+    assert code == Exit.PARTLY
+    assert {row["row"]: row["result"] for row in rows} == {
+        "1": "found",
+        "2": "only nearly a name",
+        "3": "unknown",
+        "4": "neither one id nor a name",
+    }
+    assert (rows[0]["customer"], rows[0]["users"], rows[1]["customer id"]) == (found.name, str(found.user_count), other.id)
+    assert plan(tmp_path, body, "--report", str(report))[0] == Exit.REFUSED  # it is there already
+    (tmp_path / "p.json").unlink()
+    assert plan(tmp_path, lacking.encode(), "--report", str(tmp_path / "none.csv"))[1] is None
+    assert "unknown" in (tmp_path / "none.csv").read_text("utf-8-sig")

@@ -99,8 +99,44 @@ def test_older_runs_are_reached_by_page_and_by_state_and_those_that_wait_are_alw
     assert session.rows_of("Runs")["Id"].tolist() == [ids[3], ids[2]]
     session.at.get("pagination")[0].set_value(2)
     assert session.run().rows_of("Runs")["Id"].tolist() == [ids[1], ids[0]]
+    assert open_world.open("runs", **session.at.query_params).rows_of("Runs")["Id"].tolist() == [ids[1], ids[0]]
     session.at.get("button_group")[0].set_value(RunState.CANCELLED)
     assert session.run().rows_of("Runs")["Id"].tolist() == [ids[2], ids[1]]
+    assert session.at.query_params == {"state": "cancelled"}
+    session.go("customers").go("runs")  # as it was left
+    assert session.rows_of("Runs")["Id"].tolist() == [ids[2], ids[1]]
+    assert session.at.query_params == {"state": "cancelled"}
+
+
+def test_what_was_looked_for_among_the_runs_is_in_the_address_and_no_word_of_it(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    wanted = journal.record(a_plan(open_world, 0, 1, ticket="OPS-7"), now, who=ROBIN).id
+    journal.record(a_plan(open_world, 1, 1), now, who=ROBIN)
+    session = open_world.open("runs")
+    session.widget("runs_search").set_value(" OPS-7 ")
+    session.run().run()
+    session.at.get("button_group")[0].set_value(RunState.PLANNED)
+    address = dict(session.run().at.query_params)
+    assert list(address) == ["view"]
+    assert "OPS" not in address["view"]
+    open_world.restart()
+    other = open_world.open("runs", **address)
+    assert other.rows_of("Runs")["Id"].tolist() == [wanted]
+    assert other.widget("runs_search").value == "OPS-7"
+    assert open_world.open(**address).at.error  # of another page, it shows nothing there
+
+
+@pytest.mark.parametrize(
+    "query", [{"state": "asleep"}, {"page": "0"}, {"page": "02"}, {"page": "1"}, {"q": "x"}, {"text": "x"}, {"view": "forged"}]
+)
+def test_an_address_of_runs_that_can_not_be_read_shows_no_run(open_world: World, query: dict[str, str]) -> None:
+    open_world.resources.journal.record(a_plan(open_world, 0, 1), datetime.now(UTC), who=ROBIN)
+    session = open_world.open("runs", **query)
+    assert "nothing is shown" in session.plain
+    assert not session.at.get("bidi_component")
+    session.press("view_all")
+    assert len(session.rows_of("Runs")) == 1
+    assert session.at.query_params == {}
 
 
 def test_runs_are_found_by_whom_they_changed_who_did_it_why_and_when(open_world: World) -> None:
@@ -115,7 +151,7 @@ def test_runs_are_found_by_whom_they_changed_who_did_it_why_and_when(open_world:
     session = open_world.open("runs")
 
     def found(text: str) -> list[str]:
-        session.at.text_input(key="runs_search").set_value(text)
+        session.widget("runs_search").set_value(text)
         session.run()
         return session.rows_of("Runs")["Id"].tolist() if "Nothing was found" not in session.words else []
 
@@ -125,7 +161,7 @@ def test_runs_are_found_by_whom_they_changed_who_did_it_why_and_when(open_world:
         assert found(text) == expected, text
         assert (b"What runs did" in session.everything) is (text in of_customer)
     found("klinik")
-    assert "1 customer in 1 step of runs" in session.plain
+    assert "1 customer, 1 result of runs" in session.plain
     row = session.rows_of("What runs did").to_dict("records")[0]
     assert (row["Customer"], row["Action"], row["State"], row["By"]) == (gone.name, "Deactivate", "· to do", "Robin")
     for text in ("2024-02-30", "10_ %", "![x](http://evil.example/p.png)"):

@@ -57,7 +57,7 @@ class Session:
         self.at.run()
         return self
 
-    def go(self, page: str, **query: str) -> Self:
+    def go(self, page: str, /, **query: str) -> Self:
         """Open a page with exactly these URL parameters."""
         self.at.switch_page(str(ROOT / "pages" / f"{page}.py"))
         self.at.query_params.clear()
@@ -196,7 +196,7 @@ class World:
         self.patch.setenv("AVARA_API_KEY", key)
         self.patch.setenv("AVARA_BASE_URL", base_url)
 
-    def open(self, page: str = "customers", *, loaded: bool = True, **query: str) -> Session:
+    def open(self, page: str = "customers", /, *, loaded: bool = True, **query: str) -> Session:
         """A new session on `page`; with `loaded` once all customers have come."""
         session = Session()
         if page == "customers":

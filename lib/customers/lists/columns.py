@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lib.customers.lists.table import DECISION_WORDS, ID_WORDS, NAME_WORDS, Table, name_key
+from lib.customers.lists.table import DECISION_WORDS, GOES, ID_WORDS, NAME_WORDS, STAYS, Table, name_key
 from lib.errors import ListUnclear
 
 #: Stands for every value of a column, unless the column has this very value.
@@ -14,12 +14,8 @@ ANY = "*"
 _API_ID, _API_NAME = "expresscustomerid", "expresscustomername"
 #: Columns of the API's records and our exports: facts that were read, not what somebody decided.
 _FACTS = re.compile("expresscustomer(id|name)|isactive|usercount|(created|updated)(at|by|byuserid|byapikeyid)|metadata.*")
-#: What decides, wherever it stands in a value, in the languages of those who send lists: better asked once too often.
-_DECIDES = re.compile(
-    r"^not\b|\b(?:do not|don't|not to|keep|deactivat|reactivat|delete|remove|close|stay|retain|leave|skip"
-    r"|behalten|bleib|deaktivier|lösch|schliess|garder|conserver|désactiv|supprim|fermer|mantener|conservar|desactivar|eliminar"
-    r"|mantenere|disattiv|manter|desativ|behouden|deactiver)"
-)
+#: What decides, wherever it stands in a value: better asked once too often.
+_DECIDES = re.compile(rf"^not\b|\b(?:{STAYS}|{GOES})")
 _YES_NO = frozenset({"", "yes", "no", "y", "n", "x", "ok", "ja", "nein", "true", "false", *"✓✔✗✘☑☒☐"})
 #: Between the words of a header: "toDeactivate", "review_status".
 _NEXT_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_]+")

@@ -18,29 +18,31 @@ _LIKE, _SHOWN = 80, 5
 #: Names compared with every customer's at a time, and pairs of names compared in all: some seconds.
 _AT_ONCE, _MOST_PAIRS = 32, 50_000_000
 
-#: A customer's position in the frame, and how like its name is: 100 where only order, accents and marks differ.
-Near = tuple[int, float]
+#: A customer's id, and how like its name is: 100 where only order, accents and marks differ.
+Near = tuple[str, float]
 
 
 class Names:
     """The names of a frame's customers."""
 
     def __init__(self, frame: CustomerFrame) -> None:
-        self._all: list[str] = frame.rows["name"].tolist()
-        self._places = defaultdict[str, list[int]](list)
-        for place, name in enumerate(self._all):
-            self._places[name_key(name)].append(place)
+        self._names: list[str] = frame.rows["name"].tolist()
+        self._ids: list[str] = frame.rows["id"].tolist()
+        of = defaultdict[str, list[str]](list)
+        for name, customer_id in zip(self._names, self._ids, strict=True):
+            of[name_key(name)].append(customer_id)
+        self._of = {key: tuple(ids) for key, ids in of.items()}
 
-    def exact(self, text: str) -> Sequence[int]:
-        """The positions of all customers of this name, but for case, blanks and NFKC; also as a CSV file of ours guards it."""
-        return self._places.get(name_key(text), self._places.get(name_key(unguard(text)), []))
+    def exact(self, text: str) -> tuple[str, ...]:
+        """The ids of all customers of this name, but for case, blanks and NFKC; also as a CSV file of ours guards it."""
+        return self._of.get(name_key(text)) or self._of.get(name_key(unguard(text)), ())
 
     def near(self, texts: Sequence[str], tell: Callable[[int], object] = lambda _done: None) -> dict[str, list[Near]]:
         """For each text the customers whose names are most like it, best first. Those that the bound leaves out are missing.
 
         `tell` hears how many have been compared.
         """
-        names = [_sorted_words(name) for name in self._all]
+        names = [_sorted_words(name) for name in self._names]
         found: dict[str, list[Near]] = {}
         asked = list(dict.fromkeys(texts))[: _MOST_PAIRS // max(len(names), 1)]
         for start in range(0, len(asked), _AT_ONCE):
@@ -51,7 +53,7 @@ class Names:
             for text, row in zip(part, scores, strict=True):
                 like = np.flatnonzero(row)
                 best = like[np.argsort(-row[like], kind="stable")][:_SHOWN]
-                found[text] = [(int(place), float(row[place])) for place in best]
+                found[text] = [(self._ids[place], float(row[place])) for place in best.tolist()]
             tell(start + len(part))
         return found
 

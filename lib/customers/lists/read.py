@@ -6,6 +6,7 @@ OpenDocument. What is no table is read as lines. Only what a text says about its
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -19,6 +20,7 @@ from lib.customers.lists.table import (
     INVISIBLE,
     MOST_CELLS,
     MOST_ROWS,
+    QUOTED_ID,
     Table,
     as_table,
     known_headers,
@@ -40,9 +42,7 @@ _DASHES = r"[ \t]*(?::?-{2,}:?|:-:?|-:)[ \t]*"
 _RULE = re.compile(rf"[ \t]*\|?{_DASHES}(?:\|{_DASHES})*\|?[ \t]*")
 _PIPE = re.compile(r"(?<!\\)\|")
 #: Ids and what separates them, and nothing else: no part of it can be a word.
-_BETWEEN = "[\\s,;|\"'`“”‘’„«»<>]"
-_ID = re.compile(r"[cC][uU][sS]_[0-9a-fA-F]{32}")
-_ENUMERATION = re.compile(rf"{_BETWEEN}*+(?:{_ID.pattern}(?:{_BETWEEN}++|$))++")
+_ENUMERATION = re.compile(rf"[\s,;|]*+(?:{QUOTED_ID}(?:[\s,;|]++|$))++")
 _PAGE = "expressCustomers"
 #: Keys of a JSON value's only list that say nothing but that it is one, and of what may stand beside it.
 _OF_CUSTOMERS = ID_WORDS | {"data", "items", "results", "records", "rows", "list", "hospitals", "names"}
@@ -70,12 +70,17 @@ def read(source: bytes | str, sheet: str = "") -> Table:
 
 
 def decode(data: bytes) -> tuple[str, tuple[str, ...]]:
-    """The text of a file, UTF-8 or UTF-16 (with or without a mark), else Windows-1252; and what is to be said about that.
+    """The text of a file, UTF-8, UTF-16 (with or without a mark), UTF-32 (with one), else Windows-1252; and what to say of it.
 
     Raises UploadUnreadable for what is no text.
     """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace"), ()
+    # Of UTF-32 the first mark begins as that of UTF-16 does, so it is looked for before.
+    for encoding, *marks in (
+        ("utf-32", codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+        ("utf-16", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    ):
+        if data.startswith(tuple(marks)):
+            return data.decode(encoding, errors="replace"), ()
     for encoding, letters, zeros in (("utf-16-le", data[:200:2], data[1:200:2]), ("utf-16-be", data[1:200:2], data[:200:2])):
         if zeros.count(0) > len(zeros) / 2 and 0 not in letters:
             return data.decode(encoding, errors="replace"), ()
@@ -246,7 +251,7 @@ def _lines(text: str) -> _Lines:
     for line, words in enumerate(text.splitlines(), start=1):
         bare = (words if words.isascii() else words.translate(dict.fromkeys(map(ord, INVISIBLE)))).strip()
         bare = bare[1:-1] if bare[:1] == "[" and bare[-1:] == "]" else bare
-        ids = _ID.findall(bare) if _ENUMERATION.fullmatch(bare) else []
+        ids = re.findall(QUOTED_ID, bare) if _ENUMERATION.fullmatch(bare) else []
         number += max(len(ids), bool(bare))
         refuse_too_many(number)
         with_ids += bool(ids)

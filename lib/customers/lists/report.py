@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
-from lib.avara.models import id_key
+from lib.avara.models import Customer, id_key
 from lib.avara.text import one_line
 from lib.customers.frame import CustomerFrame
 from lib.customers.lists.columns import Choice, choose
@@ -23,7 +23,7 @@ from lib.spreadsheet import Cell, csv_bytes
 _LONGEST_NAME = 200
 _TAKEN_OUT = ("#", "//", "--", "/*", "<!--", ";", "~~")
 #: The same beside an id, where "#1" is a number, and "--" and "//" alone stand for nothing and for "as above".
-_ROW_TAKEN_OUT = re.compile(r"#(?!\d)|(?://|--).|/\*|<!--|~~")
+_ROW_TAKEN_OUT = re.compile(r"#(?!\d)|(?://|--).|/\*|<!--|~~|>")
 _LONGEST_SHOWN = 200
 
 
@@ -134,10 +134,12 @@ def _listed(row: Row, choice: Choice) -> Listed:
         return Listed(row.line, text, Kind.EMPTY)
     meant = all(name_key(row.cell(place)) in values for place, values in choice.where)
     kind = None if meant else Kind.NOT_MEANT
+    begins = next(filter(None, row.cells))
     if customer_id:
-        begins = [next(filter(None, row.cells)), *others]
-        out = any(map(_ROW_TAKEN_OUT.match, begins))
+        out = any(map(_ROW_TAKEN_OUT.match, (begins, *others)))
         return Listed(row.line, text, kind, customer_id, beside=others[0] if others else "", taken_out=out)
+    if begins != first and _ROW_TAKEN_OUT.match(begins):
+        return Listed(row.line, text, Kind.ILL_FORMED)
     return Listed(row.line, text, kind, name=first)
 
 
@@ -162,8 +164,9 @@ def look_up(
     """
     names = Names(frame) if frame is not None and any(row.name or row.beside for row in rows) else None
     who = _candidates(rows, frame, names)
-    rows = [_unless_taken_out(row, ids, frame, names) for row, ids in zip(rows, who, strict=True)]
-    disputed = _disputed(rows, who, frame, names)
+    named = [names.exact(row.beside) if names is not None and row.beside else () for row in rows]
+    rows = [_unless_taken_out(*one) for one in zip(rows, who, named, strict=True)]
+    disputed = _disputed(rows, who, named)
     aside = set() if frame is None or already is None else _in_state(frame, who, already)
     unmatched = list(
         dict.fromkeys(row.name for row, ids in zip(rows, who, strict=True) if row.name and not ids and not row.kind)
@@ -177,31 +180,25 @@ def look_up(
             same = id_key(ids[0]) if len(ids) == 1 else id_key(row.customer_id) or name_key(row.name)
             kind = Kind.REPEATED if same in seen else Kind.NEAR if like else kind
             seen.add(same)
-        scores = tuple(score for _, score in like) if kind is Kind.NEAR else ()
-        alike = frame.ids([place for place, _ in like]) if frame is not None and scores else ids
-        entries.append(Entry(row.line, row.text, kind, alike, scores, by_name=bool(row.name)))
+        if kind is not Kind.NEAR:
+            like = []
+        alike, scores = tuple(id_ for id_, _ in like), tuple(score for _, score in like)
+        entries.append(Entry(row.line, row.text, kind, alike or ids, scores, by_name=bool(row.name)))
     return Report(tuple(entries), len(unmatched) - len(near))
 
 
-def _unless_taken_out(row: Listed, ids: Sequence[str], frame: CustomerFrame | None, names: Names | None) -> Listed:
-    """The row, ill-formed where it was taken out of the list."""
-    if not row.taken_out:
-        return row
-    own = names is not None and frame is not None and ids and ids[0] in frame.ids(names.exact(row.beside))
-    return row if own else row._replace(kind=Kind.ILL_FORMED)
+def _unless_taken_out(row: Listed, ids: Sequence[str], named: Container[str]) -> Listed:
+    """The row, ill-formed where it was taken out of the list; `named` are all customers of the name beside its id."""
+    return row._replace(kind=Kind.ILL_FORMED) if row.taken_out and not (ids and ids[0] in named) else row
 
 
-def _disputed(
-    rows: Sequence[Listed], who: Sequence[Sequence[str]], frame: CustomerFrame | None, names: Names | None
-) -> set[str]:
+def _disputed(rows: Sequence[Listed], who: Sequence[Sequence[str]], named: Sequence[Sequence[str]]) -> set[str]:
     """Customers that a row does not mean, and those whose id stands beside the name of exactly one other customer."""
-    disputed = {id_key(ids[0]) for row, ids in zip(rows, who, strict=True) if row.kind is Kind.NOT_MEANT and len(ids) == 1}
-    for row, ids in zip(rows, who, strict=True):
-        if row.beside and ids and names is not None and frame is not None:
-            others = frame.ids(names.exact(row.beside))
-            if len(others) == 1 and others[0] != ids[0]:
-                disputed.add(id_key(ids[0]))
-    return disputed
+    return {
+        id_key(ids[0])
+        for row, ids, others in zip(rows, who, named, strict=True)
+        if (row.kind is Kind.NOT_MEANT and len(ids) == 1) or (ids and len(others) == 1 and others[0] != ids[0])
+    }
 
 
 def _candidates(rows: Sequence[Listed], frame: CustomerFrame | None, names: Names | None) -> list[tuple[str, ...]]:
@@ -213,9 +210,7 @@ def _candidates(rows: Sequence[Listed], frame: CustomerFrame | None, names: Name
     known = [customer_id for customer_id, place in zip(given, places.tolist(), strict=True) if place >= 0]
     own = dict(zip(known, frame.ids(places[places >= 0]), strict=True))
     return [
-        ((own[row.customer_id],) if row.customer_id in own else ())
-        if not row.name or names is None
-        else frame.ids(names.exact(row.name))
+        names.exact(row.name) if row.name and names is not None else (own[row.customer_id],) if row.customer_id in own else ()
         for row in rows
     ]
 
@@ -236,21 +231,22 @@ def _in_state(frame: CustomerFrame, who: Iterable[Sequence[str]], is_active: boo
     return {customer_id for customer_id, state in zip(ids, states, strict=True) if state == is_active}
 
 
-def to_csv(report: Report, frame: CustomerFrame) -> bytes:
-    """The whole report as a CSV file that a spreadsheet opens safely: every row, and each customer that it may mean."""
+def to_csv(report: Report, records: Callable[[Iterable[str]], Iterable[Customer]]) -> bytes:
+    """The whole report as a CSV file that a spreadsheet opens safely: every row, and each customer that it may mean, as
+    `records` gives those of some ids that it has.
+    """
     header = ("row", "in the list", "result", "found by", "likeness", "customer id", "customer", "active", "users", "updated")
-    return csv_bytes(header, _csv_rows(report, frame))
-
-
-def _csv_rows(report: Report, frame: CustomerFrame) -> Iterator[Sequence[Cell]]:
     ids = dict.fromkeys(customer_id for entry in report.entries for customer_id in entry.ids)
-    records = {record.id: record for record in frame.records(ids)}
+    return csv_bytes(header, _csv_rows(report, {id_key(record.id): record for record in records(ids)}))
+
+
+def _csv_rows(report: Report, records: Mapping[str, Customer]) -> Iterator[Sequence[Cell]]:
     for entry in report.entries:
         found_by = "" if not entry.ids else "name" if entry.by_name else "id"
         start = (entry.line, entry.text, str(entry.kind), found_by)
         if not entry.ids:
             yield (*start, *[None] * 6)
         for place, customer_id in enumerate(entry.ids):
-            record, score = records.get(customer_id), round(entry.scores[place]) if entry.scores else None
+            record, score = records.get(id_key(customer_id)), round(entry.scores[place]) if entry.scores else None
             told = (record.name, record.is_active, record.user_count, record.updated_at) if record else (None,) * 4
             yield (*start, score, customer_id, *told)

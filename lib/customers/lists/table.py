@@ -50,14 +50,32 @@ DECISION_WORDS = frozenset(
 
 _NO_INVISIBLE = str.maketrans("", "", INVISIBLE)
 _WORDS = ID_WORDS | NAME_WORDS | DECISION_WORDS
-_QUOTES = "\"'`“”‘’‚„«»<>"
 #: The rule of an id, with a prefix in any case: what is pasted may have been turned to capitals as a whole.
-_ID = re.compile(CUSTOMER_ID_PATTERN, re.ASCII | re.IGNORECASE)
+_ID_PATTERN = f"(?ai:{CUSTOMER_ID_PATTERN.strip('^$')})"
+_MARKS = "[\"'`“”‘’‚„]*+"
+#: An id, or one in quotes or after a spreadsheet's text mark. A ">" alone quotes mail, or says which of two ids is the new one.
+QUOTED_ID = f"(?:{_MARKS}#{_MARKS}|<#>|«#»|»#«)".replace("#", _ID_PATTERN)
+_ID, _QUOTED = re.compile(_ID_PATTERN), re.compile(QUOTED_ID)
 _ID_LENGTH = 36
 #: A header stands among the first rows, below titles at most.
 _TITLES = 30
-#: What begins another part of a list ("Keep these:"), or a comment of several lines.
-_PART = re.compile(r".*:|[\W_]*(?:keep|do not|don't|not to|deactivate|reactivate)\b.*", re.IGNORECASE)
+#: What decides, in the languages of those who send lists, as `name_key` writes it: that customers stay, or that they go.
+STAYS = (
+    "do not|don't|not to|keep|reactivat|stay|retain|leave|skip"
+    "|behalten|bleib|garder|conserver|mantener|conservar|mantenere|manter|behouden"
+)
+GOES = (
+    "deactivat|delete|remove|close|deaktivier|lösch|schliess|désactiv|supprim|fermer|desactivar|eliminar"
+    "|disattiv|desativ|deactiver"
+)
+_STAYS, _DECIDES = re.compile(rf"\b(?:{STAYS})"), re.compile(rf"\b(?:{STAYS}|{GOES})")
+#: What else the heading of a part may say ("To keep", "Please deactivate these customers"). No name has only such words.
+_BESIDE = re.compile(
+    "a|all|also|and|are|be|customers|do|don't|following|for|hospitals|in|list|must|not|now|of|ones|only|please|should|sites"
+    "|that|the|them|these|this|those|to|will|yes|no|active|inactive|bitte|diese|folgende|zu"
+)
+_LONGEST_HEADING = 200
+_BEGINS_PART = re.compile(r"[\W_]*(?:keep|do not|don't|not to|deactivate|reactivate)\b")
 _COMMENT = re.compile(r"(?:/\*|<!--)(?!.*(?:\*/|-->)).*")
 #: A column of more different values says something about each customer, not what is to become of it.
 _MOST_VALUES = 50
@@ -117,12 +135,15 @@ def id_in(cell: str) -> str | None:
     """The id that the cell is, with `cus_` in front and else as it is written; None where it is, or holds, anything else."""
     if not _ID_LENGTH <= len(cell) <= 2 * _ID_LENGTH:
         return None
-    bare = cell.translate(_NO_INVISIBLE).strip().strip(_QUOTES)
-    return f"cus_{bare[4:]}" if _ID.fullmatch(bare) else None
+    bare = cell if len(cell) == _ID_LENGTH else cell.translate(_NO_INVISIBLE).strip()
+    found = _ID.search(bare) if _QUOTED.fullmatch(bare) else None
+    return f"cus_{found[0][4:]}" if found else None
 
 
 def name_key(text: str) -> str:
     """What two writings of one name have in common: NFKC, without case, doubled blanks and invisible characters."""
+    if text.isascii():
+        return " ".join(text.casefold().split())
     folded = unicodedata.normalize("NFKC", text.translate(_NO_INVISIBLE)).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
@@ -179,17 +200,33 @@ def as_table(lines: Sequence[tuple[int, Sequence[str]]], remarks: Sequence[str] 
 
 
 def _refuse_parts(rows: Sequence[Row]) -> None:
-    """Raise UploadUnreadable where a list of ids has several parts, or a comment of several lines: which are meant?"""
-    ids = [place for place, row in enumerate(rows) if any(map(id_in, row.cells))]
+    """Raise UploadUnreadable where a list has several parts, one of those who stay, or a comment of several lines."""
+    ids = {place: at for place, row in enumerate(rows) if (at := _id_at(row.cells)) is not None}
     # A heading stands where the ids do or before; behind them it is what a column says of a row without any.
-    column = min((next(at for at, cell in enumerate(rows[place].cells) if id_in(cell)) for place in ids), default=0)
-    for place, row in enumerate(rows[: ids[-1]] if ids else ()):
-        alone = next(filter(None, row.cells[: column + 1]), "") if sum(map(bool, row.cells)) == 1 else ""
-        if (place > ids[0] and _PART.fullmatch(alone)) or _COMMENT.fullmatch(alone):
+    column = min(ids.values(), default=0)
+    first, end = (min(ids), max(ids)) if ids else (0, len(rows))
+    for place, row in enumerate(rows[:end]):
+        if place in ids or sum(map(bool, row.cells)) > 1:
+            continue
+        alone = next(filter(None, row.cells[: column + 1]), "")
+        inside = place > first or _STAYS.search(name_key(alone[:_LONGEST_HEADING]))
+        if alone and (_COMMENT.fullmatch(alone) or (inside and _begins_part(alone, among_ids=bool(ids)))):
+            told = f"On line {max(row.line, 1)} of this list a part begins ({one_line(alone, 60)})"
             raise UploadUnreadable(
-                f"On line {row.line} of this list another part begins ({one_line(alone, 60)}), so it is not certain who is "
-                "meant. Leave only the part that is."
+                f"{told}, so it is not certain who is meant. Leave only the part that counts, without that line."
             )
+
+
+def _id_at(cells: Sequence[str]) -> int | None:
+    return next((at for at, cell in enumerate(cells) if id_in(cell)), None)
+
+
+def _begins_part(alone: str, *, among_ids: bool) -> bool:
+    """Is this the heading of a part ("Keep these:"), among names one that can't be a name itself?"""
+    key = name_key(alone[:_LONGEST_HEADING])
+    words = re.findall(r"[^\W_]+(?:'[^\W_]+)?", key)
+    heads = bool(_DECIDES.search(key)) and all(_BESIDE.fullmatch(word) or _DECIDES.match(word) for word in words)
+    return heads or alone.endswith(":") or (among_ids and bool(_BEGINS_PART.match(key)))
 
 
 def _is_other_header(cells: Sequence[str], heads: Sequence[str]) -> bool:

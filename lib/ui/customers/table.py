@@ -28,7 +28,6 @@ from lib.ui.widgets.id_table import Act, Column
 #: What is above and below the table takes the rest of the window.
 _HEIGHT = "max(15rem, calc(100dvh - 29.5rem))"
 _PAGE_SIZES = (50, 100, 250)
-_SIZE = "page_size"
 _FIRST = (
     Column("Customer", 290, name="name"),
     Column("Status", 95, "state", "status", help="Inactive: no new studies or users."),
@@ -53,9 +52,8 @@ def show(frame: CustomerFrame, positions: Positions, flt: Filter, *, complete: b
     if len(positions) == 0:
         _nothing(frame, complete=complete)
         return
-    sort = address.shown().sort
+    sort, size = address.shown().sort, address.shown().rows
     ordered = in_order(frame, positions, sort)
-    size = int(st.session_state.get(_SIZE) or _PAGE_SIZES[1])
     pager = _pager_key(flt, sort, size)
     page = min(int(st.session_state.get(pager) or 1), page_count(len(ordered), size))
     _draw(frame, page_slice(ordered, page, size), sort, f"{pager} {page}")
@@ -93,7 +91,7 @@ def show_view_options(frame: CustomerFrame) -> None:
         )
         _sort_options(columns)
         st.caption("A click on a column's header sorts too; a second click turns the order round.")
-        st.selectbox("Rows on a page", _PAGE_SIZES, index=1, key=_SIZE, persist_state="session")
+        st.selectbox("Rows on a page", _PAGE_SIZES, **anew.says("rows", address.shown().rows, _show_rows))
 
 
 def _show_columns(keys: list[str]) -> None:
@@ -102,6 +100,10 @@ def _show_columns(keys: list[str]) -> None:
     by = view.sort.column
     gone = by.startswith(METADATA) and by.removeprefix(METADATA) not in keys
     address.show(view.model_copy(update={"columns": tuple(keys), "sort": Sort() if gone else view.sort}))
+
+
+def _show_rows(rows: Literal[50, 100, 250]) -> None:
+    address.show(address.shown().model_copy(update={"rows": rows}))
 
 
 def _sort_options(columns: list[str]) -> None:

@@ -90,7 +90,7 @@ def show_bar(resources: Resources, view: View, matching: Positions) -> None:
         if excess:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(f":material/call_split: {md(excess, limit=300)}", width="stretch")
-                if parts.split_button(resources.policy, view, key="tray_split", kind="primary"):
+                if parts.split_button(resources.policy, view, Action.DEACTIVATE, parts.split, key="tray_split", kind="primary"):
                     nav.go_to("deactivate")
         if len(picked) > MOST_PICKS:
             st.caption(f"Of so many picks the first {number(MOST_PICKS)} are there again after a reload of this page.")

@@ -90,13 +90,13 @@ def _attempt(act: Callable[..., None], *args: object) -> None:
 
 
 def _open(one: KeptView) -> None:
-    address.show_kept(one.id, address.view_of(one.body))
+    address.show_kept(one.id, address.ADDRESS.view_of(one.body))
     dialogs.close()
 
 
 def _save(resources: Resources) -> None:
     view, own = address.shown(), resources.connection.fingerprint
-    name, body = st.session_state[_NAME], address.body_of(view)
+    name, body = st.session_state[_NAME], address.ADDRESS.body_of(view)
     token = resources.journal.views.save(own, name, body, who=operator(), now=datetime.now(UTC))
     address.show_kept(token, view)
 
@@ -107,7 +107,9 @@ def _rename(resources: Resources, one: KeptView) -> None:
 
 def _replace(resources: Resources, one: KeptView) -> None:
     view = address.shown()
-    resources.journal.views.replace(one.id, resources.keys, address.body_of(view), who=operator(), now=datetime.now(UTC))
+    resources.journal.views.replace(
+        one.id, resources.keys, address.ADDRESS.body_of(view), who=operator(), now=datetime.now(UTC)
+    )
     address.show_kept(one.id, view)
 
 

@@ -11,7 +11,7 @@ from lib.plans.model import Action
 from lib.plans.plan import Plan
 from lib.plans.spelling import visible
 from lib.ui import kept, nav, notices, picks
-from lib.ui.deactivate import draft, parts
+from lib.ui.deactivate import draft
 from lib.ui.deactivate.draft import Why
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
@@ -131,8 +131,6 @@ def _start(resources: Resources, plan: Plan) -> None:
     resources.live_runs.forget()
     picks.remove(plan.ids)
     draft.started(Why(plan.reason, plan.ticket), plan.undo_of or "")
-    if not plan.undo_of:
-        parts.count_started()
     kept.keep(resources)
     st.session_state.pop(_PLAN, None)
     dialogs.close()

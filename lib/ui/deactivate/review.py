@@ -212,10 +212,22 @@ def _within_caps(policy: Policy, view: View, subject: Subject) -> bool:
         check_amount(caps, reviewed.action, len(reviewed.in_order), reviewed.users_affected, view.active_total)
     except CapExceeded as error:
         notices.tell(error, icon="block")
-        if subject.undo is None and len(reviewed.in_order) > 1:
-            parts.split_button(policy, view, key="review_split")
+        if len(reviewed.in_order) > 1:
+            _offer_split(policy, view, subject)
         return False
     return True
+
+
+def _offer_split(policy: Policy, view: View, subject: Subject) -> None:
+    """The way on from what is too much: picks in parts; an undo of the first ones, which leaves the others to the next undo."""
+    reviewed = subject.reviewed
+    if subject.undo is None:
+        parts.split_button(policy, view, reviewed.action, parts.split, key="review_split")
+        return
+    now = len(reviewed.split(policy.caps, view.active_total)[0].in_order)
+    rest = [item.customer.id for item in reviewed.in_order[now:]]
+    parts.split_button(policy, view, reviewed.action, _take_out, subject.about, rest, key="review_split")
+    st.caption(f"This one then takes back the first {number(now)}. Open *Undo* on that run again for the next ones.")
 
 
 def _freeze(resources: Resources, subject: Subject, why: Why, *, goes_on: bool) -> None:

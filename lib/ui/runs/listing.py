@@ -13,9 +13,10 @@ from lib.runs.owner import carrier
 from lib.ui import history, nav
 from lib.ui.notices import fragment
 from lib.ui.resources import LiveRuns, Resources
+from lib.ui.runs.address import ADDRESS, RunsView
 from lib.ui.runs.view import RUN_BADGES, badge, can_write
 from lib.ui.text import ago, count, exact, md, number
-from lib.ui.widgets import id_table
+from lib.ui.widgets import anew, id_table
 from lib.ui.widgets.id_table import Cell, Column
 
 _ON_A_PAGE, _LATEST, _ANNOUNCED = 200, 10, 10
@@ -36,8 +37,9 @@ _COLUMNS = (
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def show(resources: Resources, text: str) -> None:
-    """Every run, newest first, by state and page, or what `text` finds. It follows by itself while one is carried."""
+def show(resources: Resources) -> None:
+    """The runs of the view, newest first. It follows by itself while one is carried."""
+    text = ADDRESS.shown().text
     found = bool(text) and history.show_found(resources, text)
     if text and not found and not resources.journal.reads.run_counts(text):
         st.info(
@@ -46,7 +48,7 @@ def show(resources: Resources, text: str) -> None:
             icon=":material/search_off:",
         )
         return
-    _follow(_all, resources, text)
+    _follow(_all, resources)
 
 
 def show_latest(resources: Resources) -> None:
@@ -54,7 +56,7 @@ def show_latest(resources: Resources) -> None:
     _follow(_latest, resources)
 
 
-def _follow(draw: Callable[..., None], resources: Resources, *args: str) -> None:
+def _follow(draw: Callable[[Resources], None], resources: Resources) -> None:
     resources.live_runs.get()  # of a journal that does not answer it is known at once
     counts = resources.journal.reads.run_counts()
     if not counts:
@@ -63,26 +65,33 @@ def _follow(draw: Callable[..., None], resources: Resources, *args: str) -> None
             nav.go_to("customers")
         return
     working = counts.get(RunState.RUNNING) or counts.get(RunState.PLANNED)
-    fragment(draw, resources, *args, every=_POLL_SECONDS if working else None)
+    fragment(draw, resources, every=_POLL_SECONDS if working else None)
 
 
-def _all(resources: Resources, text: str) -> None:
-    stalled = _announce_waiting(resources)
+def _all(resources: Resources) -> None:
+    stalled, view = _announce_waiting(resources), ADDRESS.shown()
+    text, state = view.text, view.state
     counts = resources.journal.reads.run_counts(text)
-    state = st.pills(
+    st.pills(
         "State",
-        [state for state in RunState if state in counts],
-        format_func=lambda state: f"{RUN_BADGES[state][0]} ({number(counts[state])})",
-        key="runs_state",
+        [one for one in RunState if one in counts or one is state],
+        format_func=lambda one: f"{RUN_BADGES[one][0]} ({number(counts.get(one, 0))})",
+        **anew.says("runs_state", state, lambda said: _show(resources, RunsView(text=text, state=said))),
         label_visibility="collapsed",
     )
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
-    page = min(int(st.session_state.get("runs_page") or 1), pages)
+    page = min(view.page, pages)
     runs = resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state, text=text)
     _table(runs, resources.keys, stalled)
     if pages > 1:
-        st.pagination(pages, key="runs_page")
+        turn = anew.says("runs_page", page, lambda said: _show(resources, view.model_copy(update={"page": said})))
+        st.pagination(pages, **turn)
+
+
+def _show(resources: Resources, view: RunsView) -> None:
+    ADDRESS.show(view)
+    ADDRESS.say(resources)  # only this part of the page is drawn
 
 
 def _latest(resources: Resources) -> None:
