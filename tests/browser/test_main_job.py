@@ -34,7 +34,7 @@ def test_an_analyst_finds_unused_customers_among_ten_thousand_and_deactivates_th
     drive.tick_rows(page, (0, 2, 4))
     ids = drive.picked_ids(page)
     drive.review(page, 3)
-    expect(page.get_by_text("0 users affected")).to_be_visible()
+    expect(page.get_by_text("0 users affected", exact=True)).to_be_visible()
     assert "Remove all rows of this page" in {box.get_attribute("aria-label") for box in page.get_by_role("checkbox").all()}
     drive.say_why(page, REASON)
     drive.confirm(page, "3", 3)

@@ -26,7 +26,7 @@ from lib.ui.widgets import announce, dialogs, head, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 #: What is above and below the table takes the rest of the window.
-_HEIGHT = "max(15rem, calc(100dvh - 29.5rem))"
+_HEIGHT = "max(15rem, calc(100dvh - 29.5rem - var(--second-line, 0rem)))"
 
 
 def show_picks(resources: Resources) -> None:
@@ -197,11 +197,12 @@ def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
     steps = policy.canary.of(size)
     if steps is None:
         return False
-    st.caption(
+    place = st.container(key="canary")
+    place.caption(
         f"The run begins with those without warnings and with the fewest users, and holds after the first {number(steps)} "
         "until you have seen their records."
     )
-    return st.toggle(
+    return place.toggle(
         f"Go on by itself if the first {number(steps)} are all verified",
         value=policy.canary.goes_on,
         key=draft.key("goes_on", undo_of),
