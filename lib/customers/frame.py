@@ -126,7 +126,8 @@ class CustomerFrame:
 
     def own_update(self, customer_id: str) -> OwnUpdate | None:
         """The last update of this customer, if a run of ours made it."""
-        own, at = self.ours.get(id_key(customer_id)), self.positions([customer_id])
+        own = self.ours.get(id_key(customer_id))
+        at = self.positions([] if own is None else [customer_id])
         return own if own is not None and len(at) and _plain(self.rows["updated_at"].take(at)) == [own.at] else None
 
     @cached_property

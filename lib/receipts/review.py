@@ -6,23 +6,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from lib.avara.times import to_second
 from lib.customers.workbook import xlsx_bytes
+from lib.plans.evidence import seen_in
 from lib.plans.review import ReviewItem
 from lib.plans.subject import Subject
 from lib.plans.undo import LeftAlone
 from lib.receipts.page import PAGES
 from lib.spreadsheet import Cell
 
-_HEADER = ("customer id", "name", "planned", "look at", "evidence", "users", "updated (UTC)", "created (UTC)", "read (UTC)")
-
 
 @dataclass(frozen=True)
 class Proposal:
-    """A review with what else its reader must know: `facts` by their names, of which empty ones do not apply."""
+    """A review with what else its reader must know: `facts` by their names, of which empty ones do not apply. `read_at`: when
+    the customers were read, where that is one time for all.
+    """
 
     subject: Subject
     facts: Mapping[str, str]
     metadata_keys: tuple[str, ...] = ()
+    read_at: datetime | None = None
 
     @property
     def left_out(self) -> tuple[LeftAlone, ...]:
@@ -31,39 +34,48 @@ class Proposal:
 
 def to_html(proposal: Proposal, made_at: datetime) -> bytes:
     """A UTF-8 page to print: what, why, and each customer with why it was picked."""
-    reviewed = proposal.subject.reviewed
+    subject, reviewed = proposal.subject, proposal.subject.reviewed
+    whence = {"Picked by": subject.filter_text, "Takes back": subject.about, "Customers read": to_second(proposal.read_at)}
     counts = {
         "Customers": len(reviewed.in_order),
         "Users affected": reviewed.users_affected,
         "To look at first": reviewed.warning_count,
         "Set aside": len(proposal.left_out),
     }
-    page = PAGES.get_template("review.html").generate(proposal=proposal, counts=counts, made_at=made_at)
+    facts = {**proposal.facts, **whence}
+    page = PAGES.get_template("review.html").generate(proposal=proposal, facts=facts, counts=counts, made_at=made_at)
     return "".join(page).encode("utf-8", errors="replace")
 
 
 def to_xlsx(proposal: Proposal, made_at: datetime) -> bytes:
-    """An Excel workbook: one row a customer, also those left out, with why; each row has the facts, so that it stands alone."""
-    header = [
-        *_HEADER,
-        *(f"metadata.{key}" for key in proposal.metadata_keys),
-        *(name.lower() for name in proposal.facts),
-        "made",
-    ]
-    facts: list[Cell] = [*proposal.facts.values(), made_at]
-    return xlsx_bytes(header, ([*row, *facts] for row in _rows(proposal)), sheet="Review")
+    """An Excel workbook: one row a customer, also those left out, with why. Each row has the facts, so that it stands alone,
+    and each fact has one column: what all rows lack has none.
+    """
+    facts: dict[str, Cell] = {**{name.lower(): value for name, value in proposal.facts.items()}, "made": made_at}
+    rows = [row | facts for row in _rows(proposal)]
+    header = [name for name in rows[0] if any(row.get(name) not in (None, "") for row in rows)] if rows else []
+    return xlsx_bytes(header, ([row.get(name) for name in header] for row in rows), sheet="Review")
 
 
-def _rows(proposal: Proposal) -> Iterator[list[Cell]]:
-    keys = proposal.metadata_keys
+def _rows(proposal: Proposal) -> Iterator[dict[str, Cell]]:
     for item in proposal.subject.reviewed.items:
-        yield [*_cells(item), *(item.customer.metadata.get(key) for key in keys)]
+        yield _cells(item) | {f"metadata.{key}": item.customer.metadata.get(key) for key in proposal.metadata_keys}
     for one in proposal.left_out:
-        yield [one.customer_id, one.name, f"no: {one.why}", *("" for _ in (*_HEADER[3:], *keys))]
+        yield {"customer id": one.customer_id, "name": one.name, "planned": f"no: {one.why}"}
 
 
-def _cells(item: ReviewItem) -> list[Cell]:
-    record = item.customer
-    looks, evidence = ("; ".join(warning.words for warning in item.warnings), "; ".join(item.planned.evidence))
-    dated: list[Cell] = [record.updated_at, record.created_at, item.planned.read_at]
-    return [record.id, record.name, "yes", looks, evidence, record.user_count, *dated]
+def _cells(item: ReviewItem) -> dict[str, Cell]:
+    """The evidence without what other columns say of the record."""
+    record, read_at = item.customer, item.planned.read_at
+    said = seen_in(record, read_at)
+    return {
+        "customer id": record.id,
+        "name": record.name,
+        "planned": "yes",
+        "look at": "; ".join(warning.words for warning in item.warnings),
+        "evidence": "; ".join(line for line in item.planned.evidence if line not in said),
+        "users": record.user_count,
+        "updated (UTC)": record.updated_at,
+        "created (UTC)": record.created_at,
+        "read (UTC)": read_at,
+    }

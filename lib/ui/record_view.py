@@ -47,8 +47,8 @@ def _values(record: Customer) -> dict[str, str]:
 
 
 def show_record(record: Customer, now: datetime, own: OwnUpdate | None = None) -> None:
-    """The whole record as it was read; `own`: the last update, if a run of ours made it."""
-    _heading(record, f"Updated {ago(record.updated_at, now)} · created {ago(record.created_at, now)}")
+    """The whole record as it was read, below its name; `own`: the last update, if a run of ours made it."""
+    _standing(record, f"Updated {ago(record.updated_at, now)} · created {ago(record.created_at, now)}")
     if own is not None:
         before = exact(own.before) if own.before else "at an unknown time"
         label = f"Changed by {md(own.run_id)}, before that {before}"
@@ -66,7 +66,8 @@ def show_evidence(planned: PlannedCustomer) -> None:
 
 def show_change(before: Customer, after: Customer | None, now: datetime) -> None:
     """The record as planned beside the record as read after the call."""
-    _heading(after or before, f"Updated {ago(after.updated_at, now)}" if after else "Not read since; as planned")
+    told = f"Updated {ago(after.updated_at, now)}" if after else "Not read since; as planned"
+    _standing(after or before, told, title=(after or before).name)
     left, right = st.columns([3, 2])
     with left:
         _fields(before, after)
@@ -75,9 +76,10 @@ def show_change(before: Customer, after: Customer | None, now: datetime) -> None
     _raw(after or before)
 
 
-def _heading(record: Customer, told: str) -> None:
+def _standing(record: Customer, told: str, title: str = "") -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header(md(record.name), anchor=False, width="content")
+        if title:
+            st.header(md(title), anchor=False, width="content")
         if record.is_active:
             st.badge("Active", icon=":material/check_circle:", color="green")
         else:

@@ -35,6 +35,7 @@ nav.name_tab(page.title)
 st.html(HERE / "style.css")
 nav.hold_address(page)
 dialogs.begin()
+announce.begin()
 
 try:
     resources = get_resources()

@@ -147,7 +147,11 @@ def test_the_focus_comes_back_to_what_opened_a_record_a_dialog_or_a_page(app: Ap
     drive.tick_rows(page, (0,))
     review = drive.bar(page).get_by_role("button", name="Review")
     review.press("Enter")
-    expect(drive.heading(page, "Deactivate 1 customer")).to_be_visible()
+    expect(drive.heading(page, "Deactivate 1 customer")).to_be_focused()  # a page that is new begins at its title
+    expect(told(page)).to_have_text("Deactivate")
+    for _ in ("Print or Excel", "the table", "Reason"):
+        page.keyboard.press("Tab")
+    expect(page.get_by_label("Reason")).to_be_focused()
     page.go_back()
     expect(drive.heading(page, "Customers")).to_be_visible()
     expect(review).to_be_focused()
@@ -190,6 +194,25 @@ def test_counts_picks_and_how_a_run_stands_are_announced_and_never_translated(ap
     name = app.record(ids[0])["expressCustomerName"]
     drive.deactivate(page, app.url, ids, typed=name)
     expect(told(page)).to_have_text("Deactivate 1 customer: Finished. 1 done, 1 verified.")
+
+
+def test_at_1280_by_800_one_thing_scrolls_and_who_why_and_metadata_are_in_sight(app: App, open_page: OpenPage) -> None:
+    page = open_page(height=800)
+    main = page.get_by_test_id("stMain")
+    table = drive.customers(page, app.url, "?status=active")
+    drive.box(table, 0).check()
+    drive.box(table, 19).click(modifiers=["Shift"])
+    drive.expect_picked(page, 20)
+    assert main.evaluate("part => part.scrollHeight - part.clientHeight") == 0
+    drive.review(page, 20)
+    assert main.evaluate("part => part.scrollHeight - part.clientHeight") == 0
+    table = drive.table(page)
+    for header in ("Customer", "Evidence", "region", "department"):
+        cell = drive.cell(table, header, 0)
+        expect(cell).to_be_in_viewport(ratio=1)
+        assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth || cell.className === 'text'")
+    expect(page.get_by_label("Reason")).to_be_in_viewport()
+    expect(main.get_by_role("button", name="Deactivate 20 customers…")).to_be_in_viewport()
 
 
 def height_of(part: Locator) -> float:

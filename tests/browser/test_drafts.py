@@ -25,7 +25,7 @@ def test_what_was_picked_before_a_reload_is_offered_there_and_in_a_new_tab_until
     until(lambda: _reasons(app) == ["Contract ended"], "the draft was written")
     page.reload()
     expect(page.get_by_test_id("stMain")).to_contain_text(OFFER)
-    expect(page.get_by_text("Nothing is picked yet")).to_be_visible()  # offered, not taken
+    expect(page.get_by_text("Nothing is picked in this tab")).to_be_visible()  # offered, not taken
     other = open_page()
     drive.customers(other, app.url)
     expect(drive.bar(other)).to_contain_text(OFFER)

@@ -34,7 +34,8 @@ def test_an_analyst_finds_unused_customers_among_ten_thousand_and_deactivates_th
     drive.tick_rows(page, (0, 2, 4))
     ids = drive.picked_ids(page)
     drive.review(page, 3)
-    expect(drive.metric(page, "Users affected")).to_have_text("0")
+    expect(page.get_by_text("0 users affected", exact=True)).to_be_visible()
+    assert "Remove all rows of this page" in {box.get_attribute("aria-label") for box in page.get_by_role("checkbox").all()}
     drive.say_why(page, REASON)
     drive.confirm(page, "3", 3)
     drive.expect_state(page, "Finished")
@@ -80,7 +81,7 @@ def test_one_customer_goes_through_the_whole_job(app: App, page: Page) -> None:
     drive.expect_picked(page, 1)
 
     drive.review(page, 1)
-    expect(drive.metric(page, "Users affected")).to_have_text(f"{wanted['userCount']:,}")
+    expect(page.get_by_text(re.compile(rf"^{wanted['userCount']:,} users? affected"))).to_be_visible()
     drive.say_why(page, REASON, "OPS-1841")
     dialog = drive.ask(page, 1)
     expect(dialog).to_contain_text(app.api.base_url.removeprefix("http://"))
@@ -132,9 +133,14 @@ def test_the_dialog_asks_for_the_count_and_escape_and_cancel_change_nothing(app:
 
     page.get_by_test_id("stMain").get_by_role("button", name="Deactivate 4 customers…").click()
     expect(page.get_by_text("A reason is required")).to_be_visible()
+    reason = page.get_by_label("Reason")
+    expect(reason).to_be_focused()
+    expect(reason).to_have_attribute("aria-invalid", "true")
+    expect(reason).to_have_accessible_description(re.compile("A reason is required"))
     expect(page.get_by_role("dialog")).to_have_count(0)
 
     drive.say_why(page, REASON)
+    expect(reason).to_have_attribute("aria-invalid", "false")
     page.get_by_role("button", name="Print or Excel").click()
     with page.expect_download() as taken:
         page.get_by_role("button", name="HTML, to print").click()

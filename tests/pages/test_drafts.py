@@ -72,6 +72,7 @@ def test_each_tab_keeps_its_own_and_taking_joins_them(world: World, sandbox: San
     world.open().pick(ids[2:])
     until_saved(world, 3, 2)
     session = world.open("deactivate")
+    assert "Nothing is picked in this tab. Take up what was picked before" in session.words
     assert ["3 customers" in offer for offer in offers(session)] == [True, False]
     assert "1 more on" in offers(session.go("customers"))[0]
     press(session, "Take them")

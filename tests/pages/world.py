@@ -128,7 +128,7 @@ class Session:
 
     def _tables(self) -> list[tuple[str, dict[str, Any]]]:
         drawn = [(part.proto.id, json.loads(part.proto.json)) for part in self.at.get("bidi_component")]
-        return [(id_, data) for id_, data in drawn if isinstance(data, dict)]  # what is announced is a text
+        return [(id_, data) for id_, data in drawn if "label" in data]  # what is announced has none
 
     @property
     def rows(self) -> pd.DataFrame:

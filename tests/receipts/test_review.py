@@ -4,6 +4,7 @@ import io
 
 import openpyxl
 
+from lib.plans.evidence import seen_in
 from lib.plans.model import Action
 from lib.plans.plan import PlannedCustomer
 from lib.plans.review import review
@@ -45,6 +46,21 @@ def test_no_name_becomes_markup_in_the_page():
     assert not {name for name in page.attributes if name.startswith("on") or name in ("src", "href")}
     assert "<script>alert(1)</script>" in page.text
     assert b"default-src 'none'" in made
+
+
+def test_the_workbook_says_each_fact_in_one_column_and_nothing_that_is_empty_for_all():
+    record = customer(1, user_count=0)
+    evidence = ("Ticked in the table, filter: active", *seen_in(record, NOW))
+    reviewed = review([PlannedCustomer(record=record, evidence=evidence, read_at=NOW)], Action.DEACTIVATE, NOW)
+    proposal = Proposal(Subject(reviewed, "active"), {"Reason": "Closed", "Ticket": ""}, ("region", "tier"), NOW)
+    header, row = openpyxl.load_workbook(io.BytesIO(to_xlsx(proposal, NOW))).active.iter_rows(values_only=True)
+    told = dict(zip(header, row, strict=True))
+    assert list(told) == [
+        *("customer id", "name", "planned", "evidence", "users", "updated (UTC)", "created (UTC)", "read (UTC)"),
+        *("metadata.region", "reason", "made"),
+    ]
+    assert (told["evidence"], told["users"]) == ("Ticked in the table, filter: active", 0)
+    assert "Customers read" in Reader(to_html(proposal, NOW)).text
 
 
 def test_the_workbook_has_a_row_for_everyone_that_stands_alone():

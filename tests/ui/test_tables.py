@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -136,29 +137,47 @@ def test_the_review_keeps_its_order_and_says_why_to_look_and_why_each() -> None:
     quiet, busy = customer(1), customer(2, user_count=4, updated_at=NOW - timedelta(days=1), metadata={})
     columns, rows = review_table(reviewed(quiet, busy).items, ["region"], NOW)
     assert [column.label for column in columns] == [
-        *("Customer", "Look at", "Evidence", "Users", "Updated", "region", "Updated, UTC", "Id")
+        *("Customer", "Look at", "Users", "Updated", "region", "Updated, UTC", "Id", "Evidence")
     ]
-    assert [row[:6] for row in rows] == [
-        (busy.id, "Clinic 2", "Has 4 users; Changed 1 day ago", "no users; old", "4", "a day ago"),
-        (quiet.id, "Clinic 1", "", "no users; old", "0", "1 year, 1 month ago"),
+    assert [row[:5] for row in rows] == [
+        (busy.id, "Clinic 2", "Has 4 users; Changed 1 day ago", "4", "a day ago"),
+        (quiet.id, "Clinic 1", "", "0", "1 year, 1 month ago"),
     ]
-    assert [row[6:] for row in rows] == [("", exact(busy.updated_at), busy.id), ("north", exact(quiet.updated_at), quiet.id)]
-    assert {column.label for column in columns if column.kind == "long"} == {"Customer", "Look at", "Evidence"}  # never cut off
+    assert [row[5:] for row in rows] == [
+        ("", exact(busy.updated_at), busy.id, "no users; old"),
+        ("north", exact(quiet.updated_at), quiet.id, "no users; old"),
+    ]
+    assert {column.label for column in columns if column.kind in ("long", "below")} == {"Customer", "Look at", "Evidence"}
 
 
-def test_nothing_empty_stands_in_front_of_why_each_was_picked() -> None:
+def _of_a_review(*records: Customer) -> list[Column]:
+    return review_table(reviewed(*records).items, ["region", "department"], NOW)[0]
+
+
+def _of_a_run(*records: Customer) -> list[Column]:
+    failed = [replace(a_step(1, StepState.FAILED, words="Refused."), before=record) for record in records]
+    return steps_table(failed)[0]
+
+
+@pytest.mark.parametrize(("table", "ticks"), [(_of_a_review, 34), (_of_a_run, 0)])
+def test_who_why_and_the_first_metadata_columns_fit_into_a_window_of_1280(
+    table: Callable[..., list[Column]], ticks: int
+) -> None:
+    columns = table(customer(1, user_count=3, metadata={"region": "north", "department": "radiology"}))
+    last = next(at for at, column in enumerate(columns) if column.label == "department")
+    scrollbar = 11
+    assert sum(column.width for column in columns[: last + 1]) + ticks + scrollbar <= 968
+    assert columns[-1].kind == "below"  # why: as wide as what is in sight
+    assert columns[0].kind == "long"  # whose: never cut off
+
+
+def test_what_is_empty_for_all_takes_no_column_of_the_review() -> None:
     undated = customer(1, updated_at=None, metadata={})
     quiet = customer(1)
     assert _labels(quiet, keys=["region", "tier"]) == [
-        "Customer",
-        "Evidence",
-        "Users",
-        "Updated",
-        "region",
-        "Updated, UTC",
-        "Id",
+        *("Customer", "Users", "Updated", "region", "Updated, UTC", "Id", "Evidence")
     ]
-    assert _labels(undated, keys=["region"]) == ["Customer", "Look at", "Evidence", "Users", "Id"]
+    assert _labels(undated, keys=["region"]) == ["Customer", "Look at", "Users", "Id", "Evidence"]
 
 
 def _labels(record: Customer, keys: list[str]) -> list[str]:

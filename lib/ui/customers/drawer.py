@@ -6,19 +6,26 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.errors import JournalError
 from lib.plans.evidence import Way
+from lib.plans.spelling import visible
 from lib.ui import history, notices, picks, record_view
 from lib.ui.resources import Resources
 from lib.ui.text import md
 from lib.ui.widgets import dialogs
 
 
-@st.dialog("Customer", width=620, position="right", icon=":material/domain:", on_dismiss=dialogs.close)
 def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
     """The record of `customer_id` as it stands in `frame`, and what every run did to it."""
     record = frame.record(customer_id)
+    title = md(visible(record.name) or record.id) if record else "Customer"
+    drawer = st.dialog(title, width=620, position="right", icon=":material/domain:", on_dismiss=dialogs.close)
+    drawer(_body)(resources, frame, customer_id, record)
+
+
+def _body(resources: Resources, frame: CustomerFrame, customer_id: str, record: Customer | None) -> None:
     if record is None:
         st.warning("This customer is no longer in the list. Reload to see what is there now.")
         _history(resources, customer_id)
@@ -38,7 +45,7 @@ def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
 
 
 def _history(resources: Resources, customer_id: str) -> None:
-    st.markdown("**Runs of this customer**")
+    st.header("Runs of this customer", anchor=False)
     try:
         past = resources.journal.reads.history(customer_id)
     except JournalError as error:

@@ -246,7 +246,7 @@ def _choose(source: _Source, entries: Sequence[Entry], words: str, frame: Custom
         return []
     st.markdown(f"**{count(len(entries), 'row')} {words}.** Tick whom you mean.")
     key = f"list_{entries[0].kind.name.lower()}-{source.mark}"
-    id_table.show(key, _COLUMNS, people, label=f"Rows {words}", picked=id_table.ticked(key), most=6)
+    id_table.show(key, _COLUMNS, people, label=f"Rows {words}", picked=id_table.ticked(key), tick="Choose", most=6)
     if len(people) == MOST_ROWS:
         st.caption(f"The first {number(MOST_ROWS)} customers to choose from; the report has all.")
     return [row.split()[-1] for row in id_table.ticked(key)]

@@ -21,18 +21,18 @@ from lib.customers.views import SORTABLE, Sort, sortable
 from lib.plans.evidence import Way
 from lib.ui import picks
 from lib.ui.customers import address
-from lib.ui.text import ago, number
+from lib.ui.text import ago, exact, number
 from lib.ui.widgets import anew, dialogs, id_table
 from lib.ui.widgets.id_table import Act, Column
 
 #: What is above and below the table takes the rest of the window.
-_HEIGHT = "max(15rem, calc(100dvh - 29.5rem))"
+_HEIGHT = "max(15rem, calc(100dvh - 29.8rem - var(--second-line, 0rem)))"
 _PAGE_SIZES = (50, 100, 250)
 _FIRST = (
     Column("Customer", 290, name="name"),
     Column("Status", 95, "state", "status", help="Inactive: no new studies or users."),
     Column("Users", 75, "number", "user_count", help="Users in this customer now."),
-    Column("Updated", 155, name="updated_at", help="Since the record last changed; empty where unknown."),
+    Column("Updated", 160, "long", "updated_at", help="Since the record last changed; empty where unknown."),
 )
 _LAST = (
     Column("Updated, UTC", 135, "time", "updated_utc"),
@@ -165,16 +165,16 @@ def _table_columns(keys: list[str], sort: Sort) -> list[Column]:
 def _rows(frame: CustomerFrame, on_page: Positions, keys: list[str]) -> list[tuple[str, ...]]:
     """The rows on show as texts: the id, then a cell for each column."""
     rows = {str(name): column.array.take(on_page) for name, column in frame.rows.items()}
-    now = datetime.now(UTC)
+    ids, now = list(rows["id"]), datetime.now(UTC)
+    updated = zip(ids, frame.times["updated_at"].array.take(on_page), strict=True)
     metadata = frame.pairs.of_customers(on_page)
-    ids = list(rows["id"])
     return list(
         zip(
             ids,
             rows["name"],
             ("● Active" if active else "○ Inactive" for active in rows["is_active"]),
             map(number, rows["user_count"]),
-            ("" if pd.isna(time) else ago(time, now) for time in frame.times["updated_at"].array.take(on_page)),
+            ("" if pd.isna(time) else f"{ago(time, now)}{_by_us(frame, id_)}" for id_, time in updated),
             *([pairs.get(key, "") for pairs in metadata] for key in keys),
             _minutes(rows["updated_at"]),
             _minutes(rows["created_at"]),
@@ -183,6 +183,12 @@ def _rows(frame: CustomerFrame, on_page: Positions, keys: list[str]) -> list[tup
             strict=True,
         )
     )
+
+
+def _by_us(frame: CustomerFrame, customer_id: str) -> str:
+    """What is added to the last update that a run of ours made."""
+    own = frame.own_update(customer_id)
+    return f" by {own.run_id}, before that {exact(own.before)[:10] or 'unknown'}" if own else ""
 
 
 def _minutes(times: ExtensionArray) -> list[str]:

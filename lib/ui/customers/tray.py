@@ -144,7 +144,8 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
     st.markdown(_summary(frame, picked, matching))
     shown = picked[:MOST_ROWS]
     ticked = id_table.ticked("picked")
-    id_table.show("picked", _COLUMNS, picks_table(frame, shown, matching), label="Picked customers", picked=ticked, most=13)
+    rows = picks_table(frame, shown, matching)
+    id_table.show("picked", _COLUMNS, rows, label="Picked customers", picked=ticked, tick="Unpick", most=13)
     if len(picked) > len(shown):
         st.caption(f"The first {number(len(shown))} of {count(len(picked), 'pick')}.")
     ids = [customer_id for customer_id in shown if customer_id in ticked]

@@ -1,30 +1,26 @@
-"""What stands above the list of a review: the counts, what deserves a look first, and who is left out and why."""
+"""What stands above the list of a review: the users affected, what deserves a look first, and who is left out and why."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from lib.plans.review import Review, WarningKind
+from lib.plans.review import WarningKind
 from lib.plans.subject import Subject
-from lib.ui.text import number
+from lib.ui.text import count, number
 from lib.ui.widgets import id_table
 from lib.ui.widgets.id_table import Column
 
 
-def show_metrics(reviewed: Review) -> None:
-    with st.container(horizontal=True):
-        st.metric("Customers", number(len(reviewed.in_order)), border=True)
-        st.metric("Users affected", number(reviewed.users_affected), border=True)
-        look = "Customers with a warning, such as users or a recent change; they stand at the top of the list."
-        st.metric("To look at first", number(reviewed.warning_count), border=True, help=look)
-        st.metric("Set aside", number(len(reviewed.set_aside)), border=True, help="Already as asked: no call is spent on them.")
-
-
 def show_notes(subject: Subject) -> None:
     """What deserves a look, in words, above the list."""
-    counted = {kind.those: subject.reviewed.counted(kind) for kind in WarningKind}
+    reviewed = subject.reviewed
+    affected = f"**{count(reviewed.users_affected, 'user')}** affected"
+    counted = {kind.those: reviewed.counted(kind) for kind in WarningKind}
     if found := [f"{number(customers)} {words}" for words, customers in counted.items() if customers]:
-        st.warning(f"Look first: {', '.join(found)}. They stand at the top of the list.", icon=":material/visibility:")
+        first = f"Look first at {count(reviewed.warning_count, 'customer')}, at the top of the list: {', '.join(found)}."
+        st.warning(f"{affected}. {first}", icon=":material/visibility:")
+    else:
+        st.markdown(affected)
     for title, those in subject.left_out.items():
         with st.expander(title, icon=":material/block:"):
             id_table.show(

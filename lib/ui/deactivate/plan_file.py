@@ -13,7 +13,7 @@ from lib.ui import nav, notices
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, take_along
 from lib.ui.deactivate.draft import Why
-from lib.ui.deactivate.notes import show_metrics, show_notes
+from lib.ui.deactivate.notes import show_notes
 from lib.ui.deactivate.review import show_items
 from lib.ui.resources import Resources
 from lib.ui.text import ago, exact, md
@@ -59,7 +59,6 @@ def show(resources: Resources, plan: Plan) -> None:
     )
     st.caption(" · ".join(part for part in (f"Reason: {md(plan.reason, limit=500)}", md(plan.ticket)) if part))
     _terms(resources, plan)
-    show_metrics(subject.reviewed)
     show_notes(subject)
     show_items(subject.reviewed.items, keys)
     if st.button(

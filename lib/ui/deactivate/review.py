@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lib.customers.reading.loads import View
-from lib.errors import CapExceeded, ExpressOpsError, PlanError
+from lib.errors import CapExceeded, ExpressOpsError, PlanError, ReasonMissing
 from lib.plans.model import Action
 from lib.plans.policy import Policy, check_amount
 from lib.plans.review import ReviewItem
@@ -18,11 +19,14 @@ from lib.ui import kept, nav, notices, picks
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, draft, parts, take_along
 from lib.ui.deactivate.draft import Why
-from lib.ui.deactivate.notes import show_metrics, show_notes
+from lib.ui.deactivate.notes import show_notes
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number
-from lib.ui.widgets import dialogs, head, id_table
+from lib.ui.widgets import announce, dialogs, head, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
+
+#: What is above and below the table takes the rest of the window.
+_HEIGHT = "max(15rem, calc(100dvh - 29.5rem - var(--second-line, 0rem)))"
 
 
 def show_picks(resources: Resources) -> None:
@@ -62,27 +66,28 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
     title = head.show(subject.title)
     if which:
         st.caption(md(which, limit=600))
-    show_metrics(reviewed)
     show_notes(subject)
     if not reviewed.in_order:
         st.info("Nothing is left to do here.", icon=":material/info:")
         return
     show_items(reviewed.items, keys, ticks=_ticks(subject))
     _remove(subject)
-    why = _why(subject.about)
+    why, reason = _why(subject.about)
     with title:
         take_along.show(resources, subject, why, keys, view.read_at)
     goes_on = _canary(resources.policy, len(reviewed.in_order), undo_of=subject.about)
     within = _within_caps(resources.policy, view, subject)
     if st.button(f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=not within):
-        _freeze(resources, subject, why, goes_on=goes_on)
+        _freeze(resources, subject, why, reason, goes_on=goes_on)
     if dialogs.opened("confirm"):
         confirm.show(resources)
 
 
 def _nothing_picked(resources: Resources) -> None:
     head.show("Deactivate")
-    st.markdown("Nothing is picked yet. Pick customers first; here you review them, say why and confirm.")
+    none = "Nothing is picked yet. Pick customers first"
+    first = "Nothing is picked in this tab. Take up what was picked before" if kept.offered(resources) else none
+    st.markdown(f"{first}; here you review them, say why and confirm.")
     kept.offer(resources, most=5)
     if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
         nav.go_to("customers")
@@ -103,7 +108,9 @@ def show_items(items: Sequence[ReviewItem], keys: Sequence[str], *, ticks: str =
         columns,
         rows,
         picked=id_table.ticked(ticks) if ticks else None,
+        tick="Remove",
         label="Customers under review, those that need a look first",
+        height=_HEIGHT,
         view=str(page),
     )
     if pages > 1:
@@ -116,14 +123,14 @@ def review_table(items: Sequence[ReviewItem], keys: Sequence[str], now: datetime
     """
     records = [item.customer for item in items]
     table = {
-        Column("Customer", 240, "long"): [record.name for record in records],
-        Column("Look at", 170, "long"): ["; ".join(warning.words for warning in item.warnings) for item in items],
-        Column("Evidence", 420, "long"): ["; ".join(item.planned.evidence) for item in items],
-        Column("Users", 70, "number"): [number(record.user_count) for record in records],
-        Column("Updated", 130): ["" if record.updated_at is None else ago(record.updated_at, now) for record in records],
-        **{Column(key, 120, name=f"metadata:{key}"): [record.metadata.get(key, "") for record in records] for key in keys},
+        Column("Customer", 280, "long"): [record.name for record in records],
+        Column("Look at", 160, "long"): ["; ".join(warning.words for warning in item.warnings) for item in items],
+        Column("Users", 60, "number"): [number(record.user_count) for record in records],
+        Column("Updated", 115): ["" if record.updated_at is None else ago(record.updated_at, now) for record in records],
+        **{Column(key, 110, name=f"metadata:{key}"): [record.metadata.get(key, "") for record in records] for key in keys},
         Column("Updated, UTC", 170, "time"): [exact(record.updated_at) for record in records],
         Column("Id", 300, "id"): [record.id for record in records],
+        Column("Evidence", kind="below"): ["; ".join(item.planned.evidence) for item in items],
     }
     told = {column: cells for column, cells in table.items() if any(cells)}
     return list(told), list(zip((record.id for record in records), *told.values(), strict=True))
@@ -162,8 +169,10 @@ def _put_back(undo_of: str) -> None:
     draft.fill(said, undo_of)
 
 
-def _why(about: str) -> Why:
-    """Reason and ticket as typed, empty for each new plan; an undo has its own, since it is done for another reason."""
+def _why(about: str) -> tuple[Why, DeltaGenerator]:
+    """Reason and ticket as typed, empty for each new plan; an undo has its own, since it is done for another reason. And the
+    place of the reason's field, for what is wrong about it.
+    """
     said, last = draft.why(about), draft.last_why()
     left, right = st.columns([3, 1])
     reason = left.text_input(
@@ -180,7 +189,7 @@ def _why(about: str) -> Why:
     if last and not why:
         told = " · ".join([md(text, limit=60) for text in (last.reason, last.ticket) if text])
         st.button(f"Use the last: {told}", type="tertiary", key="why_last", on_click=draft.fill, args=(last, about))
-    return why
+    return why, left
 
 
 def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
@@ -188,11 +197,12 @@ def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
     steps = policy.canary.of(size)
     if steps is None:
         return False
-    st.caption(
+    place = st.container(key="canary")
+    place.caption(
         f"The run begins with those without warnings and with the fewest users, and holds after the first {number(steps)} "
         "until you have seen their records."
     )
-    return st.toggle(
+    return place.toggle(
         f"Go on by itself if the first {number(steps)} are all verified",
         value=policy.canary.goes_on,
         key=draft.key("goes_on", undo_of),
@@ -230,10 +240,15 @@ def _offer_split(policy: Policy, view: View, subject: Subject) -> None:
     st.caption(f"This one then takes back the first {number(now)}. Open *Undo* on that run again for the next ones.")
 
 
-def _freeze(resources: Resources, subject: Subject, why: Why, *, goes_on: bool) -> None:
+def _freeze(resources: Resources, subject: Subject, why: Why, at: DeltaGenerator, *, goes_on: bool) -> None:
     """Make the plan of exactly what is on the page, keep it in the session, and open the confirmation."""
     try:
         plan = resources.freeze(subject, reason=why.reason, ticket=why.ticket, goes_on=goes_on, who=operator())
+    except ReasonMissing as error:
+        with at:
+            notices.tell(error)
+        announce.point_at("reason", error.message)
+        return
     except PlanError as error:
         notices.tell(error)
         return

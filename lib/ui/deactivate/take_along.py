@@ -12,7 +12,6 @@ from lib.plans.subject import Subject
 from lib.receipts.review import Proposal, to_html, to_xlsx
 from lib.ui.deactivate.draft import Why
 from lib.ui.resources import Resources, operator
-from lib.ui.text import exact
 
 _FORMS = {
     "html": ("HTML, to print", "text/html", to_html),
@@ -26,12 +25,9 @@ def show(resources: Resources, subject: Subject, why: Why, keys: Sequence[str], 
         "Account": f"{resources.connection.label} ({resources.connection.base_url})",
         "Reason": why.reason,
         "Ticket": why.ticket,
-        "Picked by": subject.filter_text,
-        "Takes back": subject.about,
-        "Customers read": exact(read_at),
         "Prepared by": operator().name,
     }
-    proposal = Proposal(subject, facts, tuple(keys))
+    proposal = Proposal(subject, facts, tuple(keys), read_at)
     with st.popover("Print or Excel", icon=":material/print:", width="content"):
         st.caption("To show to somebody before anything happens.")
         for ending, (label, mime, made) in _FORMS.items():

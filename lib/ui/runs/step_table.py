@@ -38,16 +38,15 @@ STEP_WORDS = {
 _DAMAGED = "✕ damaged"
 #: Which columns come before those of metadata. What no row has gets none; the last few have one where some row changed there.
 _FIELDS = (
-    Column("Customer", 230),
+    Column("Customer", 190, "long"),
     Column("State", 110, "state"),
-    Column("Status", 165),
-    Column("Users", 75),
-    Column("Updated, UTC", 285, "time"),
-    Column("What happened", 320, "long"),
+    Column("Status", 155),
+    Column("Users", 60),
+    Column("Updated, UTC", 250, "time"),
     *(Column(name, 250) for name in ("Name", "Created", "Created by user", "Created by API key")),
 )
 _IF_CHANGED = frozenset({"Name", "Created", "Created by user", "Created by API key"})
-_OTHERS = (Column("Took", 70, "number"), Column("Id", 300, "id"))
+_OTHERS = (Column("Took", 70, "number"), Column("Id", 300, "id"), Column("What happened", kind="below"))
 _METADATA = "metadata:"
 _MINUTES = len("2026-11-28 22:03")
 #: In the place of an id: the record on the edge of the page that somebody turned to.
@@ -179,7 +178,7 @@ def steps_table(steps: Sequence[Step | DamagedStep]) -> tuple[list[Column], list
     changed = {name for _, cells in told for name, cell in cells.items() if isinstance(cell, Changed)}
     fields = [column for column in _FIELDS if column.label in changed or column.label not in _IF_CHANGED]
     keys = Counter(name for _, cells in told for name in cells if name.startswith(_METADATA)).most_common(_KEYS)
-    columns, rows = id_table.filled([*fields, *(Column(name, 150) for name, _ in keys), *_OTHERS], told)
+    columns, rows = id_table.filled([*fields, *(Column(name, 95) for name, _ in keys), *_OTHERS], told)
     return [replace(column, label=column.label.removeprefix(_METADATA), name=column.label) for column in columns], rows
 
 

@@ -1,8 +1,10 @@
 // Tells screen readers the words of the page, and gives the focus back to what opened a dialog or another page, where the
-// browser has lost it: Streamlit does so only for its own buttons, and not across pages.
+// browser has lost it: Streamlit does so only for its own buttons, and not across pages. On a page that is new it goes to the title.
 const opened = new Map(); // by page, where was clicked last on it, by mouse or key
 
-const page = () => location.pathname + new URLSearchParams(location.search).get("run");
+const title = () => document.querySelector("h1");
+const page = () => location.pathname + new URLSearchParams(location.search).get("run") + title()?.textContent;
+let shown, marked;
 
 // A part of a page is drawn anew each time; this finds it again by our own keys, and in a table by the id of its row.
 function place(part) {
@@ -16,16 +18,29 @@ function place(part) {
   };
 }
 
-function giveBack() {
-  const lost = document.activeElement === document.body && !document.querySelector("[role=dialog]");
-  if (lost) opened.get(page())?.()?.focus();
+function giveBack(isNew) {
+  if (document.activeElement !== document.body || document.querySelector("[role=dialog]")) return;
+  if (opened.has(page())) opened.get(page())()?.focus();
+  else if (isNew) {
+    title().tabIndex = -1;
+    title().focus({ preventScroll: true });
+  }
+}
+
+// Streamlit's own field can be told that it is wrong only by rules of its own, which keep what is wrong from the server.
+function mark([name, words] = []) {
+  const field = name ? document.querySelector(`[class*="st-key-${name}"] input`) : marked;
+  marked = name && field;
+  if (!field) return;
+  [field.ariaInvalid, field.ariaDescription] = name ? ["true", words] : ["false", null];
+  if (name) field.focus();
 }
 
 document.addEventListener("click", (event) => {
   const part = event.composedPath()[0].closest("a, button, input, summary");
   if (part && !event.composedPath().some(({ role }) => role === "dialog")) opened.set(page(), place(part));
 }, true);
-new MutationObserver(() => setTimeout(giveBack, 100)).observe(document.body, { childList: true }); // where dialogs hang
+new MutationObserver(() => setTimeout(giveBack, 100, false)).observe(document.body, { childList: true }); // where dialogs hang
 
 // Each stands in words beside its part. The shortcuts of Streamlit's buttons go off behind an open dialog too; these don't.
 const SHORTCUTS = {
@@ -46,6 +61,9 @@ document.addEventListener("keydown", (event) => {
 export default function ({ data, parentElement }) {
   document.documentElement.translate = false; // names and counts are nobody's to translate
   const region = parentElement.querySelector("[role=status]");
-  setTimeout(() => region.textContent !== data && (region.textContent = data), 200); // told is only what changes later
-  for (const wait of [200, 600, 1500, 4000]) setTimeout(giveBack, wait); // a page may be drawn twice when one comes back to it
+  setTimeout(() => region.textContent !== data.words && (region.textContent = data.words), 200); // told is only what changes
+  const isNew = shown !== undefined && shown !== page();
+  shown = page();
+  for (const wait of [200, 600, 1500, 4000]) setTimeout(giveBack, wait, isNew); // a page may be drawn twice when one comes back
+  setTimeout(mark, 200, data.wrong);
 }

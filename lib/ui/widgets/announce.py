@@ -1,13 +1,15 @@
-"""What screen readers are told when it changes: counts, picks, how a run stands. The page itself shows it all elsewhere."""
+"""What screen readers are told when it changes: counts, picks, how a run stands; and where the focus goes when a page opens, or
+when a field is wrong. The page itself shows it all elsewhere."""
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import streamlit as st
 
 _HERE = Path(__file__).parent
-_WORDS = "announced"
+_WORDS, _WRONG = "announced", "announced_wrong"
 _region = st.components.v2.component(
     "announce",
     html='<div role="status" aria-live="polite"></div>',
@@ -16,11 +18,22 @@ _region = st.components.v2.component(
 )
 
 
+def begin() -> None:
+    """A run of the whole page begins: what one said that went to another page is not this one's."""
+    st.session_state.pop(_WORDS, None)
+
+
 def say(words: str) -> None:
     """Tell these words once this run of the page has ended, unless they were the last ones told."""
     st.session_state[_WORDS] = words
 
 
+def point_at(field: str, words: str) -> None:
+    """Once this run of the page has ended, mark the field whose key begins so as wrong, for this reason, and lead there."""
+    st.session_state[_WRONG] = field, words, secrets.token_hex(4)  # the same again leads there again
+
+
 def show(title: str) -> None:
     """The live region; call it behind all that says something. Of a page that says nothing its title is told."""
-    _region(key="announce", data=st.session_state.pop(_WORDS, title), height="content")
+    state = st.session_state
+    _region(key="announce", data={"words": state.pop(_WORDS, title), "wrong": state.pop(_WRONG, ())}, height="content")

@@ -61,7 +61,6 @@ class Table {
     this.table.ariaLabel = data.label;
     this.table.ariaMultiSelectable = data.picked ? "true" : null;
     this.frame.style.maxHeight = data.height || `${(data.most + 1) * ROW_HEIGHT + 4}px`;
-    this.frame.style.height = data.height;
     if (data.session !== before.session) this.unheard = []; // another session never heard of them and never will
     this.unheard = this.unheard.filter(({ number }) => number > data.heard);
     this.number = Math.max(this.number, data.heard);
@@ -73,7 +72,7 @@ class Table {
     this.drawTicks();
     for (const row of this.body.rows) row.ariaCurrent = row.dataset.id === data.current ? "true" : null;
     if (before.session && data.current !== before.current) this.showCurrent();
-    if (before.session && data.count !== before.count) this.told.textContent = `${data.count} picked`;
+    if (before.session && data.count !== before.count) this.told.textContent = `${data.count} ticked`;
     this.keepFocus(focus);
   }
 
@@ -98,7 +97,7 @@ class Table {
     this.ticks = this.data.picked ? 1 : 0;
     if (this.ticks) {
       const first = make("th", "tick");
-      first.append(tickBox("Pick all rows of this page"));
+      first.append(tickBox(`${this.data.tick} all rows of this page`));
       this.head.prepend(first);
     }
     this.setWidths();
@@ -116,7 +115,7 @@ class Table {
   }
 
   setWidths() {
-    const { columns } = this.data, spare = this.ticks ? TICK_WIDTH : 0;
+    const columns = this.data.columns.filter(({ kind }) => kind !== "below"), spare = this.ticks ? TICK_WIDTH : 0;
     const widths = columns.map(({ name, width }) => this.widths[name] ?? width);
     const tracks = columns.map(({ name, kind }, at) =>
       GROWING.includes(kind) && !this.widths[name] ? `minmax(${widths[at]}px, ${widths[at]}fr)` : `${widths[at]}px`);
@@ -150,7 +149,7 @@ class Table {
     row.shown = shown;
     row.dataset.id = id;
     row.ariaRowIndex = row.sectionRowIndex + 2;
-    if (this.ticks) row.querySelector("input").ariaLabel = `Pick ${[values[0]].flat().at(-1)}`;
+    if (this.ticks) row.querySelector("input").ariaLabel = `${this.data.tick} ${[values[0]].flat().at(-1)}`;
     values.forEach((value, at) => {
       this.drawCell(row.cells[at + this.ticks], value, this.data.columns[at].kind);
     });

@@ -13,8 +13,8 @@ positions that were ticked to other data too (streamlit#17026). This is the brow
 
 - **Cells** are texts, drawn as such, never as markup; a `Changed` cell shows what was and what is, marked. See `Column.kind`.
 - **All rows are drawn**, so a caller gives at most 250: it has pages, or says "the first 250 of N" (`MOST_ROWS`).
-- **Ticks**: `picked` says whose row is ticked. Without it there are none. Ticks that only this table needs to know are kept by
-  it: `picked=id_table.ticked(key)`, and no `react`.
+- **Ticks**: `picked` says whose row is ticked. Without it there are none. `tick` says what a tick does, which is its name for
+  screen readers. Ticks that only this table needs to know are kept by it: `picked=id_table.ticked(key)`, and no `react`.
 - **Opening**: with `opens` the first cell is a button, with `address` a link, which opens in another browser tab too. A plain
   click on either stays in this session: `react` gets it, or without `react`, `show` returns the row's id, once:
   `if run_id := id_table.show(...): nav.go_to("runs", run=run_id)`.
@@ -54,13 +54,14 @@ _SESSION = "table_session"
 class Column:
     """A column, `width` pixels wide; where there is room, those of texts grow. Its `kind` says how its cells stand:
 
-    "text" is cut off where it does not fit, "long" goes on in further lines, "number" and "time" have even figures, "id" is
-    marked whole by a click, "state" begins with a sign ("✓ verified"), which screen readers leave out.
+    "text" is cut off where it does not fit, "long" goes on in further lines, "below" has lines of its own below the row's other
+    cells, as wide as what is in sight (at most one, and the last), "number" and "time" have even figures, "id" is marked whole
+    by a click, "state" begins with a sign ("✓ verified"), which screen readers leave out.
     """
 
     label: str
     width: int = 150
-    kind: Literal["text", "long", "number", "time", "id", "state"] = "text"
+    kind: Literal["text", "long", "below", "number", "time", "id", "state"] = "text"
     #: What `Act.column` calls it; the label if empty.
     name: str = ""
     help: str = ""
@@ -105,6 +106,7 @@ def show(
     *,
     label: str,
     picked: Collection[str] | None = None,
+    tick: str = "Pick",
     react: Callable[[Act], None] | None = None,
     opens: bool = False,
     address: Callable[[str], str] | None = None,
@@ -116,7 +118,7 @@ def show(
     """Draw the table; returns the id of a row that was just opened, unless `react` takes that.
 
     `react` is called before the next run of the script with each act, once, in the order of the clicks. At most `most` rows are
-    in sight, the others are scrolled to, or the table has a CSS `height`. Another `view` starts at the top. The row
+    in sight, the others are scrolled to, or the table is as high as a CSS `height`. Another `view` starts at the top. The row
     `current` is marked: what stands below the table is of it.
     """
     state = st.session_state
@@ -130,6 +132,7 @@ def show(
             "picked": None if picked is None else [row[0] for row in rows if row[0] in picked],
             "count": 0 if picked is None else len(picked),
             "label": label,
+            "tick": tick,
             "opens": opens or address is not None,
             "addresses": [address(str(row[0])) for row in rows] if address else None,
             "most": most,
