@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         return self.home / "sandbox.sqlite"
 
     @property
+    def sandbox_place(self) -> Path:
+        """Says where the embedded sandbox answers, while a process has it."""
+        return self.home / "sandbox.url"
+
+    @property
     def snapshots(self) -> Path:
         """The folder of the kept lists, one folder a connection in it."""
         return self.home / "snapshots"
@@ -109,7 +114,7 @@ def load_settings() -> Settings:
     except OSError as exc:
         raise ConfigError(f"The data folder {shown(home)} can't be made ({exc.strerror}). Set EXPRESS_OPS_HOME.") from exc
     journal = [settings.journal] if isinstance(settings.journal, Path) else []
-    refuse_if_others_write(home, home / _SETTINGS, settings.snapshots, settings.sandbox_state, *journal)
+    refuse_if_others_write(home, home / _SETTINGS, settings.snapshots, settings.sandbox_state, settings.sandbox_place, *journal)
     return settings
 
 

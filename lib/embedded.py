@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,6 +19,9 @@ if TYPE_CHECKING:
 
 #: So many customers live in it.
 SANDBOX_CUSTOMERS = 10_000
+#: Seconds in which a process that has the state file says where it answers; between two looks; for a connection.
+_SAID_WITHIN, _LOOK, _ANSWERS_WITHIN = 5.0, 0.1, 1.0
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d{1,5})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -21,11 +29,13 @@ class EmbeddedSandbox:
     """Where the sandbox answers; `server` is None where another process has it."""
 
     base_url: str
+    place: Path
     server: SandboxServer | None = None
 
     @classmethod
-    def open(cls, state: Path, *, start: bool) -> Self:
+    def open(cls, state: Path, place: Path, *, start: bool) -> Self:
         """Join the sandbox that another process has on this state file; where none has and `start` says so, begin it here.
+        `place` is the file that says where it answers.
 
         Raises ConfigError in words.
         """
@@ -33,32 +43,51 @@ class EmbeddedSandbox:
         from lib.sandbox.server import SandboxServer  # noqa: PLC0415
         from lib.sandbox.state import StateError, is_held  # noqa: PLC0415
 
-        place = _place(state)
-        if is_held(state) and place.exists():
-            return cls(place.read_text())
-        if not start:
-            raise ConfigError(
-                "AVARA_API_KEY is not set, so there is no API to ask, and no app that runs here has its sandbox open. "
-                "Set AVARA_API_KEY (and AVARA_BASE_URL for another address), or start the app, then try again."
-            )
-        server = SandboxServer(customers=SANDBOX_CUSTOMERS, api_key=SANDBOX_KEY, state=state)
-        try:
-            server.start()
-            place.touch(0o600)
-            place.write_text(server.base_url)
-        except (StateError, OSError) as exc:
-            server.stop()
-            raise ConfigError(
-                f"The embedded sandbox can't start: {exc} If Express Ops runs here already, use that, or set EXPRESS_OPS_HOME."
-            ) from exc
-        return cls(server.base_url, server)
+        why = ""
+        deadline = time.monotonic() + _SAID_WITHIN
+        while not why or time.monotonic() < deadline:
+            if is_held(state) and (base_url := _told(place)):
+                return cls(base_url, place)
+            if not start:
+                raise ConfigError(
+                    "AVARA_API_KEY is not set, so there is no API to ask, and no app that runs here has its sandbox open. "
+                    "Set AVARA_API_KEY (and AVARA_BASE_URL for another address), or start the app, then try again."
+                )
+            server = SandboxServer(customers=SANDBOX_CUSTOMERS, api_key=SANDBOX_KEY, state=state)
+            try:
+                server.start()
+                _tell(place, server.base_url)
+            except (StateError, OSError) as exc:
+                server.stop()
+                why = str(exc)
+                time.sleep(_LOOK)  # whoever has it is about to say where it answers, or only looked at it
+            else:
+                return cls(server.base_url, place, server)
+        raise ConfigError(
+            f"The embedded sandbox can't start: {why} If Express Ops runs here already, use that, or set EXPRESS_OPS_HOME."
+        )
 
     def close(self) -> None:
         """Stop it, where it is this process's."""
         if self.server is not None:
+            with suppress(OSError):
+                self.place.unlink()
             self.server.stop()
 
 
-def _place(state: Path) -> Path:
-    """The file that says where the sandbox of a state file answers, for as long as a process holds that."""
-    return state.with_suffix(".url")
+def _told(place: Path) -> str:
+    """The address that stands there, if something answers at it; empty where none does."""
+    with suppress(OSError, UnicodeDecodeError):
+        found = _ADDRESS.fullmatch(place.read_text())
+        if found and int(found[1]) < 2**16:
+            socket.create_connection(("127.0.0.1", int(found[1])), timeout=_ANSWERS_WITHIN).close()
+            return found[0]
+    return ""
+
+
+def _tell(place: Path, base_url: str) -> None:
+    """Write the address whole or not at all, in the place of whatever was there."""
+    part = place.with_name(f"{place.name}.{os.getpid()}")
+    part.touch(0o600)
+    part.write_text(base_url)
+    part.replace(place)

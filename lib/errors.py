@@ -18,6 +18,7 @@ ExpressOpsError
 │       └── CursorRepeated       a list that would never end
 ├── LoadIncomplete               only a complete load can feed a plan
 │   └── ListTooOld               a kept list is for looking at, once it is too old
+├── Interrupted                  somebody stopped what they were waiting for
 ├── SnapshotUnusable             a kept list that is damaged, foreign or of another version
 ├── SnapshotNotKept              a list that could not be written to the data folder
 ├── UploadUnreadable             a file that can't be read as a list of customers
@@ -94,10 +95,8 @@ class ApiError(ExpressOpsError):
         sent: int = 0,
     ) -> None:
         super().__init__(message)
-        self.method = method
-        self.path = path
-        self.status = status
-        self.request_id = request_id
+        self.method, self.path = method, path
+        self.status, self.request_id = status, request_id
         #: Seconds that the API asked us to wait, if it did.
         self.retry_after = retry_after
         #: How many requests had left by then, with those that were repeated.
@@ -170,6 +169,10 @@ class ListOlderThanRun(LoadIncomplete):
     """The list on show is older than this run. Wait until all customers have been read again."""
 
 
+class Interrupted(ExpressOpsError):
+    """This was interrupted."""
+
+
 class SnapshotUnusable(ExpressOpsError):
     """The kept list could not be used. All customers are read anew."""
 
@@ -226,8 +229,7 @@ class CapExceeded(PlanError):
 
     def __init__(self, message: str | None = None, *, asked: int = 0, allowed: int = 0) -> None:
         super().__init__(message)
-        self.asked = asked
-        self.allowed = allowed
+        self.asked, self.allowed = asked, allowed
 
 
 class NotCounted(PlanError):

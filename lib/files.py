@@ -42,6 +42,23 @@ def read_at_most(path: Path, limit: int, *, ends: bool = False) -> bytes:
     return body
 
 
+def typed_path(file: object) -> Path:
+    """The path that a person typed, as `path_of` reads it. Raises PlanError where it is none."""
+    try:
+        if isinstance(file, str | Path):
+            return path_of(str(file))
+        why = f"{file!r} is no text"
+    except ValueError as exc:
+        why = str(exc)
+    raise PlanError(f"This names no file: {why}.")
+
+
+def check_new(path: Path) -> None:
+    """Raise PlanError where there is such a file already, before anything is logged or made for it."""
+    if path.exists():
+        raise PlanError(f"{shown(path)} is there already and is not written over. Choose another name.")
+
+
 def write_new(path: Path, body: bytes) -> None:
     """A new file that only its owner can read: it holds names of customers. Raises PlanError where it can't be written."""
     try:

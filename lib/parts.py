@@ -62,6 +62,9 @@ class Parts:
 
     def close(self) -> None:
         """Finish and settle the calls in flight, then let go of what was opened."""
+        loads = vars(self).get("loads")
+        if loads is not None and loads.under_way is not None:
+            loads.under_way.cancel()
         ends = {"sandbox": "close", "journal": "close", "client": "close", "worker": "stop"}  # the last one first
         with ExitStack() as closing:
             for part, end in ends.items():
@@ -82,7 +85,9 @@ class Parts:
         """The account and its key. Raises ConfigError, also where no key is set and there can be no sandbox."""
         connection = self.settings.connection()
         if connection is None:
-            self.sandbox = EmbeddedSandbox.open(self.settings.sandbox_state, start=self._hosts_sandbox)
+            self.sandbox = EmbeddedSandbox.open(
+                self.settings.sandbox_state, self.settings.sandbox_place, start=self._hosts_sandbox
+            )
             connection = sandbox_connection(self.sandbox.base_url, self.settings.sandbox_state)
         return connection
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.avara.models import Customer, id_key
-from lib.config import load_settings
 from lib.customers.lists.read import UPLOAD_LIMIT
 from lib.customers.lists.report import Taken, take
 from lib.customers.reading.loads import View
@@ -22,7 +21,6 @@ from lib.errors import (
     ApiError,
     IllegalTransition,
     ListOlderThanRun,
-    NotFound,
     PlanError,
     RunNotFound,
     UploadUnreadable,
@@ -178,6 +176,17 @@ class Session(Parts):
             now=self.now(),
         )
 
+    def freeze_undo(self, subject: Subject, *, reason: str = "", ticket: str = "", who: Person | None = None) -> Plan:
+        """As `freeze`, of an undo; without a reason or ticket of its own it has those of the run that it takes back."""
+        run = self.journal.reads.run(subject.about)
+        why = reason or f"Undo of {run.id}: {run.reason}"
+        return self.freeze(subject, reason=why, ticket=ticket or run.ticket, goes_on=False, who=who)
+
+    def count_active(self, action: Action, tell: Callable[[int], object] = lambda _: None) -> int | None:
+        """How many customers are active, where a cap on `action` depends on it: the list is read for that, if it is not yet."""
+        counts = action is Action.DEACTIVATE and self.policy.caps.max_percent < 100
+        return self.loads.wait(tell).active_total if counts else None
+
     def check(self, plan: Plan, active_total: int | None) -> None:
         """Raise what keeps the plan from being started here: its account, that it was started, what it undoes, a cap.
 
@@ -195,8 +204,7 @@ class Session(Parts):
         """Raise PlanError where no call of the run reads its customer and one, read now, is not as the plan has it; ApiError
         where the API does not answer this key.
         """
-        with suppress(NotFound):  # the run will say so of this customer
-            self.client.get_customer(plan.ids[0])
+        self.read(plan.ids[:1])  # what is wrong with that customer alone, the run will say
         check_fresh(plan, self.client, self.policy)
 
     # A run
@@ -204,6 +212,10 @@ class Session(Parts):
     def record(self, plan: Plan, *, who: Person | None = None) -> Run:
         """Write the run of the plan into the journal; nothing is called yet. Raises as `Journal.record`."""
         return self.journal.record(plan, self.now(), who=who or self.operator)
+
+    def start(self, plan: Plan, *, who: Person | None = None) -> Run:
+        """Record the run of the plan and begin it. Raises as `record` and `resume`."""
+        return self.resume(self.record(plan, who=who).id, who=who)
 
     def resume(self, run_id: str, *, who: Person | None = None) -> Run:
         """Begin a recorded run, or go on with one that is held or was interrupted. Raises as `Worker.resume`."""
@@ -241,4 +253,4 @@ def open_session() -> NotebookSession:
     """
     from lib.notebook.session import NotebookSession  # noqa: PLC0415 - it is built on what stands above
 
-    return NotebookSession.opened(load_settings())
+    return NotebookSession.opened()

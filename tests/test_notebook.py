@@ -163,10 +163,11 @@ def test_interrupt_pauses_the_run_and_resume_does_the_rest(sandbox: SandboxServe
         assert paused, told
         done = int(paused[1])
         assert 0 < done < 40
-        assert "run.resume() goes on with" in told
-        assert "run.cancel() ends it" in told
+        assert "ops.last.resume() goes on with" in told
+        assert "ops.last.cancel() ends it" in told
+        assert "Traceback" not in told
         assert len(deactivated(sandbox)) == done  # and it stays so: nobody carries the run
-        assert f"{done}" in cell.run("int((run.records['state'] == 'verified').sum())")
+        assert f"{done}" in cell.run("run = ops.last\nint((run.records['state'] == 'verified').sum())")
         assert "is finished after 40 of 40" in cell.run("run.resume()")
     assert len(deactivated(sandbox)) == len(set(deactivated(sandbox))) == 40
 
@@ -192,8 +193,9 @@ def test_a_larger_run_holds_and_shows_its_first_records(sandbox: SandboxServer, 
     with kernel() as cell:
         cell.run(BEGIN)
         told = cell.run("run = ops.run(plan, confirm=40)\nrun")
-        assert "These are the first 4: look at their records. run.resume() takes up the other 36 customers" in told
+        assert "These are the first 4: look at their records. ops.last.resume() takes up the other 36 customers" in told
         assert told.count("active → inactive") == 4
+        assert told.count("status was active, is now inactive") == 4  # also where the cell shows no run
         assert len(deactivated(sandbox)) == 4
         assert "is cancelled after 4 of 40" in cell.run("run.cancel()")
 
@@ -203,6 +205,23 @@ def test_records_that_can_not_be_read_are_told(sandbox: SandboxServer) -> None:
     with kernel() as cell:
         assert "ops.problems" in cell.run(BEGIN)
         assert "metadata" in cell.run("ops.problems")
+
+
+def test_an_interrupt_stops_what_would_come_after_the_run(sandbox: SandboxServer) -> None:
+    """Neither the rest of a loop nor the cells that wait go on as if the run had ended."""
+    with kernel() as cell:
+        cell.run(BEGIN)
+        cell.run("plans = [ops.plan(idle['id'][at : at + 20], reason=f'No {at}') for at in (0, 20)]")
+        running = cell.begin("for plan in plans:\n    ops.run(plan, confirm=20)")
+        waiting = cell.begin("ops.last.resume()")
+        while not deactivated(sandbox):
+            time.sleep(0.02)
+        cell.manager.interrupt_kernel()
+        assert "is paused after" in cell.ended(running)
+        assert cell.ended(waiting) == ""
+        assert "paused" in cell.run("ops.last.state.value")
+        assert len(cell.run("list(ops.runs()['id'])").split("run_")) == 2
+    assert 0 < len(deactivated(sandbox)) < 20
 
 
 def test_a_second_interrupt_waits_no_longer_and_says_what_is_in_flight(sandbox: SandboxServer) -> None:
@@ -216,7 +235,7 @@ def test_a_second_interrupt_waits_no_longer_and_says_what_is_in_flight(sandbox: 
         cell.ended(running, until="Interrupt once more to wait no longer")
         cell.manager.interrupt_kernel()
         told = cell.ended(running)
-        assert "is still being paused" in told
+        assert "is asked to pause" in told
         assert any(customer_id in told for customer_id in deactivated(sandbox))
 
 
@@ -242,7 +261,23 @@ def test_a_kernel_that_dies_leaves_a_run_that_anybody_can_resume(sandbox: Sandbo
     [
         ("ops.run(plan)", "Nothing was done: the plan has 40 customers. If this is what you want: ops.run(plan, confirm=40)"),
         ("ops.run(plan, confirm=4)", "Nothing was done: the plan has 40 customers, confirm said 4."),
+        ("ops.run(plan, confirm=True)", "confirm said True"),
+        ("ops.run(plan, confirm=40.0)", "confirm said 40.0"),
+        ("ops.run(plan, confirm='40')", "confirm said '40'"),
+        ("ops.run(idle, confirm=40)", "This is no plan."),
         ("ops.plan([], reason='x')", "There is no customer left to act on."),
+        (
+            "ops.plan('cus_' + '0' * 32, reason='x')",
+            "left to act on: 1 pick no longer in the list, left out.",
+        ),
+        ("ops.plan(None, reason='x')", "These are no customers"),
+        ("ops.plan(idle[['name']], reason='x')", "no column id"),
+        ("ops.plan(idle.head(3), reason=5)", "The reason and the ticket are texts"),
+        ("ops.plan(idle.head(3), reason='x', goes_on='perhaps')", "The reason and the ticket are texts"),
+        ("ops.take(None)", "This names no file"),
+        ("ops.take('a\\0b')", "This names no file"),
+        ("ops.open_plan('/nowhere/plan.json')", "/nowhere/plan.json can't be read"),
+        ("ops.open_run(5)", "The journal knows no run with that id."),
         ("ops.plan(idle['id'].head(3), reason=' ')", "reason"),
         ("ops.find(colour='red')", "These conditions can't be used: colour"),
         ("ops.take('/nowhere/list.csv')", "/nowhere/list.csv can't be read"),
@@ -265,6 +300,15 @@ def shared_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
         with kernel() as cell:
             cell.run(BEGIN)
             yield cell
+
+
+def test_what_a_run_left_is_in_the_list_at_once_and_tables_can_be_joined(shared_kernel: Kernel) -> None:
+    shared_kernel.run("some = ops.find(status='active').tail(2)\nrun = ops.run(ops.plan(some, reason='x'), confirm=2)")
+    assert "left out: []" in shared_kernel.run(
+        "print('left out:', [one for one in some['id'] if one in set(ops.find(status='active')['id'])])"
+    )
+    assert "2 customers already inactive" in shared_kernel.run("ops.plan(some, reason='x')")
+    assert "(4, " in shared_kernel.run("import pandas as pd\npd.concat([some, some]).shape")
 
 
 def test_two_runs_of_the_same_plan_are_one(shared_kernel: Kernel) -> None:

@@ -31,12 +31,7 @@ def undo(session: Session, options: Namespace, console: Console) -> Exit:
             console.row("left_alone", id=one.customer_id, name=one.name, words=one.why)
     if not subject.reviewed.in_order:
         raise EmptyPlan(f"Nothing that {run.id} changed is still as it left it, so there is nothing to take back.")
-    plan = session.freeze(
-        subject,
-        reason=options.reason or f"Undo of {run.id}: {run.reason}",
-        ticket=options.ticket or run.ticket,
-        goes_on=False,
-    )
+    plan = session.freeze_undo(subject, reason=options.reason, ticket=options.ticket)
     if options.output is not None:
         planning.save(plan, options.output, session, console)
         return Exit.FINISHED

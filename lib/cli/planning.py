@@ -128,8 +128,7 @@ def on_read(session: Session, console: Console) -> Callable[[int], object]:
 
 def count_active(session: Session, action: Action, console: Console) -> int | None:
     """How many customers are active, where a cap depends on it: the list is read for that. Raises ApiError."""
-    counts = action is Action.DEACTIVATE and session.policy.caps.max_percent < 100
-    return session.loads.wait(on_read(session, console)).active_total if counts else None
+    return session.count_active(action, on_read(session, console))
 
 
 def tell_plan(made: Plan, session: Session, console: Console) -> None:

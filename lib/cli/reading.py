@@ -13,7 +13,7 @@ from lib.cli.console import AT_MOST, Console, plain, states
 from lib.cli.exits import Exit
 from lib.cli.follow import LOOKED_AT, tell_step
 from lib.errors import ExportRefused, OtherConnection
-from lib.files import write_new
+from lib.files import check_new, write_new
 from lib.plans.model import DamagedStep, Run, RunState, Step, StepState
 from lib.receipts.export import Format
 from lib.receipts.rows import step_facts, summary
@@ -100,6 +100,8 @@ def export_run(session: Session, options: Namespace, console: Console) -> Exit:
     if options.output is None and console.on_terminal:
         # A receipt holds what the API sent, to the letter; cleaned for a terminal it would be none.
         raise ExportRefused("A receipt is not written to a terminal. Write it to a file (-o receipt.html), or pipe it on.")
+    if options.output is not None:
+        check_new(options.output)
     made = session.receipt(run.id, form)
     if options.output is None:
         console.file(made.body)
@@ -119,11 +121,10 @@ def _without_process(session: Session) -> frozenset[str]:
 
 def _form_of(options: Namespace) -> Format:
     """As --format says, else as the file's name ends, else CSV. Raises ExportRefused for an ending that stands for no form."""
-    ending = options.output.suffix.lower() if options.output is not None else ""
-    forms = [f".{form}" for form in Format]
-    if options.format is None and ending not in ["", *forms]:
-        raise ExportRefused(f"A receipt is {', '.join(forms)}, not {plain(ending, 20)}. Name the file so, or say --format.")
-    return Format(options.format or ending.lstrip(".") or Format.CSV)
+    if options.format is not None:
+        return Format(options.format)
+    named = options.output is not None and options.output.suffix
+    return Format.of(options.output) if named else Format.CSV
 
 
 def _stands(run: Run, session: Session) -> str:

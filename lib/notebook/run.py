@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from tqdm import tqdm
 
-from lib.avara.text import count
-from lib.errors import AlreadyOver, ExportRefused, IllegalTransition
-from lib.files import path_of, write_new
+from lib.avara.text import count, one_line
+from lib.errors import EmptyPlan, IllegalTransition, Interrupted, JournalUnavailable
+from lib.files import check_new, typed_path, write_new
 from lib.notebook import glance
 from lib.notebook.proposal import Proposal
-from lib.notebook.tables import records_table
-from lib.plans.model import Run, RunState, StepState
+from lib.notebook.tables import changes_of, records_table
+from lib.plans.model import Run, RunState, Step, StepState
 from lib.receipts.export import Format
 from lib.runs.interrupts import noted
+from lib.runs.owner import carrier
 from lib.runs.progress import asked_to_wait
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the journal.
 _LOOK = 0.1
-_IN_FLIGHT = 5
+_NAMED = 5
 
 
 class OpenRun:
@@ -39,8 +40,11 @@ class OpenRun:
 
     @property
     def now(self) -> Run:
-        """The run as the journal has it."""
-        return self._session.journal.reads.run(self.id)
+        """The run as the journal has it; interrupted, if the process that carried it is known to be gone."""
+        run = self._session.journal.reads.run(self.id)
+        if run.state is RunState.RUNNING and self._session.worker.recover():
+            run = self._session.journal.reads.run(self.id)
+        return run
 
     @property
     def state(self) -> RunState:
@@ -49,97 +53,124 @@ class OpenRun:
     @property
     def records(self) -> pd.DataFrame:
         """Every customer of the run with its record before and after: see `records_table`."""
-        return records_table(self._session.journal.reads.every_step(self.id))
+        return records_table(self._session.journal.reads.every_step_to_show(self.id))
 
     def resume(self) -> OpenRun:
-        """Begin the run, or go on with it, and wait; Interrupt pauses it. Raises IllegalTransition and as `Session.resume`."""
-        return self._carried(lambda: self._session.resume(self.id))
+        """Begin the run, or go on with it, and wait. Raises Interrupted once it is paused, and as `Session.resume`."""
+        return self.carried(lambda: self._session.resume(self.id))
 
     def retry(self) -> OpenRun:
         """Try what failed, was not applied or is unknown again, and wait."""
-        return self._carried(lambda: self._session.retry(self.id))
+        return self.carried(lambda: self._session.retry(self.id))
 
     def cancel(self) -> OpenRun:
         """End the run; calls in flight are finished and verified, the rest stays as it is."""
-        return self._carried(lambda: self._session.cancel(self.id))
+        return self.carried(lambda: self._session.cancel(self.id))
 
-    def undo(self, *, reason: str, ticket: str = "") -> Proposal:
-        """The plan that takes back what the run changed and what is still as it left it; `Session.run` carries it out."""
-        subject = self._session.review_undo(self.id)
-        return Proposal(
-            self._session.freeze(subject, reason=reason, ticket=ticket, goes_on=False), subject, self._session.policy
-        )
+    def undo(self, *, reason: str = "", ticket: str = "") -> Proposal:
+        """The plan that takes back what the run changed and what is still as it left it; `NotebookSession.run` carries it out.
+
+        Each record is read again for it. Without a reason or ticket it has those of the run.
+        """
+        with tqdm(unit=" customers", desc="Reading again", file=sys.stdout, leave=False, total=self.now.totals.total) as bar:
+            subject = self._session.review_undo(self.id, tell=lambda read: bar.update(read - bar.n))
+        if not subject.reviewed.in_order:
+            left_out = f": {', '.join(subject.left_out)}" if subject.left_out else ""
+            raise EmptyPlan(
+                f"Nothing that {self.id} changed is still as it left it, so there is nothing to take back{left_out}."
+            )
+        plan = self._session.freeze_undo(subject, reason=reason, ticket=ticket)
+        self._session.check(plan, None)
+        return Proposal(plan, subject, self._session.policy)
 
     def receipt(self, file: str | Path) -> Path:
-        """Write the proof of the run: .html to print, .csv or .jsonl. Raises ExportRefused for another ending, PlanError where
-        the file is there already or can't be written, and as `Session.receipt`.
+        """Write the proof of the run: .html to print, .csv or .jsonl; says what it holds to be wrong.
+
+        Raises ExportRefused for another ending, PlanError where the file is there already, and as `Session.receipt`.
         """
-        path = path_of(str(file))
-        forms = {f".{form}": form for form in Format}
-        if path.suffix.lower() not in forms:
-            raise ExportRefused(f"A receipt is {', '.join(forms)}, not {path.name}. Name the file so.")
-        write_new(path, self._session.receipt(self.id, forms[path.suffix.lower()]).body)
+        path = typed_path(file)
+        form = Format.of(path)
+        check_new(path)
+        made = self._session.receipt(self.id, form)
+        write_new(path, made.body)
+        for words in made.wrong[:_NAMED]:
+            print(f"The receipt says: {one_line(words, 400)}")
         return path
 
-    def _carried(self, begin: Callable[[], object]) -> OpenRun:
-        """Begin, then show how far it is until nobody carries the run any more. The first Interrupt pauses it and waits for the
-        calls in flight, the second one waits no longer.
+    def carried(self, begin: Callable[[], object]) -> OpenRun:
+        """Begin, then show how far it is until nobody carries the run any more.
+
+        The first Interrupt pauses it and waits for the calls in flight, the second waits no longer. Both end in Interrupted, so
+        that no other cell goes on as if the run had ended.
         """
+        self._session.last = self
         with noted("SIGINT") as interrupts:
             begin()
             run = self._followed(interrupts)
+        if interrupts:
+            raise Interrupted(self._told(run))
         print(self._told(run))
+        if run.on_canary:
+            for step in self._shown(run):
+                print(f"  {one_line(step.name, 60)} ({step.customer_id}): {changes_of(step)}")
         return self
 
     def _followed(self, interrupts: Sequence[int]) -> Run:
-        heard = 0
-        with tqdm(total=self.now.totals.total, unit=" customers", desc=self.id, file=sys.stdout, leave=False) as bar:
-            while (run := self.now).state is RunState.RUNNING and len(interrupts) < 2:
-                bar.n = run.totals.settled
-                bar.set_postfix_str(asked_to_wait(self._session.client.waiting))
-                if len(interrupts) > heard:
-                    heard = len(interrupts)
-                    bar.write(
-                        "Pausing: calls in flight are finished first. Interrupt once more to wait no longer.", file=sys.stdout
-                    )
-                    with suppress(AlreadyOver, IllegalTransition):
+        paused, reads, client = False, self._session.journal.reads, self._session.client
+        run = reads.run(self.id)
+        done = run.totals.settled
+        with tqdm(total=run.totals.total, initial=done, unit=" customers", desc=self.id, file=sys.stdout, leave=False) as bar:
+            while run.state is RunState.RUNNING and len(interrupts) < 2:
+                if interrupts and not paused:
+                    bar.write("Pausing: calls in flight are finished first. Interrupt once more to wait no longer.")
+                    with suppress(IllegalTransition):  # it has ended by now, or is another process's to end
                         self._session.pause(self.id)
+                    paused = True
                 time.sleep(_LOOK)
-            bar.n = run.totals.settled
-            bar.refresh()
+                with suppress(JournalUnavailable):  # nothing is called while it can't be written; it may be back in a moment
+                    run = reads.run(self.id)
+                bar.update(run.totals.settled - bar.n)
+                bar.set_postfix_str(asked_to_wait(client.waiting))
         return run
+
+    def _shown(self, run: Run) -> tuple[Step, ...]:
+        most = run.canary if run.on_canary and run.canary else glance.MOST
+        steps = self._session.journal.reads.steps_to_show(self.id, limit=most)
+        return tuple(step for step in steps if isinstance(step, Step))
 
     def _told(self, run: Run) -> str:
         """How the run stands, in a line or two."""
-        of = f"{run.totals.settled:,} of {run.totals.total:,}"
+        so_far = f"after {run.totals.settled:,} of {run.totals.total:,}"
+        states = ", ".join(
+            f"{run.totals.count(one):,} {one.value.replace('_', ' ')}" for one in StepState if run.totals.count(one)
+        )
         if run.state is RunState.RUNNING:
-            open_ = self._session.journal.reads.steps_to_show(self.id, StepState.IN_FLIGHT, limit=_IN_FLIGHT + 1)
-            names = ", ".join(f"{step.name} ({step.customer_id})" for step in open_[:_IN_FLIGHT]) or "nothing"
-            more = " and more" if len(open_) > _IN_FLIGHT else ""
-            return f"{run.id} is still being paused, after {of}. In flight: {names}{more}.\n{self._go_on(run)}"
-        over = f"{run.id} is {run.state} after {of}, {run.totals.verified:,} verified."
-        return f"{over}\n{self._go_on(run)}"
+            open_ = self._session.journal.reads.steps_to_show(self.id, StepState.IN_FLIGHT, limit=_NAMED + 1)
+            names = ", ".join(f"{one_line(step.name, 60)} ({step.customer_id})" for step in open_[:_NAMED]) or "nothing"
+            more = " and more" if len(open_) > _NAMED else ""
+            being = f"is asked to {run.requested}" if run.requested else f"is carried by {carrier(run.owner)}"
+            return f"{self.id} {being}, {so_far}. In flight: {names}{more}.\n{self._go_on(run)}"
+        words = f"\n{run.damage or run.words}" if run.damage or run.words else ""
+        return f"{self.id} is {run.state} {so_far} ({states}).{words}\n{self._go_on(run)}"
 
     def _go_on(self, run: Run) -> str:
-        """What can be done next."""
+        """What can be done next. The run is `run` where the cell has named it so, and `ops.last` in any case."""
         left = count(run.totals.planned, "customer")
         if run.on_canary:
             first = f"These are the first {run.canary}: look at their records."
-            return f"{first} run.resume() takes up the other {left}, run.cancel() leaves them."
+            return f"{first} ops.last.resume() takes up the other {left}, ops.last.cancel() leaves them."
         if run.state is RunState.RUNNING:
-            return "run.state says when it is paused; then run.resume() goes on and run.cancel() ends it."
-        if run.can_resume:
-            return f"run.resume() goes on with {left}, run.cancel() ends it."
-        if run.can_retry:
-            return f"run.retry() tries {count(run.totals.retryable, 'customer')} again."
-        if run.can_undo:
-            return 'run.records has every record, run.receipt("receipt.html") the proof, run.undo(reason="...") the way back.'
-        return "run.records has every record."
+            return "Its state is told by ops.last; once it is paused, ops.last.resume() goes on and ops.last.cancel() ends it."
+        if run.can_resume or (run.state is RunState.PLANNED and not run.damage):
+            return f"ops.last.resume() goes on with {left}, ops.last.cancel() ends it."
+        ways = [f"ops.last.retry() tries {count(run.totals.retryable, 'customer')} again"] if run.can_retry else []
+        ways += ["ops.last.undo() is the way back"] if run.can_undo else []
+        return "; ".join(["ops.last.records has every record", 'ops.last.receipt("receipt.html") is the proof', *ways]) + "."
 
     def __repr__(self) -> str:
         return self._told(self.now)
 
     def _repr_html_(self) -> str:
+        self._session.last = self
         run = self.now
-        steps = self._session.journal.reads.steps(self.id, limit=run.canary if run.on_canary and run.canary else glance.MOST)
-        return glance.of_run(run, steps, self._go_on(run))
+        return glance.of_run(run, self._shown(run), self._go_on(run))

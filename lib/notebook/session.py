@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,17 +13,18 @@ import pandas as pd
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from lib.avara.text import count
+from lib.avara.models import id_key
+from lib.avara.text import count, one_line
 from lib.avara.times import to_minute
 from lib.charts import Drawing, bars
-from lib.config import Settings
+from lib.config import load_settings
 from lib.customers.counts import by_age
 from lib.customers.filters import Filter, describe, matching
 from lib.customers.lists.columns import described
 from lib.customers.reading.load import LoadState
 from lib.customers.reading.loads import View
-from lib.errors import ExpressOpsError, ListUnclear, LoadIncomplete, PlanError, ViewUnreadable
-from lib.files import path_of
+from lib.errors import EmptyPlan, ExpressOpsError, Interrupted, ListUnclear, NotStarted, PlanError, ViewUnreadable
+from lib.files import typed_path
 from lib.notebook.proposal import Proposal
 from lib.notebook.run import OpenRun
 from lib.notebook.tables import customers_table
@@ -31,6 +34,8 @@ from lib.plans.plan import Plan
 from lib.session import Session
 
 _PICKED = "express_ops_picked"
+#: Rows of a list of runs, at most.
+_MOST_RUNS = 10_000
 #: Seconds; what takes no longer shows no bar.
 _SOON = 0.3
 
@@ -38,39 +43,66 @@ _SOON = 0.3
 class NotebookSession(Session):
     """The verbs of a session as one types them. Nothing is changed before `run` is told how many customers are meant."""
 
+    #: The run that was begun or looked at last; and, of the last list that was taken, what became of every row.
+    last: OpenRun | None = None
+    taken: pd.DataFrame | None = None
+    _closed = False
+
     @classmethod
-    def opened(cls, settings: Settings) -> Self:
+    def opened(cls) -> Self:
         """Open it, say which account it is of, and have a notebook show our errors in a line."""
         _show_errors_in_a_line()
-        session = cls(settings, known="as the user of the notebook").open()
+        session = cls(load_settings(), known="as the user of the notebook").open()
+        atexit.register(session.close)
         made_up = "made-up customers" if session.sandbox else "real customers"
         print(f"{session.connection.label}: {made_up}")
         return session
 
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            atexit.unregister(self.close)
+            super().close()
+
     def load(self, *, anew: bool = False) -> pd.DataFrame:
         """All customers, one row each: see `customers_table`. Once they have been read they are at hand; `anew` reads again.
 
-        Raises ApiError, and LoadIncomplete after an Interrupt; the next `load` goes on from there.
+        Raises ApiError, also where an earlier list stays at hand, and Interrupted; the next `load` goes on from there.
         """
-        if anew:
-            self.loads.reload()
-        view = self._view()
-        self._tell_of_load(len(view.frame))
+        view, failure = self._waited(anew=anew)
+        if failure is not None:
+            raise failure
+        number = len(self.problems)
+        left_out = f"; without {count(number, 'record')} that can't be read: ops.problems" if number else ""
+        print(f"{count(len(view.frame), 'customer')}, read {to_minute(view.read_at)}{left_out}")
         return customers_table(view.frame)
 
     def _view(self) -> View:
-        """The list, read whole: waits for it where it is not yet, goes on with a load that failed or was stopped."""
+        """The list, read whole; says so where it is an earlier one, because reading again has failed."""
+        view, failure = self._waited()
+        if failure is not None:
+            print(f"{failure.message} Until then: the list read {to_minute(view.read_at)}.")
+        return view
+
+    def _waited(self, *, anew: bool = False) -> tuple[View, ExpressOpsError | None]:
+        """Waits for the list, goes on with a load that failed or was stopped; and what the newest one failed by."""
+        if self._closed:
+            raise NotStarted("This session is closed. Open another: ops = open_session()")
         self.loads.start()
         newest = self.loads.newest
-        if newest is not None and newest.progress().state in (LoadState.FAILED, LoadState.CANCELLED):
+        if anew:
+            self.loads.reload()
+        elif newest is not None and newest.progress().state in (LoadState.FAILED, LoadState.CANCELLED):
             newest.resume()
         with tqdm(unit=" customers", desc="Reading", file=sys.stdout, leave=False, delay=_SOON) as bar:
             try:
-                return self.loads.wait(lambda read: _show(bar, read))
+                view = self.loads.wait(lambda read: _show(bar, read))
             except KeyboardInterrupt:
                 if self.loads.under_way is not None:
                     self.loads.under_way.cancel()
-                raise LoadIncomplete(f"Stopped after {count(bar.n, 'customer')}. ops.load() goes on from there.") from None
+                raise Interrupted(f"Stopped after {count(bar.n, 'customer')}. ops.load() goes on from there.") from None
+        newest = self.loads.newest
+        return view, None if newest is None else newest.failure
 
     @property
     def problems(self) -> pd.DataFrame:
@@ -84,7 +116,9 @@ class NotebookSession(Session):
     def find(self, **conditions: object) -> pd.DataFrame:
         """The customers that match all conditions, named as the fields of `Filter`, longest without an update first.
 
-        Those whose time is unknown are never among them; how many that are is said. Raises ViewUnreadable.
+        Of a condition on a time, those whose time is unknown are never among them; how many they are is said.
+
+        Raises ViewUnreadable.
         """
         try:
             wanted = Filter.model_validate(conditions)
@@ -99,30 +133,34 @@ class NotebookSession(Session):
         doubt = f"; {found.unknown_times:,} more would match, but a date is unknown" if found.unknown_times else ""
         print(f"{len(found.positions):,} of {count(len(view.frame), 'customer')}: {describe(wanted)}{doubt}")
         table = customers_table(view.frame, found.positions).sort_values("updated_at", ignore_index=True)
-        table.attrs[_PICKED] = Picked(Way.NOTEBOOK, describe(wanted), read_at)
+        table.attrs[_PICKED] = [Way.NOTEBOOK.name, describe(wanted), read_at.isoformat()]
         return table
 
     def chart(self, found: pd.DataFrame | None = None) -> Drawing:
         """How long ago the customers were updated: the active and the inactive, or those of a table and the others."""
         frame = self._view().frame
-        chart = bars(by_age(frame, self.now(), None if found is None else frame.positions(found["id"])))
+        chart = bars(by_age(frame, self.now(), None if found is None else frame.positions(_ids(found))))
         return Drawing(chart.properties(width=600, height=220, title="Customers by the time since their last update"))
 
     def take(
         self, file: str | Path, *, column: str = "", where: Iterable[tuple[str, str]] = (), sheet: str = ""
     ) -> pd.DataFrame:
-        """The customers that a colleague's list means for certain; what became of the other rows is in `attrs["rows"]`.
+        """The customers that a colleague's list means for certain; `ops.taken` says what became of every row.
 
-        Raises UploadUnreadable, and ListUnclear where `column`, `where` or `sheet` has to say what is meant.
+        Raises PlanError where `file` is no path, UploadUnreadable, and ListUnclear where `column`, `where` (pairs of a column
+        and a value) or `sheet` has to say what is meant.
         """
-        path = path_of(str(file))
-        taken = self.read_list(path, column=column, where=where, sheet=sheet)
-        view = self._view()
+        path, view = typed_path(file), self._view()
+        try:
+            meant = [(str(name), str(value)) for name, value in where]
+        except (TypeError, ValueError):
+            raise ListUnclear("These rows are not told as pairs of a column and a value.", needs="where") from None
+        taken = self.read_list(path, column=str(column), where=meant, sheet=str(sheet))
         print(", ".join(f"{number:,} {kind}" for kind, number in taken.report.counts.items()))
         table = customers_table(view.frame, view.frame.positions(taken.report.found))
         how = described(taken.table, taken.choice)
-        table.attrs[_PICKED] = Picked(Way.LISTED, f"{path.name}{how and f', {how}'}", view.read_at)
-        table.attrs["rows"] = pd.DataFrame(taken.report.entries)
+        table.attrs[_PICKED] = [Way.LISTED.name, f"{path.name}{how and f', {how}'}", (view.read_at or self.now()).isoformat()]
+        self.taken = pd.DataFrame(taken.report.entries)
         return table
 
     def plan(
@@ -135,57 +173,79 @@ class NotebookSession(Session):
     ) -> Proposal:
         """The plan to deactivate these: a table with a column `id`, or ids. It is shown, and nothing is done.
 
-        Raises LoadIncomplete, EmptyPlan, ReasonMissing, CapExceeded, ProtectedCustomer.
+        Raises ApiError, PlanError and its kinds: EmptyPlan says why nobody is left.
         """
         view = self._view()
-        ids = customers["id"] if isinstance(customers, pd.DataFrame) else customers
-        how = getattr(customers, "attrs", {}).get(_PICKED) or Picked(Way.NOTEBOOK, read_at=view.read_at)
-        subject = self.review(dict.fromkeys(map(str, ids), how), view)
-        plan = self.freeze(subject, reason=reason, ticket=ticket, goes_on=goes_on)
+        how = _picked(customers) or Picked(Way.NOTEBOOK, read_at=view.read_at)
+        subject = self.review(dict.fromkeys(_ids(customers), how), view)
+        if not subject.reviewed.in_order:
+            left_out = f": {', '.join(subject.left_out)}" if subject.left_out else ""
+            raise EmptyPlan(f"There is no customer left to act on{left_out}.")
+        try:
+            plan = self.freeze(subject, reason=reason, ticket=ticket, goes_on=goes_on)
+        except (ValidationError, AttributeError, UnicodeError):
+            raise PlanError("The reason and the ticket are texts, and goes_on is True or False.") from None
         self.check(plan, view.active_total)
         return Proposal(plan, subject, self.policy)
 
     def run(self, plan: Proposal | Plan, *, confirm: int | None = None) -> OpenRun:
-        """Carry out a plan once `confirm` says how many customers it has, and wait; Interrupt pauses it.
+        """Carry out a plan once `confirm` says how many customers it has, and wait.
 
-        Raises PlanError where the number is not the plan's, and whatever keeps the plan from being started.
+        Raises PlanError where the number is not the plan's, Interrupted once an Interrupt has paused it, and whatever keeps the
+        plan from being started.
         """
         frozen = plan.plan if isinstance(plan, Proposal) else plan
-        deactivates = frozen.action is Action.DEACTIVATE
-        self.check(frozen, self._view().active_total if deactivates else None)
+        if not isinstance(frozen, Plan):
+            raise PlanError("This is no plan. Make one: plan = ops.plan(customers, reason=...)")
+        self.check(frozen, None)
         wanted = len(frozen.customers)
-        if confirm != wanted:
-            said = "" if confirm is None else f", confirm said {confirm}"
+        if type(confirm) is not int or confirm != wanted:  # True is no number of customers
+            said = "" if confirm is None else f", confirm said {one_line(repr(confirm), 40)}"
             how = f"If this is what you want: ops.run(plan, confirm={wanted})"
             raise PlanError(f"Nothing was done: the plan has {count(wanted, 'customer')}{said}. {how}")
+        view = self._view()
+        self.check(frozen, view.active_total if frozen.action is Action.DEACTIVATE else None)
         self.check_fresh(frozen)
-        return OpenRun(self, self.record(frozen).id).resume()
+        return OpenRun(self, f"run_{frozen.hash[:16]}").carried(lambda: self.start(frozen))
+
+    def open_plan(self, path: str | Path) -> Plan:
+        return super().open_plan(typed_path(path))
 
     def open_run(self, named: str) -> OpenRun:
         """A run by its id or the beginning of it, as after a restart of the kernel. Raises RunNotFound."""
-        return OpenRun(self, self.find_run(named).id)
+        self.last = OpenRun(self, self.find_run(str(named)).id)
+        return self.last
 
     def runs(self, most: int = 20) -> pd.DataFrame:
         """The newest runs, one row each."""
-        told = [
-            (
-                run.id,
-                run.state.value,
-                run.action.value,
-                run.totals.total,
-                run.totals.verified,
-                run.operator,
-                run.reason,
-                run.created_at,
-            )
-            for run in self.journal.reads.runs(most)
-        ]
-        return pd.DataFrame(told, columns=["id", "state", "action", "customers", "verified", "operator", "reason", "recorded"])
+        told = ("id", "state", "action", "operator", "reason", "ticket", "created_at")
+        found = self.journal.reads.runs(max(1, min(int(most), _MOST_RUNS)))
+        return pd.DataFrame(
+            [[*(getattr(run, name) for name in told), run.totals.total, run.totals.verified] for run in found],
+            columns=[*told, "customers", "verified"],
+        )
 
-    def _tell_of_load(self, customers: int) -> None:
-        number = len(self.problems)
-        left_out = f"; without {count(number, 'record')} that can't be read: ops.problems" if number else ""
-        print(f"{count(customers, 'customer')}, read {to_minute(self.now())}{left_out}")
+
+def _ids(customers: object) -> list[str]:
+    """The ids that a person means by a table with a column `id`, a column, ids or one id. Raises PlanError."""
+    if isinstance(customers, pd.DataFrame):
+        if "id" not in customers:
+            raise PlanError("This table has no column id, so it tells no customers.")
+        customers = customers["id"]
+    if isinstance(customers, str):
+        customers = [customers]
+    if not isinstance(customers, Iterable):
+        raise PlanError("These are no customers: give a table with a column id, or ids.")
+    return list({id_key(text): text for one in customers if (text := str(one).strip())}.values())
+
+
+def _picked(customers: object) -> Picked | None:
+    """How the customers of a table were found; None where nothing says so."""
+    try:
+        way, filter_text, read_at = getattr(customers, "attrs", {})[_PICKED]
+        return Picked(Way[way], filter_text, datetime.fromisoformat(read_at))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _show(bar: tqdm[Any], read: int) -> None:

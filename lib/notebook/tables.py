@@ -11,7 +11,7 @@ from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.plans.drift import drift
-from lib.plans.model import Step
+from lib.plans.model import DamagedStep, Step
 
 #: Metadata keys that are columns, the most common first; `frame.metadata` has all.
 MOST_KEYS = 50
@@ -28,15 +28,24 @@ def customers_table(frame: CustomerFrame, positions: Positions | None = None) ->
     return whole.copy() if positions is None else whole.take(positions).reset_index(drop=True)
 
 
-def records_table(steps: Iterable[Step]) -> pd.DataFrame:
+def records_table(steps: Iterable[Step | DamagedStep]) -> pd.DataFrame:
     """One row a customer of a run, each field before and after, metadata as after the run; `changed` names what differs.
 
-    Where no record was read since, what is after is missing and nothing has changed as far as is known.
+    Where no record was read since, what is after is missing and nothing has changed as far as is known. A step that can't be
+    read has the state "damaged", and why.
     """
     return pd.DataFrame([_row(step) for step in steps])
 
 
-def _row(step: Step) -> dict[str, object]:
+def changes_of(step: Step) -> str:
+    """What differs between the records before and after, in words."""
+    changes = drift(step.before, step.after, exact=True) if step.after is not None else ()
+    return "; ".join(map(str, changes)) or step.words or "nothing changed"
+
+
+def _row(step: Step | DamagedStep) -> dict[str, object]:
+    if isinstance(step, DamagedStep):
+        return {"id": step.customer_id, "name": step.name, "state": "damaged", "words": step.words}
     before, after = step.before, step.after
     row: dict[str, object] = {"id": step.customer_id, "name": step.name, "state": step.state.value, "words": step.words}
     for field in _FIELDS:

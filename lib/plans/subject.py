@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lib.avara.text import count
 from lib.plans.plan import Untouched
 from lib.plans.review import Review
 from lib.plans.undo import LeftAlone, Undo
@@ -28,7 +29,7 @@ class Subject:
     @property
     def title(self) -> str:
         """What is about to be done: "Deactivate 12 customers"."""
-        return f"{self.reviewed.action.value.capitalize()} {_count(len(self.reviewed.in_order), 'customer')}"
+        return f"{self.reviewed.action.value.capitalize()} {count(len(self.reviewed.in_order), 'customer')}"
 
     @property
     def untouched(self) -> tuple[Untouched, ...]:
@@ -51,8 +52,4 @@ class Subject:
             ("pick", "no longer in the list, left out"): [LeftAlone(id_, "", "No longer in the list.") for id_ in self.missing],
             ("customer", "of that run left alone"): self.undo.left_alone if self.undo else (),
         }
-        return {f"{_count(len(those), what)} {words}": those for (what, words), those in kinds.items() if those}
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+        return {f"{count(len(those), what)} {words}": those for (what, words), those in kinds.items() if those}

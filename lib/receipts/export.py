@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
-from lib.errors import JournalDamaged
+from lib.avara.text import one_line
+from lib.errors import ExportRefused, JournalDamaged
 from lib.journal.journal import Journal
 from lib.plans.model import Person
 from lib.receipts.page import to_html
@@ -19,6 +21,14 @@ class Format(StrEnum):
     CSV = "csv"  # for people: safe in spreadsheets
     JSONL = "jsonl"  # for machines: exact
     HTML = "html"  # to print
+
+    @classmethod
+    def of(cls, path: Path) -> Format:
+        """The form that the file's name ends in. Raises ExportRefused where that stands for none."""
+        forms = {f".{form}": form for form in cls}
+        if path.suffix.lower() not in forms:
+            raise ExportRefused(f"A receipt is {', '.join(forms)}, not {one_line(path.name, 60)}. Name the file so.")
+        return forms[path.suffix.lower()]
 
     @property
     def mime(self) -> str:

@@ -175,7 +175,7 @@ class Loads:
         return View(shown.frame(), complete, kept_at, read_at, self._obstacle(shown) if complete else LoadIncomplete())
 
     def wait(self, tell: Callable[[int], object] = lambda _: None) -> View:
-        """The whole list, once it has been read; `tell` hears now and then how many customers have come.
+        """The whole list, once it has been read, with what runs left since; `tell` hears now and then how many have come.
 
         Raises what the load failed by, and what keeps the list from feeding a plan where somebody cancelled it.
         """
@@ -183,6 +183,7 @@ class Loads:
         while (load := self.under_way) is not None:
             tell(load.progress().customers)
             time.sleep(_LOOK)
+        self.catch_up()
         view = self.view()
         if view.obstacle is not None:
             raise (self._newest and self._newest.failure) or view.obstacle
