@@ -121,12 +121,13 @@ def test_every_cell_does_what_its_text_says(tmp_path: Path) -> None:
     shown: list[str] = []
     here = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources=here, coalesce_streams=True).execute()
-    KEPT.parent.mkdir(exist_ok=True)
-    nbformat.write(notebook, KEPT)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             assert output.output_type != "error"
+            output.update({"text": re.sub(r"[^\n]*\r|^Reading[^\]]*\]", "", output.text)} if "text" in output else {})
             shown.append(json.dumps(output))
+    KEPT.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, KEPT)
     everything = "".join(shown)
     assert "Sandbox on this machine: made-up customers" in everything
     assert "10,000 customers, read " in everything
