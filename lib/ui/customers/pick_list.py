@@ -265,7 +265,7 @@ def _show_rest(report: Report, loads: Loads) -> None:
                 st.code("\n".join(lines) + ("\n     …" if len(entries) > _SHOWN else ""), language=None)
     st.download_button(
         "Download the report",
-        lambda: to_csv(report, loads.view().frame.records),
+        notices.download(lambda: to_csv(report, loads.view().frame.records)),
         file_name="list-report.csv",
         mime="text/csv",
         icon=":material/download:",
