@@ -365,7 +365,7 @@ def test_the_list_on_show_learns_what_a_run_of_another_process_did(open_world: W
     filters = (Filter(not_updated_days=1, ignore_our_runs=True), Filter(not_updated_days=1))
     aside, all_counted = (len(matching(resources.loads.frame(), flt, datetime.now(UTC)).positions) for flt in filters)
     assert aside - all_counted == 3
-    session.go("customers", days="1")
+    session = open_world.open(days="1")
     assert f"**{all_counted}** of" in session.words
     session.widget("ignore_our_runs").set_value(True)
     assert f"**{aside}** of" in session.run().words
