@@ -86,7 +86,7 @@ _PLAN = (
         metavar="FILE",
         help="a list of ids or names: text, CSV, Excel, OpenDocument, JSON, JSON lines or a Markdown table",
     ),
-    _argument("--column", default="", type=_text, metavar="NAME", help="the column that tells the customers"),
+    _argument("--column", default="", type=_text, metavar="NAME", help="the column that holds the customers"),
     _argument(
         "--where",
         action="append",

@@ -40,12 +40,12 @@ def what_is_wrong(typed: str, wanted: str) -> str:
     if not got:
         return "Nothing can be seen of what you typed."
     if asked.startswith(got):
-        return "That is its beginning. Go on."
+        return "Right so far. Go on."
     if got.casefold() == asked.casefold():
         return "Capital and small letters are not the same."
     same = next((at for at, pair in enumerate(zip(got, asked, strict=False)) if len(set(pair)) > 1), len(asked))
     after = f" after “{'…' if same > _SHOWN else ''}{got[max(same - _SHOWN, 0) : same]}”" if same else ""
-    return f"That is something else{after}."
+    return f"This does not match{after}."
 
 
 def _without_unseen(text: str, form: str) -> str:

@@ -20,6 +20,7 @@ from lib.errors import JournalUnavailable, ViewUnreadable
 from lib.journal.views import new_token
 from lib.ui import nav, notices
 from lib.ui.resources import Resources, operator
+from lib.ui.text import md
 from lib.ui.widgets import head
 
 #: What holds a token, and then stands alone.
@@ -90,7 +91,7 @@ class Address(Generic[_View]):
         head.show(self._page.capitalize())
         notices.tell(error)
         icon = ":material/table_rows:"
-        st.button(f"Show all {self._page}", icon=icon, key="view_all", on_click=self.show, args=(self._model(),))
+        st.button(f"Show all {md(self._page)}", icon=icon, key="view_all", on_click=self.show, args=(self._model(),))
 
     def show_trouble(self) -> None:
         """A line where the address stands for what is not kept yet."""

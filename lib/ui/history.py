@@ -11,7 +11,7 @@ from lib.ui import nav
 from lib.ui.resources import Resources
 from lib.ui.runs.address import ADDRESS, RunsView
 from lib.ui.runs.step_table import mark
-from lib.ui.text import count, exact
+from lib.ui.text import count, exact, number
 from lib.ui.widgets import anew, dialogs, id_table
 from lib.ui.widgets.id_table import Cell, Column
 
@@ -49,9 +49,9 @@ def show_found(resources: Resources, text: str) -> bool:
     found = resources.journal.reads.history(text, by_name=True, limit=id_table.MOST_ROWS + 1)
     past = found[: id_table.MOST_ROWS]
     if past:
-        more = "more than " if len(found) > len(past) else ""
-        customers = len({step.customer_id for _, step in past})
-        st.markdown(f"**{count(customers, 'customer')}**, {more}{count(len(past), 'result')} of runs, newest first")
+        customers = count(len({step.customer_id for _, step in past}), "customer")
+        newest = f"the newest {number(len(past))}" if len(found) > len(past) else "newest first"
+        st.markdown(f"What runs did to **{customers}**, {newest}")
         show(past)
     return bool(past)
 

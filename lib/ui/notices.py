@@ -123,6 +123,6 @@ def download_failed() -> bool:
 
 def show() -> None:
     failed: list[str] = st.session_state.get(_FAILED, [])
-    message = st.session_state.pop(_KEY, None) or (failed.pop() if failed else "")
-    if message:
+    if message := " ".join(filter(None, (st.session_state.pop(_KEY, ""), *failed[-1:]))):
         _tell(message)
+    failed.clear()

@@ -40,11 +40,11 @@ announce.begin()
 try:
     resources = get_resources()
     resources.loads.start()
-    sidebar.show(resources)
     with st.container(horizontal=True, vertical_alignment="center", key="top_line"):
         sidebar.show_connection(resources.connection)
         nav.show_way_back(page)
     notices.show()
+    sidebar.show(resources)  # behind the notices: it has the page drawn again for one that nobody was told yet
     news.show_dialog(resources.loads)
     try:
         page.run()

@@ -153,7 +153,7 @@ def test_the_dialog_asks_for_the_count_and_escape_and_cancel_change_nothing(app:
     expect(button).to_be_disabled()
     for wrong in ("3", "44", "four", "4.0", "Deactivate 4 customers"):
         drive.type_confirmation(dialog, wrong)
-        expect(field).to_have_accessible_description(re.compile("^That is something else"))
+        expect(field).to_have_accessible_description(re.compile("^This does not match"))
         expect(field).to_have_attribute("aria-invalid", "true")
         expect(button).to_be_disabled()
     drive.type_confirmation(dialog, "4")

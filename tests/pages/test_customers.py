@@ -515,3 +515,11 @@ def test_a_browser_that_sends_no_status_because_it_had_not_got_one_widens_and_br
     session.run()
     assert not session.at.error
     assert session.rows["id"].tolist() == before
+
+
+def test_no_list_of_choices_offers_to_choose_all_of_them_at_once(page: Session) -> None:
+    """All metadata keys at once would be a filter that nobody has, and two hundred columns."""
+    page.widget("metadata_keys").set_value(["region"])
+    lists = page.run().at.multiselect
+    assert len(lists) >= 4
+    assert [one.label for one in lists if one.proto.select_all] == []  # 0: never

@@ -170,7 +170,7 @@ def test_the_wrong_count_confirms_nothing(world: World, sandbox: SandboxServer) 
 def test_the_dialog_says_what_is_wrong_about_what_was_typed(world: World, sandbox: SandboxServer) -> None:
     session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=12)))
     assert session.table_of("Type ")["wrong"] is False
-    for typed, told in (("1", "That is its beginning. Go on."), ("13", "That is something else after “1”.")):
+    for typed, told in (("1", "Right so far. Go on."), ("13", "This does not match after “1”.")):
         field = session.type_to_confirm(typed).table_of("Type ")
         assert (field["wrong"], field["told"]) == (True, told)
     assert session.type_to_confirm("12").table_of("Type ")["wrong"] is False

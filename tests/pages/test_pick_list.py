@@ -68,7 +68,7 @@ def test_a_colleague_s_file_is_picked_as_a_person_means_it_or_asked_about(
     ids = [record["expressCustomerId"] for record in records if record["isActive"]][:6]
     give(page, name, filled(name, ids))
     for widget in page.at.selectbox:
-        if "column" in options and "tells the customers" in widget.label:
+        if "column" in options and "holds the customers" in widget.label:
             widget.set_value(options["column"])
     for widget in page.at.multiselect:
         if "where" in options and widget.label.startswith("decision"):

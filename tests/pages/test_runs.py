@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
 from lib.customers.filters import Filter, matching
+from lib.errors import JournalUnavailable
 from lib.journal.journal import Journal
 from lib.plans.model import Action, RunState, StepState
 from lib.plans.plan import Plan, PlannedCustomer, make_plan
 from lib.plans.words import said
 from lib.runs.worker import Worker
+from lib.ui import notices
 from lib.ui.runs import listing, timeline
 from tests.pages.world import Session, World
 from tests.runs.fakes import KIM, ROBIN
@@ -161,7 +165,7 @@ def test_runs_are_found_by_whom_they_changed_who_did_it_why_and_when(open_world:
         assert found(text) == expected, text
         assert (b"What runs did" in session.everything) is (text in of_customer)
     found("klinik")
-    assert "1 customer, 1 result of runs" in session.plain
+    assert "What runs did to 1 customer, newest first" in session.plain
     row = session.rows_of("What runs did").to_dict("records")[0]
     assert (row["Customer"], row["Action"], row["State"], row["By"]) == (gone.name, "Deactivate", "· to do", "Robin")
     for text in ("2024-02-30", "10_ %", "![x](http://evil.example/p.png)"):
@@ -349,7 +353,7 @@ def test_the_list_on_show_learns_what_a_run_of_another_process_did(open_world: W
     session.at.text_input(key="search").set_value(ids[0])
     assert session.run().rows["status"].tolist() == ["○ Inactive"]
     before = f"{plan.customers[0].record.updated_at:%Y-%m-%d}"
-    assert session.rows["updated_at"][0].endswith(f" ago by {run.id}, before that {before}")
+    assert session.rows["updated_at"][0].endswith(f" by {run.id}, before that {before}")
     newest = open_world.open(sort="-updated_at").rows
     assert set(newest["id"][:3]) == set(ids)  # sorted by the time, whatever is told of it
     assert newest["updated_at"].str.contains("run_").tolist() == [True] * 3 + [False] * (len(newest) - 3)
@@ -361,6 +365,27 @@ def test_the_list_on_show_learns_what_a_run_of_another_process_did(open_world: W
     filters = (Filter(not_updated_days=1, ignore_our_runs=True), Filter(not_updated_days=1))
     aside, all_counted = (len(matching(resources.loads.frame(), flt, datetime.now(UTC)).positions) for flt in filters)
     assert aside - all_counted == 3
+    session = open_world.open(days="1")
+    assert f"**{all_counted}** of" in session.words
+    session.widget("ignore_our_runs").set_value(True)
+    assert f"**{aside}** of" in session.run().words
+    assert session.at.query_params == {"days": "1", "ours": "ignored"}
+
+
+def test_a_download_that_fails_is_told_in_words_on_the_page(open_world: World) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    run = journal.record(a_plan(open_world, 0, 1), now, who=ROBIN)
+    journal.cancel(run.id, words=said(""), now=now, who=ROBIN)
+    files: list[Callable[[], bytes]] = []
+    told = notices.download
+    open_world.patch.setattr(notices, "download", lambda make: files.append(told(make)) or files[-1])
+    session = open_world.open("runs", run=run.id)
+    for error, words in ((JournalUnavailable("The disk is full."), "The disk is full."), (OSError(), "could not be made")):
+        open_world.patch.setattr(type(open_world.resources), "receipt", Mock(side_effect=error))
+        with pytest.raises(type(error)):
+            files[-1]()  # the receipt as a page to print
+        assert words in session.run().plain
+        assert words not in session.run().plain  # once
 
 
 @pytest.mark.parametrize(("end", "picked"), [("cancelled", "planned"), ("finished", "not_applied")])

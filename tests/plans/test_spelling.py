@@ -81,16 +81,16 @@ def test_the_typed_text_must_be_the_same_but_for_spaces_and_unicode_form(typed: 
     [
         ("", "12", ""),
         ("12", "12", ""),
-        ("1", "12", "That is its beginning. Go on."),
-        ("13", "12", "That is something else after “1”."),
-        ("120", "12", "That is something else after “12”."),
-        ("abc", "12", "That is something else."),
+        ("1", "12", "Right so far. Go on."),
+        ("13", "12", "This does not match after “1”."),
+        ("120", "12", "This does not match after “12”."),
+        ("abc", "12", "This does not match."),
         ("city clinic", "City Clinic", "Capital and small letters are not the same."),
         (" \u200b", "12", "Nothing can be seen of what you typed."),
         (
             "The Imaging Centre of the Nort",
             "The Imaging Centre of the South",
-            "That is something else after “…aging Centre of the ”.",
+            "This does not match after “…aging Centre of the ”.",
         ),
     ],
 )

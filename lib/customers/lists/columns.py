@@ -84,7 +84,7 @@ def choose(table: Table, column: str = "", where: Iterable[tuple[str, str]] = ()
     customers = _called(table, column, "column") if column else certain(table)
     if customers is None:
         held = [f"{one.name} ({one.ids:,} ids, {one.texts:,} other)" for one in table.columns if one.ids] or table.names
-        why = "More than one column could tell the customers" if len(held) > 1 else "It is not certain which column counts"
+        why = "More than one column could hold the customers" if len(held) > 1 else "It is not certain which column counts"
         raise ListUnclear(f"{why}: {_some(held)}. Say which one does.", needs="column", among=table.names)
     meant: dict[int, set[str]] = {}
     for name, value in where:

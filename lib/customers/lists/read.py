@@ -57,9 +57,7 @@ def read(source: bytes | str, sheet: str = "") -> Table:
     Raises UploadUnreadable for what can't be read or is too much, ListUnclear where several sheets could be meant.
     """
     if len(source) > UPLOAD_LIMIT:
-        raise UploadUnreadable(
-            f"The file is larger than {UPLOAD_LIMIT // 1024**2} MB. Leave only what tells the customers in it."
-        )
+        raise UploadUnreadable(f"The file is larger than {UPLOAD_LIMIT // 1024**2} MB. Leave only the ids or the names in it.")
     if isinstance(source, bytes) and is_workbook(source):
         return _from_workbook(source, sheet)
     text, remarks = decode(source) if isinstance(source, bytes) else (source, ())
@@ -265,4 +263,4 @@ def _lines(text: str) -> _Lines:
 def _refuse_cells(number: int) -> None:
     """Raise UploadUnreadable before so many cells are made of a list."""
     if number > MOST_CELLS:
-        raise UploadUnreadable(f"This list has more than {MOST_CELLS:,} cells. Leave only what tells the customers in it.")
+        raise UploadUnreadable(f"This list has more than {MOST_CELLS:,} cells. Leave only the ids or the names in it.")

@@ -70,7 +70,7 @@ def _close() -> None:
 @st.dialog("Pick from a list", width="large", icon=":material/list_alt:", on_dismiss=_close)
 def show(loads: Loads) -> None:
     """Paste or upload a list; it is read once, and nothing of it is picked before it is clear who is meant."""
-    source = _given()
+    result, source = st.container(), _given()  # what came of it stands on top, where it is seen whatever follows
     if source is None:
         return
     try:
@@ -92,7 +92,8 @@ def show(loads: Loads) -> None:
     by_hand = [id_ for kind, words in _BY_HAND.items() for id_ in _choose(source, report.of(kind), words, view.frame)]
     _show_rest(report, loads)
     chosen = dict.fromkeys([*report.found, *by_hand])
-    st.button(
+    result.markdown(_counted(report))
+    result.button(
         f"Pick {count(len(chosen), 'customer')}" if chosen else "Pick",
         type="primary",
         disabled=not chosen,
@@ -168,7 +169,7 @@ def _choice(source: _Source, table: Table, frame: CustomerFrame) -> Choice:
     _preview(table)
     held = _once("list_columns", (table, frame.version), lambda: _held(table, frame))
     column = st.selectbox(
-        "Which column tells the customers?",
+        "Which column holds the customers?",
         table.names,
         index=certain(table),
         format_func=lambda name: f"{name}: {held[name]}",
@@ -223,10 +224,13 @@ def _looked_up(rows: Sequence[Listed], frame: CustomerFrame) -> Report:
     return report
 
 
-def _show_report(report: Report, frame: CustomerFrame) -> None:
+def _counted(report: Report) -> str:
     counted = [f"{number(report.counts[kind])} {kind}" for kind in Kind if report.counts[kind] and kind is not Kind.FOUND]
     total = f"{count(len(report.entries), 'row')}: **{number(len(report.found))} found**"
-    st.markdown(" · ".join([total, *counted]))
+    return " · ".join([total, *counted])
+
+
+def _show_report(report: Report, frame: CustomerFrame) -> None:
     if report.not_compared:
         st.caption(
             f"{count(report.not_compared, 'name')} that nobody has: too many to look for names that are nearly the same."
@@ -261,7 +265,7 @@ def _show_rest(report: Report, loads: Loads) -> None:
                 st.code("\n".join(lines) + ("\n     …" if len(entries) > _SHOWN else ""), language=None)
     st.download_button(
         "Download the report",
-        lambda: to_csv(report, loads.view().frame.records),
+        notices.download(lambda: to_csv(report, loads.view().frame.records)),
         file_name="list-report.csv",
         mime="text/csv",
         icon=":material/download:",

@@ -93,7 +93,7 @@ def show_bar(resources: Resources, view: View, matching: Positions) -> None:
                 if parts.split_button(resources.policy, view, Action.DEACTIVATE, parts.split, key="tray_split", kind="primary"):
                     nav.go_to("deactivate")
         if len(picked) > MOST_PICKS:
-            st.caption(f"Of so many picks the first {number(MOST_PICKS)} are there again after a reload of this page.")
+            st.caption(f"After a reload of this page, only the first {number(MOST_PICKS)} of these picks are offered again.")
 
 
 def _pick_all(index: IdIndex, matching: Positions) -> None:
@@ -122,7 +122,7 @@ def _excess(caps: Caps, view: View, picked: tuple[str, ...]) -> str:
 
 def _summary(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions) -> str:
     if not picked:
-        return "Nothing picked yet. Tick rows, pick all that match, or take a list."
+        return "Nothing picked yet. Tick rows, pick all that match, or pick from a list."
     known = _known(frame, picked)
     listed = len(known.positions)
     told = [f"**{number(len(picked))} picked**"]

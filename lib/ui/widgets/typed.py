@@ -23,6 +23,6 @@ def field(key: str, label: str, wanted: str) -> bool:
     """Draw the field; whether what was typed is `wanted`."""
     typed = str(st.session_state.get(key, {}).get("typed") or "")
     wrong = what_is_wrong(typed, wanted)
-    told = wrong or ("That is the same." if typed else "Nothing is sent before that.")
+    told = wrong or ("It matches." if typed else "Nothing is sent before that.")
     _draw(key=key, data={"label": label, "typed": typed, "told": told, "wrong": bool(wrong)}, on_typed_change=lambda: None)
     return bool(typed) and not wrong

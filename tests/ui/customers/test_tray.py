@@ -21,7 +21,7 @@ from tests.customers.records import customers, distinct_customers
 
 def plainly(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions) -> str:
     if not picked:
-        return "Nothing picked yet. Tick rows, pick all that match, or take a list."
+        return "Nothing picked yet. Tick rows, pick all that match, or pick from a list."
     records, shown = frame.records(picked), set(frame.ids(matching))
     hidden = [record for record in records if record.id not in shown]
     parts = [f"**{number(len(picked))} picked**"]
