@@ -358,7 +358,7 @@ def test_the_list_on_show_learns_what_a_run_of_another_process_did(open_world: W
     assert set(newest["id"][:3]) == set(ids)  # sorted by the time, whatever is told of it
     assert newest["updated_at"].str.contains("run_").tolist() == [True] * 3 + [False] * (len(newest) - 3)
     session.act("open", 0)
-    assert session.at.get("dialog")[0].proto.title.replace("\\", "") == session.rows["name"][0]
+    assert session.at.get("dialog")[0].proto.dialog.title.replace("\\", "") == session.rows["name"][0]
     assert f"Changed by {run.id}, before that {plan.customers[0].record.updated_at:%Y-%m-%d}" in session.plain
     assert open_world.open("deactivate", undo=run.id).at.title[0].value == "Reactivate 3 customers"
     # and what is idle but for that run is found as such
