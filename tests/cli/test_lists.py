@@ -69,7 +69,7 @@ def test_names_are_found_where_exactly_one_customer_has_them_and_others_are_only
     kinds = {row["kind"]: row for row in rows}
     assert (code, planned.ids) == (Exit.PARTLY, (found.id,))
     assert planned.customers[0].evidence[0].startswith("Picked from a list: list, column Hospital; customers as read ")
-    assert planned.filter_text == "1 customer of list, column Hospital"
+    assert planned.filter_text == "Picked from a list: list, column Hospital"
     assert other.id in kinds["near"]["words"]
     assert [kinds[kind]["id"] for kind in ("near", "unknown", "empty")] == [
         f"{other.name}zz",
