@@ -106,7 +106,7 @@ def test_back_and_forward_return_to_what_was_looked_for_among_the_runs(app: App,
     run = drive.deactivate(page, app.url, app.active_ids(2), typed="2")
     drive.expect_state(page, "Finished")
     drive.go_to(page, "Runs")
-    finished = page.get_by_role("radio", name=re.compile("^Finished"))
+    finished = page.get_by_role("radio", name="Finished", exact=True)
     finished.click()
     page.wait_for_url("**/runs?state=finished")
     search = page.get_by_role("searchbox", name="Search the runs")
