@@ -116,6 +116,8 @@ def test_back_and_forward_return_to_what_was_looked_for_among_the_runs(app: App,
     drive.idle(page)
     drive.follow(drive.table(page), 0)
     page.wait_for_url(f"**/runs?run={run}")
+    expect(drive.heading(page, "Deactivate 2 customers")).to_be_visible()
+    drive.idle(page)
     page.go_back()
     expect(search).to_have_value(run)
     drive.idle(page)
