@@ -75,10 +75,11 @@ def _all(resources: Resources) -> None:
     st.pills(
         "State",
         [one for one in RunState if one in counts or one is state],
-        format_func=lambda one: f"{RUN_BADGES[one][0]} ({number(counts.get(one, 0))})",
+        format_func=lambda one: RUN_BADGES[one][0],  # no counts: a choice whose words change is lost
         **anew.says("runs_state", state, lambda said: _show(resources, RunsView(text=text, state=said))),
         label_visibility="collapsed",
     )
+    st.caption(" · ".join(f"{RUN_BADGES[one][0]} {number(counts[one])}" for one in RunState if one in counts))
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(view.page, pages)
