@@ -495,7 +495,7 @@ def test_hostile_names_are_words_in_the_drawer_and_never_markup(page: Session, r
         pytest.fail(f"The sandbox's {CUSTOMERS} customers lack {name!r}; take more.")
     page.widget("search").set_value(known[0]["expressCustomerId"])
     page.run().act("open", 0)
-    assert page.at.header[0].value == md(name)
+    assert page.at.get("dialog")[0].proto.dialog.title == md(name)
     outside_tables = page.words.replace(page.at.code[-1].value, "")
     assert name not in outside_tables
 
