@@ -20,7 +20,7 @@ from lib.ui.widgets import dialogs
 def show(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:
     """The record of `customer_id` as it stands in `frame`, and what every run did to it."""
     record = frame.record(customer_id)
-    title = md(visible(record.name) or record.id) if record else "Customer"
+    title = "Customer" if record is None else md(record.name if visible(record.name) else record.id)
     drawer = st.dialog(title, width=620, position="right", icon=":material/domain:", on_dismiss=dialogs.close)
     drawer(_body)(resources, frame, customer_id, record)
 
@@ -45,7 +45,7 @@ def _body(resources: Resources, frame: CustomerFrame, customer_id: str, record: 
 
 
 def _history(resources: Resources, customer_id: str) -> None:
-    st.header("Runs of this customer", anchor=False)
+    st.subheader("Runs of this customer", anchor=False)
     try:
         past = resources.journal.reads.history(customer_id)
     except JournalError as error:
