@@ -28,6 +28,14 @@ def test_what_an_address_stands_for_is_found_by_every_process_and_every_key_of_t
     assert journal.views.saved(OURS) == ()  # it has no name
 
 
+def test_what_was_written_too_late_for_whoever_asked_can_be_asked_for_again(journal):
+    """Nobody knows of such a write: it is there by now, or it is not."""
+    token = keep(journal, "first")
+    journal.views.keep(token, FINGERPRINT, "first", who=ROBIN, now=NOW)
+    assert journal.views.find(token, OURS, NOW).body == "first"
+    assert journal.views.find(keep(journal), OURS, NOW)
+
+
 @pytest.mark.parametrize("token", ["", "nothing", "x" * 4000, "'; DROP TABLE views", "\N{SNOWMAN}", "a\0b"])
 def test_a_token_that_nobody_was_given_is_refused_in_words(journal, token):
     keep(journal)
