@@ -42,7 +42,8 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
 
 #: Opened on a page's own address, Streamlit's client looks for its server below that address first, then above it.
-_PROBE = re.compile(r"/(overview|deactivate|runs|connection)/_stcore/(health|host-config)$")
+#: And its download buttons ask whether their file is there, which it is no more where the dialog has been closed meanwhile.
+_PROBE = re.compile(r"/(overview|deactivate|runs|connection)/_stcore/(health|host-config)$|/media/\w+\.json$")
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -107,7 +108,7 @@ class Watch:
 
     def _hear(self, message: ConsoleMessage) -> None:
         url = message.location.get("url", "")
-        if message.type == "error" and not _PROBE.search(url):
+        if message.type == "error" and not (_PROBE.search(url) or message.text.startswith("Client Error: Download Button")):
             self.errors.append(f"{message.text} {url}")
 
     def left(self) -> list[str]:

@@ -110,7 +110,9 @@ def test_the_newest_state_is_written_behind_the_page_once_the_journal_can_be_wri
         assert time.monotonic() - began < 0.2  # nobody waits for it
         assert names(journal) == ["taken"]
     until(journal, ["one", "two"])
-    assert journal.drafts.heads([FINGERPRINT])[0].size == 4
+    deadline = time.monotonic() + PATIENCE
+    while journal.drafts.heads([FINGERPRINT])[0].size != 4:
+        assert time.monotonic() < deadline, "the newest state was never written"
     keeper.keep(a_save("three", 5))
     keeper.close()  # what is left is written first
     assert names(journal)[0] == "three"

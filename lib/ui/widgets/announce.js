@@ -21,7 +21,7 @@ function place(part) {
 function giveBack(isNew) {
   if (document.activeElement !== document.body || document.querySelector("[role=dialog]")) return;
   if (opened.has(page())) opened.get(page())()?.focus();
-  else if (isNew) {
+  else if (isNew && title()) {
     title().tabIndex = -1;
     title().focus({ preventScroll: true });
   }
