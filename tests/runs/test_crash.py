@@ -154,7 +154,7 @@ def test_whenever_a_process_is_killed_nothing_is_lost_or_done_twice_or_unexplain
     sandbox.set_faults(FAULTS)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         killed = sum(pool.map(lambda point: killed_and_resumed(*point), points))
-    assert killed >= 0.5 * POINTS  # under load some runs end before their moment
+    assert killed >= 0.75 * POINTS
     sandbox.set_faults([])
     for _, run, server, _ in points:
         if server.journal.reads.run(run.id).can_retry:
