@@ -47,8 +47,9 @@ class AvaraClient:
     Times are in seconds: `timeout` bounds each wait for bytes and an answer as a whole, `connect_timeout` the dialling.
     Every method raises only ApiError (and BadId or ValueError before anything is sent), the constructor ConfigError.
     Every request waits for its turn in `limiter`, for as long as the API asks, and whoever shares the limiter waits with it.
-    Where a method takes `wanted`, that is asked meanwhile, and `ready` once before each attempt, when nothing is left to wait
-    for: when one says no, nothing is sent any more (Withdrawn). An error's `sent` says how many requests had left.
+    Where a method takes `wanted`, that is asked meanwhile, and `ready` once before each attempt, when its turn has come; then
+    `wanted` once more, when the connection stands: when one says no, nothing is sent any more (Withdrawn). An error's `sent`
+    says how many requests had left.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class AvaraClient:
         so_far, left = Attempts(), 0
         kind = CALL if request.changes else READ if request.customer_id else LIST
         while True:
-            answer = self.limiter.send(kind, lambda: self._http.send(request), wanted, ready)
+            answer = self.limiter.send(kind, lambda: self._http.send(request, wanted), wanted, ready)
             if answer is None:
                 raise Withdrawn(method=request.method, path=request.path, sent=left)
             left += not isinstance(answer, Unreachable)

@@ -15,10 +15,11 @@ from urllib.parse import urlencode
 import httpx
 
 from lib.avara.connection import Connection
+from lib.avara.limiter import Wanted, always
 from lib.avara.reply import Reply, no_answer, unreachable
 from lib.avara.requests import Request
 from lib.avara.text import one_line
-from lib.avara.transport import Line, Lines
+from lib.avara.transport import Line, Lines, NotWanted
 from lib.errors import ApiError, ConfigError
 
 USER_AGENT = "express-ops/0.1.0"
@@ -46,12 +47,12 @@ class Http:
             "Authorization": f"Bearer {connection.api_key.get_secret_value()}",
         }
 
-    def send(self, request: Request) -> Reply | ApiError:
-        """One attempt. What went wrong on the way is returned, not raised: see the top of the module.
+    def send(self, request: Request, wanted: Wanted = always) -> Reply | ApiError | None:
+        """One attempt; None where it was not `wanted` any more right before its first byte, so that nothing was sent.
 
-        Raises RuntimeError once this is closed.
+        What went wrong on the way is returned, not raised: see the top of the module. Raises RuntimeError once this is closed.
         """
-        with self._lines.one() as line:
+        with self._lines.one(wanted) as line:
             outcome: Reply | httpx.TransportError
             try:
                 with closing(line.transport.handle_request(self._built(request, line))) as response:
@@ -59,6 +60,8 @@ class Http:
                     headers = dict(response.headers.items())
                     secret = self._connection.api_key
                     outcome = Reply(response.status_code, headers, body, self._now(), secret, unreadable)
+            except NotWanted:
+                return None
             except httpx.TransportError as exc:
                 outcome = exc
         if line.cut or isinstance(outcome, httpx.ReadTimeout | httpx.WriteTimeout):

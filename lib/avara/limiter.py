@@ -47,9 +47,10 @@ class Limiter:
             return max(self.throttle.asked_until - self._clock(), 0.0)
 
     def send(
-        self, kind: str, request: Callable[[], Reply | ApiError], wanted: Wanted = always, ready: Wanted = always
+        self, kind: str, request: Callable[[], Reply | ApiError | None], wanted: Wanted = always, ready: Wanted = always
     ) -> Reply | ApiError | None:
-        """Make the request once its turn has come; None where it was not made, because nobody wanted it any more.
+        """Make the request once its turn has come; None where it was not made, because nobody wanted it any more: `request`
+        says so itself where it found that out.
 
         `wanted` is asked every now and then meanwhile, `ready` once, when nothing is left to wait for; neither holds up others.
         """
@@ -104,9 +105,9 @@ class Limiter:
             under_way = sum(self._under_way.values())
             self._under_way[kind] -= 1
             self._wake()
-            if began is None:
+            if began is None or outcome is None:
                 self.throttle.give_back()
-            elif outcome is not None:
+            else:
                 self.throttle.ended(self._clock(), began, kind, under_way, outcome)
 
     def _wake(self) -> None:

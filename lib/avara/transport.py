@@ -15,14 +15,20 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from lib.avara.connection import is_loopback
+from lib.avara.limiter import Wanted, always
 from lib.errors import ConfigError
 
 #: Seconds. Node and uvicorn close idle connections after 5: to go first means not to send a change into a closing one.
 _KEEP_IDLE = 4.0
+
+
+class NotWanted(Exception):
+    """The connection stands, and nobody wants the request any more: nothing of it was sent."""
 
 
 class Line:
@@ -35,12 +41,19 @@ class Line:
         self.until = 0.0
         #: Whether it was broken off. Its end can look like that of a whole answer, which nobody may take it for.
         self.cut = False
+        #: Whether what is about to be sent may go; see `heard`.
+        self.wanted: Wanted = always
         self._socket: socket.socket | None = None
 
-    def heard(self, event: str, info: Mapping[str, object]) -> None:
-        """What httpx tells of the steps of a request (its `trace` extension): here only which socket it goes through."""
+    def heard(self, event: str, info: Mapping[str, Any]) -> None:
+        """What httpx tells of the steps of a request (its `trace` extension): which socket it goes through, and when it goes.
+
+        Raises NotWanted at the last moment before the first byte: the dialling may have taken long, or the machine slept.
+        """
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")  # type: ignore[attr-defined]  # a network stream
+            self._socket = info["return_value"].get_extra_info("socket")
+        elif event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT" and not self.wanted():
+            raise NotWanted
 
     def break_off(self) -> None:
         """Whoever reads from it sees its end. Closed, its number could be another connection's before the reader looks."""
@@ -68,15 +81,15 @@ class Lines:
         self._watch = threading.Thread(target=self._break_off_the_late, name="http-deadlines", daemon=True)
 
     @contextmanager
-    def one(self) -> Iterator[Line]:
-        """A line for one request. Raises RuntimeError once these are closed."""
+    def one(self, wanted: Wanted) -> Iterator[Line]:
+        """A line for one request, if `wanted` is still true once it stands. Raises RuntimeError once these are closed."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("This client is closed.")
             if self._watch.ident is None:
                 self._watch.start()
             line = self._idle.pop() if self._idle else Line(self._certificates, self._proxy)
-            line.until, line.cut = time.monotonic() + self._seconds, False
+            line.until, line.cut, line.wanted = time.monotonic() + self._seconds, False, wanted
             self._busy.add(line)
         try:
             yield line

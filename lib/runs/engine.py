@@ -60,8 +60,9 @@ class Answer(Protocol):
 class Client(Protocol):
     """The part of the API client that a run needs. Every method raises ApiError, whose `sent` counts the requests that left.
 
-    A request may have to wait until it can go out. `wanted` is asked meanwhile; `ready` each time that nothing is left to wait
-    for, right before it goes; what it raises comes through. Once one says no, nothing is sent any more (Withdrawn).
+    A request may have to wait until it can go out. `wanted` is asked meanwhile; `ready` each time that its turn has come, what
+    it raises comes through; and `wanted` once more right before the first byte, for the connection may have to be dialled, or
+    the machine slept. Once one says no, nothing is sent any more (Withdrawn).
     """
 
     def get_customer(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Customer: ...
@@ -142,7 +143,7 @@ def carry_out_step(
             settled = _settle(step, before_call, tools) if isinstance(before_call, Settled) else step
             return settled, before_call.trouble
         intent = _Intent(step, tools, record, read_at, fresh, admit, wanted)
-        call = _call(run.action, client, step.customer_id, wanted, intent.ready)
+        call = _call(run.action, client, step.customer_id, intent.still_wanted, intent.ready)
         if not isinstance(call.outcome, Withdrawn):
             return _judged(run, intent.step, call, client, tools, heard=heard)
         step, trouble = _withdrawn(intent, call, tools, heard)
@@ -179,10 +180,14 @@ class _Intent:
         self.step = tools.journal.steps.begin(self.step, owner=tools.owner, now=tools.now(), who=tools.who)
         return self._stands()  # writing may have taken its time
 
+    def still_wanted(self) -> bool:
+        """Whether nobody asked for a stop and the run is still ours: also asked when the connection stands."""
+        return self.tools.held() and self.wanted()
+
     def _stands(self) -> bool:
         age = max(now - then for now, then in zip(self.tools.clocks(), self.read_at, strict=True))
         self.old = self.tools.policy.preflight and age >= self.fresh
-        return not self.old and self.tools.held() and self.wanted()
+        return not self.old and self.still_wanted()
 
 
 def _withdrawn(intent: _Intent, call: _Call, tools: Tools, heard: Heard) -> tuple[Step, Trouble | None]:

@@ -349,7 +349,7 @@ def test_the_decision_of_retry_is_obeyed_on_the_wire(connect, status, headers, a
 
 
 def test_a_change_is_not_repeated_once_nobody_wants_it_any_more(connect):
-    wanted = iter([True, True])  # before it is sent, and once while it waits
+    wanted = iter([True, True, True])  # when its turn has come, when the connection stands, and once while it waits
     with wire(reply(429, headers={"Retry-After": "30"})) as server:
         client = connect(server.base_url)
         with pytest.raises(errors.Withdrawn, match=r"What was sent before \(1\) changed nothing") as failure:

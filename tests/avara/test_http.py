@@ -168,6 +168,20 @@ def test_nobody_waits_for_a_connection(connect):
         assert server.connections == count
 
 
+# --- whether it goes at all
+
+
+def test_what_nobody_wants_any_more_once_the_connection_stands_is_not_sent_and_the_next_request_is(connect):
+    with wire(reply(200, EXAMPLE)) as server:
+        client, asked = connect(server.base_url), []
+        assert client.send(CHANGE, lambda: asked.append(server.connections)) is None
+        assert len(asked) == 1
+        assert server.requests == []
+        assert isinstance(client.send(CHANGE, lambda: True), Reply)
+        assert client.send(CHANGE, lambda: False) is None  # over a connection that stands already, too
+        assert len(server.requests) == 1
+
+
 # --- how much it may be
 
 
@@ -447,6 +461,24 @@ def test_over_tls_too_an_answer_comes_or_is_cut_when_it_drips(connect, monkeypat
             assert isinstance(failure, errors.NoAnswer)
             assert "no answer came within 2 s" in failure.message
     assert len(seen) == 3
+
+
+def test_a_call_that_is_paused_while_its_connection_is_made_is_not_sent(connect, monkeypatch, localhost):
+    monkeypatch.setenv("SSL_CERT_FILE", str(localhost))
+    paused = threading.Event()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(localhost)
+    seen: list[bytes] = []
+
+    def come_to_terms_late(plain: socket.socket) -> None:
+        paused.set()  # somebody has dialled, and waits for the server's part of the handshake
+        with suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
+            seen.append(connection.recv(65536))
+
+    with answering(come_to_terms_late) as port:
+        assert connect(f"https://localhost:{port}").send(CHANGE, lambda: not paused.is_set()) is None
+    assert paused.is_set()
+    assert b"".join(seen) == b""
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent(connect, localhost):

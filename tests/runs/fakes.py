@@ -143,7 +143,7 @@ class FakeApi:
 
     @staticmethod
     def _may_go(wanted: Wanted, ready: Wanted = always) -> None:
-        if not wanted() or not ready():
+        if not wanted() or not ready() or not wanted():
             raise Withdrawn
 
     @staticmethod

@@ -1,6 +1,7 @@
 """One step, from reading the record to writing what became of it."""
 
 import json
+import threading
 from dataclasses import replace
 from itertools import count
 
@@ -26,10 +27,10 @@ def tools(journal):
     return made
 
 
-def carried(tools, api, record=None, **fields):
+def carried(tools, api, record=None, *, wanted=always, **fields):
     run = tools.journal.record(plan_of([record or customer()], **fields), NOW, who=ROBIN)
     run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
-    return carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools)
+    return carry_out_step(run, tools.journal.reads.steps(run.id)[0], api, tools, wanted=wanted)
 
 
 @pytest.mark.parametrize(
@@ -226,9 +227,13 @@ def test_a_call_that_is_not_wanted_any_more_says_what_was_sent_before(tools, ref
     assert told(tools, step) == ([("attempt", 1), ("returned", sent)] if sent else [])
 
 
-@pytest.mark.parametrize(("held", "written"), [([False], 0), ([True, False], 1)])
+@pytest.mark.parametrize(
+    ("held", "written"),
+    [(0, 0), (1, 0), (2, 1), (3, 1)],
+    ids=["it waits", "before the intent", "after the intent", "the connection stands"],
+)
 def test_no_call_is_made_once_the_lease_may_have_run_out(tools, held, written):
-    answers = iter(held)
+    answers = iter([True] * held)
     api = FakeApi([customer()])
     step, trouble = carried(replace(tools, held=lambda: next(answers, False)), api)
     assert (step.state, step.attempts, api.changes(), trouble) == (StepState.PLANNED, 0, [], Trouble(LEASE_LOST))
@@ -320,3 +325,17 @@ def test_a_refused_call_is_not_repeated_once_an_order_is_in_the_journal_however_
     run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
     step, trouble = carry_out_step(run, tools.journal.reads.steps(run.id)[0], Refusing([customer()]), tools)
     assert (step.state, step.attempts, trouble) == (StepState.PLANNED, 1, None)
+
+
+def test_a_call_that_is_stopped_while_its_connection_is_made_is_not_sent(tools):
+    """The intent stands in the journal by then: it says that nothing was sent, and the step is planned as before."""
+    dialled = threading.Event()
+
+    class Dialling(FakeApi):
+        def deactivate(self, customer_id, /, wanted=always, ready=always):
+            return super().deactivate(customer_id, wanted, lambda: ready() and not dialled.set())
+
+    api = Dialling([customer()])
+    step, trouble = carried(tools, api, wanted=lambda: not dialled.is_set())
+    assert (step.state, step.attempts, api.changes(), trouble) == (StepState.PLANNED, 0, [], None)
+    assert told(tools, step) == [("attempt", 1), ("returned", 0)]
