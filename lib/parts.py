@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -23,9 +23,13 @@ from lib.customers.reading.loads import Loads
 from lib.customers.reading.snapshot import Shelf, forget
 from lib.embedded import EmbeddedSandbox
 from lib.journal.journal import Journal
-from lib.plans.model import Person, Run, StepState
+from lib.journal.log import Log
+from lib.journal.reads import Reads
+from lib.plans.model import Person, Run, RunState, StepState
 from lib.plans.policy import Policy
+from lib.runs.stalled import stalled
 from lib.runs.worker import Worker
+from lib.workspace import Workspace
 
 #: For so long the kept list of a key stays that nobody uses any more.
 _LISTS_STAY = timedelta(days=30)
@@ -128,6 +132,26 @@ class Parts:
         except (OSError, KeyError, ImportError):
             return Person("unknown", "not at all")
 
+    @cached_property
+    def workspace(self) -> Workspace:
+        """What people keep on this account besides its runs."""
+        return Workspace(self.journal, self.connection.fingerprint, lambda: self.keys, self.now)
+
+    @property
+    def reads(self) -> Reads:
+        """What the journal can be asked. Its methods raise JournalUnavailable and RunNotFound."""
+        return self.journal.reads
+
+    @property
+    def log(self) -> Log:
+        """The journal's log, to be read."""
+        return self.journal.log
+
+    @property
+    def waiting(self) -> float:
+        """Seconds for which all requests still wait because the API asked to; 0 where they don't."""
+        return self.client.waiting
+
     @property
     def keys(self) -> frozenset[str]:
         """The fingerprints of all keys of this account: what any of them began is this account's. Raises JournalUnavailable."""
@@ -145,6 +169,32 @@ class Parts:
             return None
         self.loads.catch_up()
         return self.loads.active_total()
+
+    def recover(self) -> tuple[Run, ...]:
+        """Mark running runs whose process is gone as interrupted. Raises as `Worker.recover`."""
+        return self.worker.recover()
+
+    def wait(self, run_id: str, seconds: float) -> bool:
+        """Wait until this process no longer carries the run; False if it still does then."""
+        return self.worker.join(run_id, seconds)
+
+    def stop(self, seconds: float) -> bool:
+        """Settle the calls in flight and interrupt what this process carries; False if some call took longer."""
+        return self.worker.stop(seconds)
+
+    def carries(self, run: Run) -> bool:
+        """Whether this process carries the run."""
+        return run.state is RunState.RUNNING and run.owner == self.worker.owner
+
+    def can_write(self, run: Run) -> bool:
+        """Whether anything can be asked of the run. Not while this process, which carries it, can't write the journal: it tries
+        on until it can. For any other run only another try can tell.
+        """
+        return self.journal.refusal is None or not self.carries(run)
+
+    def stalled(self) -> Mapping[str, str]:
+        """Of which running runs no call is made, by their ids, and why: see `lib.runs.stalled`."""
+        return stalled(self.journal, self.worker.owner)
 
     def _client_for(self, fingerprint: str) -> AvaraClient | None:
         return self.client if fingerprint in self.keys else None

@@ -16,6 +16,7 @@ from lib.avara.models import Customer, id_key
 from lib.customers.lists.read import UPLOAD_LIMIT
 from lib.customers.lists.report import Taken, take
 from lib.customers.reading.loads import View
+from lib.customers.reading.snapshot import kept_customers
 from lib.errors import (
     AlreadyStarted,
     ApiError,
@@ -26,6 +27,9 @@ from lib.errors import (
     UploadUnreadable,
 )
 from lib.files import read_at_most, shown
+from lib.journal.accounts import OtherAccount
+from lib.journal.proof.chain import ChainCheck
+from lib.journal.proof.replay import Audit
 from lib.parts import Parts
 from lib.plans.evidence import Picked, filters_of, seen_in
 from lib.plans.model import Action, Person, Run, RunState
@@ -36,6 +40,7 @@ from lib.plans.subject import Subject
 from lib.plans.undo import is_behind, undo_plan
 from lib.receipts.export import Format, ReceiptFile, export
 from lib.runs.records import check_fresh, read_records
+from lib.runs.same_account import SAMPLE, Proof, join, proof
 
 if TYPE_CHECKING:
     from lib.notebook.session import NotebookSession
@@ -237,9 +242,36 @@ class Session(Parts):
         self.check_ours(self.journal.reads.run(run_id))
         return self.worker.retry(run_id, who=who or self.operator)
 
+    # What is proved
+
+    def verify(self, head: str = "") -> tuple[ChainCheck, Audit]:
+        """Check the log's entries against each other, and every run and step against the log and its plan.
+
+        `head`: the hash of an entry that a receipt shows; the log must still hold it.
+        """
+        return self.log.verify_chain(head), self.journal.audit.all()
+
     def receipt(self, run_id: str, form: Format, *, who: Person | None = None) -> ReceiptFile:
         """The proof of a run as a file; that it was taken is logged first. Raises as `export`."""
         return export(self.journal, run_id, form, who=who or self.operator, now=self.now())
+
+    # The account
+
+    def probe(self) -> int:
+        """How many customers the API's first answer holds, of one that was asked for. Raises ApiError."""
+        return len(next(self.client.iter_pages(limit=1)).customers)
+
+    def other_accounts(self) -> tuple[OtherAccount, ...]:
+        """Other keys that made runs at this address, each with those that are known to be of one account with it."""
+        return self.journal.accounts.others(self.connection.fingerprint, self.connection.base_url)
+
+    def proof_of(self, other: OtherAccount) -> Proof:
+        """Whom this key must find for the other one to be of the same account. Raises NotSameAccount where nobody can tell."""
+        return proof(self.journal, other, kept_customers(self.settings.snapshots, other.keys, SAMPLE))
+
+    def join(self, asked: Proof, *, who: Person | None = None, tell: Callable[[int], object] = lambda _: None) -> None:
+        """Look for everybody of the proof, then note that both keys are of one account. Raises as `same_account.join`."""
+        join(self.journal, self.client, self.connection, asked, now=self.now, who=who or self.operator, on_read=tell)
 
     def _reviewed(self, customers: Iterable[PlannedCustomer], action: Action) -> Review:
         policy = self.policy

@@ -30,6 +30,7 @@ ALLOWED = {
     "lib.embedded": ("lib.errors", "lib.config", "lib.sandbox"),
     "lib.parts": (
         *("lib.errors", "lib.config", "lib.embedded", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs"),
+        "lib.workspace",
     ),
     "lib.session": (
         *("lib.errors", "lib.config", "lib.files", "lib.parts", "lib.avara", "lib.customers", "lib.plans", "lib.journal"),
@@ -39,11 +40,12 @@ ALLOWED = {
         *("lib.errors", "lib.files", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs", "lib.receipts"),
         *("lib.charts", "lib.config", "lib.session"),
     ),
+    # Views and drafts: kept in the journal, for the account of a session.
+    "lib.workspace": ("lib.journal", "lib.plans"),
     "lib.cli": (
         *("lib.errors", "lib.files", "lib.config", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs"),
         *("lib.receipts", "lib.session"),
     ),
-    # The faces write and decide through the session; what they show they read from its parts.
     "lib.ui": (
         *("lib.errors", "lib.config", "lib.files", "lib.charts", "lib.spreadsheet", "lib.avara", "lib.customers"),
         *("lib.plans", "lib.journal", "lib.runs", "lib.receipts", "lib.session"),
@@ -104,6 +106,24 @@ def test_imports_go_one_way(path: Path) -> None:
     ours = {name for name in imports_of(path) if within(name, ("lib", "pages", "app", "tests"))}
     wrong = {name for name in ours if not within(name, (layer, *ALLOWED[layer])) or (layer, layer_of(name)) in FORBIDDEN}
     assert not wrong, f"{module} may not import {wrong}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SOURCES if within(module_of(path), ("pages", "app", "lib.ui", "lib.cli", "lib.notebook"))],
+    ids=module_of,
+)
+def test_pages_commands_and_notebooks_call_the_session_and_nothing_below_it(path: Path) -> None:
+    """They read from `reads`, `log` and `loads`, and change things by its verbs: who may do what can be asked in one place."""
+    below = {
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"journal", "client", "worker"}
+        if not ast.unparse(node.value).endswith("settings")
+    }
+    if module_of(path) == "lib.ui.resources":  # the server's session opens its worker for good
+        below = {place for place in below if not place.endswith("self.worker")}
+    assert not below
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)

@@ -9,10 +9,8 @@ from humanize import naturaltime
 from lib.avara.text import count
 from lib.cli.console import Console, command, plain
 from lib.cli.exits import Exit
-from lib.customers.reading.snapshot import kept_customers
 from lib.errors import NotSameAccount
 from lib.journal.accounts import OtherAccount
-from lib.runs.same_account import SAMPLE, join, proof
 from lib.session import Session
 
 
@@ -37,7 +35,7 @@ def account(session: Session, options: Namespace, console: Console) -> Exit:
 
 
 def _others(session: Session) -> tuple[OtherAccount, ...]:
-    return session.journal.accounts.others(session.connection.fingerprint, session.connection.base_url)
+    return session.other_accounts()
 
 
 def _named(session: Session, start: str) -> OtherAccount:
@@ -53,16 +51,8 @@ def _named(session: Session, start: str) -> OtherAccount:
 
 
 def _join(session: Session, other: OtherAccount, console: Console) -> None:
-    asked = proof(session.journal, other, kept_customers(session.settings.snapshots, other.keys, SAMPLE))
+    asked = session.proof_of(other)
     total = len(asked.expected)
-    join(
-        session.journal,
-        session.client,
-        session.connection,
-        asked,
-        now=session.now,
-        who=session.operator,
-        on_read=lambda read: console.progress(f"{read:,} of {count(total, 'customer')} found"),
-    )
+    session.join(asked, tell=lambda read: console.progress(f"{read:,} of {count(total, 'customer')} found"))
     console.row("joined", old=other.name, new=session.connection.fingerprint, **vars(asked.checked))
     console.say(f"All {count(total, 'customer')} were found: both keys are of the same account now.")

@@ -65,11 +65,11 @@ def cancel(session: Session, options: Namespace, console: Console) -> Exit:
 
     def begin() -> Run:
         session.cancel(run.id)
-        return session.journal.reads.run(run.id)
+        return session.reads.run(run.id)
 
     if run.state is not RunState.RUNNING:
         carry(session, console, begin)
-        return Exit.FINISHED if session.journal.reads.run(run.id).state is RunState.CANCELLED else Exit.PARTLY
+        return Exit.FINISHED if session.reads.run(run.id).state is RunState.CANCELLED else Exit.PARTLY
     begin()
     console.row("cancel_asked", run_id=run.id, owner=run.owner)
     console.say(f"Asked. {plain(carrier(run.owner))} finishes and verifies the calls in flight, then {run.id} ends.")
@@ -79,7 +79,7 @@ def cancel(session: Session, options: Namespace, console: Console) -> Exit:
 
 def _taken_up(session: Session, named: str) -> Run:
     """The run, after the worker has looked for those whose process is gone: such a run is interrupted, not running."""
-    _ = session.worker
+    session.recover()
     return session.find_run(named)
 
 

@@ -41,14 +41,14 @@ def wait_for(session: Session, console: Console, run: Run) -> Run:
 
     Raises IllegalTransition when that process renews the lease: it is at work.
     """
-    reads, seen = session.journal.reads, session.journal.reads.leases(run.id)
+    reads, seen = session.reads, session.reads.leases(run.id)
     for lease in seen:
         console.row("waiting", run_id=run.id, owner=lease.owner, seconds=round(max(lease.left, 0.0), 1))
         console.hint(f"Another process has {run.id} ({plain(carrier(lease.owner))}); waiting whether it is heard of again.")
     while (now := reads.leases(run.id)) and now[0].until == seen[0].until:
         console.progress(f"It can be resumed in {max(ceil(now[0].left), 0)} s")
         time.sleep(_LOOK)
-        session.worker.recover()
+        session.recover()
     if now:
         where = plain(carrier(now[0].owner))
         raise IllegalTransition(f"{run.id} is at work in {where}. See it with: {command('show', run.id)}", run_id=run.id)
@@ -57,7 +57,7 @@ def wait_for(session: Session, console: Console, run: Run) -> Run:
 
 def tell_end(session: Session, console: Console, run_id: str) -> Exit:
     """How a run stands, which customers are not as asked, and what can be done next."""
-    reads = session.journal.reads
+    reads = session.reads
     run = reads.run(run_id)
     code = exits.of_run(run, reads.every_step(run_id, StepState.SKIPPED) if run.totals.skipped else ())
     console.row("run", **summary(run))
@@ -97,12 +97,11 @@ class _Follower:
         self._seen_totals: Totals | None = None
 
     def until_over(self, stop: Sequence[int]) -> None:
-        worker = self._session.worker
-        while not worker.join(self._run_id, _LOOK):
+        while not self._session.wait(self._run_id, _LOOK):
             self._look()
             if stop:
                 self._console.hint("Stopping: calls in flight are finished and settled first.")
-                if not worker.stop(_STOP_WITHIN):
+                if not self._session.stop(_STOP_WITHIN):
                     self._console.hint("A call did not end in time; `resume` reads its customer back before anything else.")
                 break
         self._look()
@@ -110,13 +109,13 @@ class _Follower:
     def _look(self) -> None:
         now = self._session.now()
         try:
-            totals = self._session.journal.reads.totals(self._run_id)
-            settled, first_at = self._session.journal.reads.settled_since(self._run_id, now - WINDOW)
+            totals = self._session.reads.totals(self._run_id)
+            settled, first_at = self._session.reads.settled_since(self._run_id, now - WINDOW)
             if self._console.as_json:
                 self._tell_entries()
         except JournalUnavailable as error:
             # The worker stops calling by itself; it must not be left trying to write for ever with nobody watching.
-            self._session.worker.stop(_STOP_WITHIN)
+            self._session.stop(_STOP_WITHIN)
             raise error from None
         going = progress(settled, first_at, now, totals.total - totals.settled)
         if totals != self._seen_totals:
@@ -125,10 +124,10 @@ class _Follower:
             facts = {"run_id": self._run_id, "settled": totals.settled, "total": totals.total, "totals": counts}
             left = None if going.seconds_left is None else round(going.seconds_left, 1)
             self._console.row("progress", **facts, rate=round(going.rate, 3), seconds_left=left)
-        self._console.progress(progress_line(totals, going.rate, going.seconds_left, self._session.client.waiting))
+        self._console.progress(progress_line(totals, going.rate, going.seconds_left, self._session.waiting))
 
     def _tell_entries(self) -> None:
-        while entries := self._session.journal.log.entries(self._run_id, after=self._seen_entry, limit=_ENTRIES):
+        while entries := self._session.log.entries(self._run_id, after=self._seen_entry, limit=_ENTRIES):
             for entry in entries:
                 self._console.row("entry", **entry_facts(entry))
             self._seen_entry = entries[-1].seq

@@ -120,7 +120,7 @@ def on_read(session: Session, console: Console) -> Callable[[int], object]:
     """What tells how many customers have been read, and what the reading waits for."""
 
     def tell(read: int) -> None:
-        waits = asked_to_wait(session.client.waiting)
+        waits = asked_to_wait(session.waiting)
         console.progress(f"{read:,} customers read{waits and f', {waits}'}")
 
     return tell

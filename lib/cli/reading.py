@@ -27,7 +27,7 @@ _GONE = "its process is gone"
 
 def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     """The newest runs, one a line."""
-    runs, gone, now = session.journal.reads.runs(options.limit), _without_process(session), session.now()
+    runs, gone, now = session.reads.runs(options.limit), _without_process(session), session.now()
     keys = _keys(session)
     for run in runs:
         console.row("run", **summary(run))
@@ -67,24 +67,23 @@ def _steps(run: Run, session: Session, options: Namespace, console: Console) -> 
     every = options.steps == "all" or (console.as_json and options.steps is None)
     if run.on_canary and run.canary and options.steps is None and not every:
         console.facts({"look at": f"the first {count(run.canary, 'customer')}, then resume or cancel"})
-        return run.canary, session.journal.reads.steps_to_show(run.id, limit=run.canary)
+        return run.canary, session.reads.steps_to_show(run.id, limit=run.canary)
     wanted = None if every else {StepState(options.steps)} if options.steps else LOOKED_AT
     number = run.totals.total if wanted is None else sum(run.totals.count(state) for state in wanted)
-    return number, session.journal.reads.every_step_to_show(run.id, wanted)
+    return number, session.reads.every_step_to_show(run.id, wanted)
 
 
 def verify(session: Session, options: Namespace, console: Console) -> Exit:
     """Check every entry of the log against the one before it, and every run and step against the log and its plan; with
     --head, that the log still holds the entry a receipt shows.
     """
-    check = session.journal.log.verify_chain(options.head or "")
+    check, audit = session.verify(options.head or "")
     console.row("check", ok=check.ok, entries=check.entries, head=check.head, broken_at=check.broken_at, words=check.words)
     if check.ok:
         console.say(f"The log is sound: {count(check.entries, 'entry', 'entries')} in order.")
     else:
         console.say(f"The log was altered. {plain(check.words, 200)} The {check.entries:,} before it are in order.")
     console.say(f"Hash of entry {check.entries:,}: {check.head}")
-    audit = session.journal.audit.all()
     console.row("audit", ok=audit.ok, runs=audit.runs, steps=audit.steps, found=audit.found, partly=audit.partly)
     for finding in audit.findings:
         console.row("finding", **vars(finding))
@@ -116,7 +115,7 @@ def export_run(session: Session, options: Namespace, console: Console) -> Exit:
 
 def _without_process(session: Session) -> frozenset[str]:
     """Runs that nobody carries any more, although the next start of a worker has yet to mark them interrupted."""
-    return frozenset(lease.run_id for lease in session.journal.reads.leases() if is_lost(lease))
+    return frozenset(lease.run_id for lease in session.reads.leases() if is_lost(lease))
 
 
 def _form_of(options: Namespace) -> Format:
@@ -156,7 +155,7 @@ def _not_ours(run: Run, session: Session) -> str:
 def _where_it_stopped(run: Run, session: Session) -> str:
     if run.state is RunState.RUNNING or not run.totals.settled or not run.totals.planned:
         return ""
-    (first,) = session.journal.reads.steps_to_show(run.id, StepState.PLANNED, limit=1)
+    (first,) = session.reads.steps_to_show(run.id, StepState.PLANNED, limit=1)
     return where_stopped(first, run.totals.planned)
 
 
@@ -179,7 +178,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
             "picked by": run.filter_text,
             "damage": run.damage,
             "planned by": run.operator,
-            "carried by": ", ".join(session.journal.log.carriers(run.id)),
+            "carried by": ", ".join(session.log.carriers(run.id)),
             "recorded": f"{to_second(run.created_at)}, {naturaltime(now - run.created_at)}",
             "started": to_second(run.started_at),
             "ended": to_second(run.finished_at),
@@ -187,7 +186,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
             "takes back": run.undo_of,
             "taken back by": "; ".join(
                 f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"
-                for undo in session.journal.reads.undos(run.id)
+                for undo in session.reads.undos(run.id)
             ),
             "plan hash": run.plan_hash,
             "possible now": ", ".join(name for name, may in allowed.items() if may) or "export",

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from tqdm import tqdm
@@ -23,9 +22,7 @@ from lib.receipts.export import Format
 from lib.runs.interrupts import noted
 from lib.runs.owner import carrier
 from lib.runs.progress import asked_to_wait
-
-if TYPE_CHECKING:
-    from lib.notebook.session import NotebookSession
+from lib.session import Session
 
 #: Seconds between two looks at the journal.
 _LOOK = 0.1
@@ -35,15 +32,16 @@ _NAMED = 5
 class OpenRun:
     """One run of a session. `records` and `state` are as the journal has them now, whoever carries it."""
 
-    def __init__(self, session: NotebookSession, run_id: str) -> None:
-        self._session, self.id = session, run_id
+    def __init__(self, session: Session, run_id: str, remember: Callable[[OpenRun], None]) -> None:
+        """`remember` hears of the run whenever it is begun."""
+        self._session, self.id, self._remember = session, run_id, remember
 
     @property
     def now(self) -> Run:
         """The run as the journal has it; interrupted, if the process that carried it is known to be gone."""
-        run = self._session.journal.reads.run(self.id)
-        if run.state is RunState.RUNNING and self._session.worker.recover():
-            run = self._session.journal.reads.run(self.id)
+        run = self._session.reads.run(self.id)
+        if run.state is RunState.RUNNING and self._session.recover():
+            run = self._session.reads.run(self.id)
         return run
 
     @property
@@ -53,7 +51,7 @@ class OpenRun:
     @property
     def records(self) -> pd.DataFrame:
         """Every customer of the run with its record before and after: see `records_table`."""
-        return records_table(self._session.journal.reads.every_step_to_show(self.id))
+        return records_table(self._session.reads.every_step_to_show(self.id))
 
     def resume(self) -> OpenRun:
         """Begin the run, or go on with it, and wait. Raises Interrupted once it is paused, and as `Session.resume`."""
@@ -103,7 +101,7 @@ class OpenRun:
         The first Interrupt pauses it and waits for the calls in flight, the second waits no longer. Both end in Interrupted, so
         that no other cell goes on as if the run had ended.
         """
-        self._session.last = self
+        self._remember(self)
         with noted("SIGINT") as interrupts:
             begin()
             run = self._followed(interrupts)
@@ -116,7 +114,7 @@ class OpenRun:
         return self
 
     def _followed(self, interrupts: Sequence[int]) -> Run:
-        paused, reads, client = False, self._session.journal.reads, self._session.client
+        paused, reads = False, self._session.reads
         run = reads.run(self.id)
         done = run.totals.settled
         with tqdm(total=run.totals.total, initial=done, unit=" customers", desc=self.id, file=sys.stdout, leave=False) as bar:
@@ -130,12 +128,12 @@ class OpenRun:
                 with suppress(JournalUnavailable):  # nothing is called while it can't be written; it may be back in a moment
                     run = reads.run(self.id)
                 bar.update(run.totals.settled - bar.n)
-                bar.set_postfix_str(asked_to_wait(client.waiting))
+                bar.set_postfix_str(asked_to_wait(self._session.waiting))
         return run
 
     def _shown(self, run: Run) -> tuple[Step, ...]:
         most = run.canary if run.on_canary and run.canary else glance.MOST
-        steps = self._session.journal.reads.steps_to_show(self.id, limit=most)
+        steps = self._session.reads.steps_to_show(self.id, limit=most)
         return tuple(step for step in steps if isinstance(step, Step))
 
     def _told(self, run: Run) -> str:
@@ -145,7 +143,7 @@ class OpenRun:
             f"{run.totals.count(one):,} {one.value.replace('_', ' ')}" for one in StepState if run.totals.count(one)
         )
         if run.state is RunState.RUNNING:
-            open_ = self._session.journal.reads.steps_to_show(self.id, StepState.IN_FLIGHT, limit=_NAMED + 1)
+            open_ = self._session.reads.steps_to_show(self.id, StepState.IN_FLIGHT, limit=_NAMED + 1)
             names = ", ".join(f"{one_line(step.name, 60)} ({step.customer_id})" for step in open_[:_NAMED]) or "nothing"
             more = " and more" if len(open_) > _NAMED else ""
             being = f"is asked to {run.requested}" if run.requested else f"is carried by {carrier(run.owner)}"
@@ -171,6 +169,6 @@ class OpenRun:
         return self._told(self.now)
 
     def _repr_html_(self) -> str:
-        self._session.last = self
+        self._remember(self)
         run = self.now
         return glance.of_run(run, self._shown(run), self._go_on(run))

@@ -40,29 +40,32 @@ _MOST_RUNS = 10_000
 _SOON = 0.3
 
 
-class NotebookSession(Session):
-    """The verbs of a session as one types them. Nothing is changed before `run` is told how many customers are meant."""
+class NotebookSession:
+    """A session's verbs as one types them. Nothing is changed before `run` is told how many customers are meant."""
 
     #: The run that was begun or looked at last; and, of the last list that was taken, what became of every row.
     last: OpenRun | None = None
     taken: pd.DataFrame | None = None
-    _closed = False
+
+    def __init__(self, session: Session) -> None:
+        """Of a session that is open. It is closed at the end of the process at the latest."""
+        self._session, self._closed = session, False
+        atexit.register(self.close)
 
     @classmethod
     def opened(cls) -> Self:
         """Open it, say which account it is of, and have a notebook show our errors in a line."""
         _show_errors_in_a_line()
-        session = cls(load_settings(), known="as the user of the notebook").open()
-        atexit.register(session.close)
-        made_up = "made-up customers" if session.sandbox else "real customers"
-        print(f"{session.connection.label}: {made_up}")
-        return session
+        session = Session(load_settings(), known="as the user of the notebook").open()
+        print(f"{session.connection.label}: {'made-up customers' if session.sandbox else 'real customers'}")
+        return cls(session)
 
     def close(self) -> None:
+        """Settle the calls in flight and end; harmless a second time."""
         if not self._closed:
             self._closed = True
             atexit.unregister(self.close)
-            super().close()
+            self._session.close()
 
     def load(self, *, anew: bool = False) -> pd.DataFrame:
         """All customers, one row each: see `customers_table`. Once they have been read they are at hand; `anew` reads again.
@@ -88,26 +91,26 @@ class NotebookSession(Session):
         """Waits for the list, goes on with a load that failed or was stopped; and what the newest one failed by."""
         if self._closed:
             raise NotStarted("This session is closed. Open another: ops = open_session()")
-        self.loads.start()
-        newest = self.loads.newest
+        self._session.loads.start()
+        newest = self._session.loads.newest
         if anew:
-            self.loads.reload()
+            self._session.loads.reload()
         elif newest is not None and newest.progress().state in (LoadState.FAILED, LoadState.CANCELLED):
             newest.resume()
         with tqdm(unit=" customers", desc="Reading", file=sys.stdout, leave=False, delay=_SOON) as bar:
             try:
-                view = self.loads.wait(lambda read: _show(bar, read))
+                view = self._session.loads.wait(lambda read: _show(bar, read))
             except KeyboardInterrupt:
-                if self.loads.under_way is not None:
-                    self.loads.under_way.cancel()
+                if self._session.loads.under_way is not None:
+                    self._session.loads.under_way.cancel()
                 raise Interrupted(f"Stopped after {count(bar.n, 'customer')}. ops.load() goes on from there.") from None
-        newest = self.loads.newest
+        newest = self._session.loads.newest
         return view, None if newest is None else newest.failure
 
     @property
     def problems(self) -> pd.DataFrame:
         """The records of the list that break a rule, and are not among the customers: whose, which field, what was seen."""
-        shown = self.loads.shown
+        shown = self._session.loads.shown
         told = ("customer_id", "field", "seen", "rule")
         return pd.DataFrame(
             [[getattr(one, name) for name in told] for one in (shown.problems if shown else ())], columns=list(told)
@@ -128,7 +131,7 @@ class NotebookSession(Session):
                 f"These conditions can't be used: {wrong}. There are: {', '.join(Filter.model_fields)}."
             ) from None
         view = self._view()
-        read_at = view.read_at or self.now()
+        read_at = view.read_at or self._session.now()
         found = matching(view.frame, wanted, read_at)
         doubt = f"; {found.unknown_times:,} more would match, but a date is unknown" if found.unknown_times else ""
         print(f"{len(found.positions):,} of {count(len(view.frame), 'customer')}: {describe(wanted)}{doubt}")
@@ -139,7 +142,7 @@ class NotebookSession(Session):
     def chart(self, found: pd.DataFrame | None = None) -> Drawing:
         """How long ago the customers were updated: the active and the inactive, or those of a table and the others."""
         frame = self._view().frame
-        chart = bars(by_age(frame, self.now(), None if found is None else frame.positions(_ids(found))))
+        chart = bars(by_age(frame, self._session.now(), None if found is None else frame.positions(_ids(found))))
         return Drawing(chart.properties(width=600, height=220, title="Customers by the time since their last update"))
 
     def take(
@@ -155,11 +158,15 @@ class NotebookSession(Session):
             meant = [(str(name), str(value)) for name, value in where]
         except (TypeError, ValueError):
             raise ListUnclear("These rows are not told as pairs of a column and a value.", needs="where") from None
-        taken = self.read_list(path, column=str(column), where=meant, sheet=str(sheet))
+        taken = self._session.read_list(path, column=str(column), where=meant, sheet=str(sheet))
         print(", ".join(f"{number:,} {kind}" for kind, number in taken.report.counts.items()))
         table = customers_table(view.frame, view.frame.positions(taken.report.found))
         how = described(taken.table, taken.choice)
-        table.attrs[_PICKED] = [Way.LISTED.name, f"{path.name}{how and f', {how}'}", (view.read_at or self.now()).isoformat()]
+        table.attrs[_PICKED] = [
+            Way.LISTED.name,
+            f"{path.name}{how and f', {how}'}",
+            (view.read_at or self._session.now()).isoformat(),
+        ]
         self.taken = pd.DataFrame(taken.report.entries)
         return table
 
@@ -177,16 +184,16 @@ class NotebookSession(Session):
         """
         view = self._view()
         how = _picked(customers) or Picked(Way.NOTEBOOK, read_at=view.read_at)
-        subject = self.review(dict.fromkeys(_ids(customers), how), view)
+        subject = self._session.review(dict.fromkeys(_ids(customers), how), view)
         if not subject.reviewed.in_order:
             left_out = f": {', '.join(subject.left_out)}" if subject.left_out else ""
             raise EmptyPlan(f"There is no customer left to act on{left_out}.")
         try:
-            plan = self.freeze(subject, reason=reason, ticket=ticket, goes_on=goes_on)
+            plan = self._session.freeze(subject, reason=reason, ticket=ticket, goes_on=goes_on)
         except (ValidationError, AttributeError, UnicodeError):
             raise PlanError("The reason and the ticket are texts, and goes_on is True or False.") from None
-        self.check(plan, view.active_total)
-        return Proposal(plan, subject, self.policy)
+        self._session.check(plan, view.active_total)
+        return Proposal(plan, subject, self._session.policy)
 
     def run(self, plan: Proposal | Plan, *, confirm: int | None = None) -> OpenRun:
         """Carry out a plan once `confirm` says how many customers it has, and wait.
@@ -197,29 +204,36 @@ class NotebookSession(Session):
         frozen = plan.plan if isinstance(plan, Proposal) else plan
         if not isinstance(frozen, Plan):
             raise PlanError("This is no plan. Make one: plan = ops.plan(customers, reason=...)")
-        self.check(frozen, None)
+        self._session.check(frozen, None)
         wanted = len(frozen.customers)
         if type(confirm) is not int or confirm != wanted:  # True is no number of customers
             said = "" if confirm is None else f", confirm said {one_line(repr(confirm), 40)}"
             how = f"If this is what you want: ops.run(plan, confirm={wanted})"
             raise PlanError(f"Nothing was done: the plan has {count(wanted, 'customer')}{said}. {how}")
         view = self._view()
-        self.check(frozen, view.active_total if frozen.action is Action.DEACTIVATE else None)
-        self.check_fresh(frozen)
-        return OpenRun(self, f"run_{frozen.hash[:16]}").carried(lambda: self.start(frozen))
+        self._session.check(frozen, view.active_total if frozen.action is Action.DEACTIVATE else None)
+        self._session.check_fresh(frozen)
+        return self._opened_run(f"run_{frozen.hash[:16]}").carried(lambda: self._session.start(frozen))
 
     def open_plan(self, path: str | Path) -> Plan:
-        return super().open_plan(typed_path(path))
+        """The plan of a file. Raises PlanError where it can't be read or was altered."""
+        return self._session.open_plan(typed_path(path))
 
     def open_run(self, named: str) -> OpenRun:
         """A run by its id or the beginning of it, as after a restart of the kernel. Raises RunNotFound."""
-        self.last = OpenRun(self, self.find_run(str(named)).id)
+        self.last = self._opened_run(self._session.find_run(str(named)).id)
         return self.last
+
+    def _opened_run(self, run_id: str) -> OpenRun:
+        def remember(run: OpenRun) -> None:
+            self.last = run
+
+        return OpenRun(self._session, run_id, remember)
 
     def runs(self, most: int = 20) -> pd.DataFrame:
         """The newest runs, one row each."""
         told = ("id", "state", "action", "operator", "reason", "ticket", "created_at")
-        found = self.journal.reads.runs(max(1, min(int(most), _MOST_RUNS)))
+        found = self._session.reads.runs(max(1, min(int(most), _MOST_RUNS)))
         return pd.DataFrame(
             [[*(getattr(run, name) for name in told), run.totals.total, run.totals.verified] for run in found],
             columns=[*told, "customers", "verified"],

@@ -96,10 +96,7 @@ class Tools:
 
 #: Asked with the freshest record right before its call; the reason why the run must hold instead, or nothing.
 Admit = Callable[[Customer], Words]
-
-
-#: Told what the requests of a step met, as soon as that is known: of a call before its record is read back for seconds,
-#: and of the reading once more where that met trouble too.
+#: Told what the requests of a step met as soon as that is known; of the reading back, too, where that met trouble.
 Heard = Callable[[Trouble | None], object]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import streamlit as st
@@ -136,7 +135,7 @@ class Address(Generic[_View]):
         if more or len(query) > 1:
             raise ViewUnreadable
         view = next((view for view, known in self._tokens().items() if known == token), None)
-        kept = view or self.view_of(resources.journal.views.find(token, resources.keys, datetime.now(UTC)).body)
+        kept = view or self.view_of(resources.workspace.find_view(token).body)
         self.show_kept(token, kept)
 
     def _said(self, resources: Resources, view: _View) -> dict[str, str]:
@@ -151,8 +150,7 @@ class Address(Generic[_View]):
             token = new_token()
             state[self._not_kept] = view, token
         with suppress(JournalUnavailable):
-            own, now = resources.connection.fingerprint, datetime.now(UTC)
-            resources.journal.views.keep(token, own, self.body_of(view), who=operator(), now=now)
+            resources.workspace.keep_view(token, self.body_of(view), who=operator())
             self._tokens()[view] = token
             del state[self._not_kept]
         return {PARAMETER: token}

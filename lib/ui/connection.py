@@ -86,13 +86,13 @@ def _kept(policy: Policy) -> str:
 def _test(resources: Resources) -> None:
     started = time.monotonic()
     try:
-        page = next(resources.client.iter_pages(limit=1))
+        readable = resources.probe()
     except ExpressOpsError as error:
         notices.tell(error)
         return
     took = time.monotonic() - started
     st.success(
-        f"The API answered in {took * 1000:,.0f} ms and let the key read {count(len(page.customers), 'customer')}.",
+        f"The API answered in {took * 1000:,.0f} ms and let the key read {count(readable, 'customer')}.",
         icon=":material/check_circle:",
     )
 

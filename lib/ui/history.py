@@ -46,7 +46,7 @@ def _look_for(said: str) -> None:
 
 def show_found(resources: Resources, text: str) -> bool:
     """What runs did to the customers of that id or with that in their names; whether there are any."""
-    found = resources.journal.reads.history(text, by_name=True, limit=id_table.MOST_ROWS + 1)
+    found = resources.reads.history(text, by_name=True, limit=id_table.MOST_ROWS + 1)
     past = found[: id_table.MOST_ROWS]
     if past:
         customers = count(len({step.customer_id for _, step in past}), "customer")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from lib.errors import JournalError, PlanError
-from lib.journal.drafts import MOST_PICKS, DraftHead, Save
-from lib.plans.evidence import Picked
+from lib.journal.drafts import MOST_PICKS, DraftHead
 from lib.ui import notices, picks
 from lib.ui.deactivate import draft, parts
 from lib.ui.deactivate.draft import Why
@@ -29,7 +27,9 @@ def keep(resources: Resources) -> None:
         parts.over()
     if (now[0] is before[0] and now[1] == before[1]) or not (now[0] or before[0]):
         return
-    _write(resources, _own(), *now, taken=state.pop(_TAKEN, frozenset()))
+    picked, why = now
+    taken = state.pop(_TAKEN, frozenset())
+    resources.workspace.keep_draft(_own(), picked, why.reason, why.ticket, who=operator(), taken=taken)
 
 
 def offered(resources: Resources) -> tuple[DraftHead, ...]:
@@ -65,7 +65,7 @@ def offer(resources: Resources, *, most: int) -> None:
 
 def _take(resources: Resources, head: DraftHead) -> None:
     """Callback: they are this tab's from now on, and offered to no other. Raises JournalError, or PlanError: gone."""
-    found = resources.journal.drafts.read(head.id)
+    found = resources.workspace.read_draft(head.id)
     _be_done_with(head)
     if found is None:
         raise PlanError("These picks are no longer kept: another tab has taken, discarded or started them meanwhile.")
@@ -77,27 +77,11 @@ def _take(resources: Resources, head: DraftHead) -> None:
 
 def _discard(resources: Resources, head: DraftHead) -> None:
     _be_done_with(head)
-    _write(resources, head.id, {}, Why())
+    resources.workspace.keep_draft(head.id, {}, "", "", who=operator())
 
 
 def _be_done_with(head: DraftHead) -> None:
     st.session_state[_DONE] = st.session_state.get(_DONE, frozenset()) | {head.id}
-
-
-def _write(
-    resources: Resources, draft_id: str, picked: Mapping[str, Picked], why: Why, taken: frozenset[str] = frozenset()
-) -> None:
-    made = Save(
-        id=draft_id,
-        fingerprint=resources.connection.fingerprint,
-        person=operator().name,
-        saved_at=datetime.now(UTC),
-        picked=picked,
-        reason=why.reason,
-        ticket=why.ticket,
-        taken=taken,
-    )
-    resources.journal.drafts.keep(made)
 
 
 def _own() -> str:

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.customers.reading.snapshot import kept_customers
 from lib.errors import ExpressOpsError
 from lib.journal.accounts import OtherAccount
-from lib.runs.same_account import SAMPLE, Proof, join, proof
+from lib.runs.same_account import Proof
 from lib.ui.notices import fragment, tell
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number
@@ -26,7 +25,7 @@ def show(resources: Resources) -> None:
 def _keys(resources: Resources) -> None:
     connection = resources.connection
     keys = resources.keys
-    others = resources.journal.accounts.others(connection.fingerprint, connection.base_url)
+    others = resources.other_accounts()
     if len(keys) == 1 and not others:
         return
     st.header("Keys", anchor=False)
@@ -63,7 +62,7 @@ def _other(other: OtherAccount) -> None:
 def _ask(resources: Resources, other: OtherAccount) -> None:
     """The dialog's content: what will be checked, and what it means."""
     try:
-        asked = proof(resources.journal, other, kept_customers(resources.settings.snapshots, other.keys, SAMPLE))
+        asked = resources.proof_of(other)
     except ExpressOpsError as error:
         tell(error)
         return
@@ -93,14 +92,10 @@ def _ask(resources: Resources, other: OtherAccount) -> None:
 def _join(resources: Resources, asked: Proof) -> None:
     bar, total = st.progress(0.0, text="Looking for its customers…"), len(asked.expected)
     try:
-        join(
-            resources.journal,
-            resources.client,
-            resources.connection,
+        resources.join(
             asked,
-            now=lambda: datetime.now(UTC),
             who=operator(),
-            on_read=lambda read: bar.progress(read / total, text=f"{number(read)} of {count(total, 'customer')} found"),
+            tell=lambda read: bar.progress(read / total, text=f"{number(read)} of {count(total, 'customer')} found"),
         )
     except ExpressOpsError as error:
         bar.empty()

@@ -16,9 +16,7 @@ from lib.config import load_settings
 from lib.errors import JournalError
 from lib.files import shown
 from lib.journal.drafts import DraftHead
-from lib.journal.journal import Journal
 from lib.plans.model import LIVE, Person, Run
-from lib.runs.stalled import stalled
 from lib.session import Session
 from lib.ui.lately import Lately
 from lib.ui.startup import Startup
@@ -41,8 +39,8 @@ class LiveRuns:
     stalled: Mapping[str, str]
 
     @classmethod
-    def read(cls, journal: Journal, owner: str) -> LiveRuns:
-        return cls(journal.reads.live_runs(*LIVE), stalled(journal, owner))
+    def read(cls, session: Session) -> LiveRuns:
+        return cls(session.reads.live_runs(*LIVE), session.stalled())
 
     def waiting(self, now: datetime) -> tuple[Run, ...]:
         """Those that go on only if a person does something."""
@@ -57,12 +55,12 @@ class Resources(Session):
     @cached_property
     def live_runs(self) -> Lately[LiveRuns]:
         """The runs that are not over, and of which no call is made. Whoever changes one from a page says `forget`."""
-        return Lately(lambda: LiveRuns.read(self.journal, self.worker.owner), _RUNS_STAND)
+        return Lately(lambda: LiveRuns.read(self), _RUNS_STAND)
 
     @cached_property
     def drafts(self) -> Lately[tuple[DraftHead, ...]]:
         """What everybody on this account has picked and not started."""
-        return Lately(lambda: self.journal.drafts.heads(self.keys), _DRAFTS_STAND, patience=0.1, late=_DRAFTS_AWAITED)
+        return Lately(self.workspace.drafts, _DRAFTS_STAND, patience=0.1, late=_DRAFTS_AWAITED)
 
     def open(self) -> Self:
         """Besides, offer runs whose process is gone, and follow what runs do, whichever process carries them."""

@@ -32,7 +32,7 @@ def show(resources: Resources) -> None:
         notices.fragment(_newly_named(_runs_link), resources, every=_every(resources))
         st.page_link(nav.page("connection"))
         st.divider()
-        loading.show_status(resources.loads, lambda: resources.client.waiting)
+        loading.show_status(resources.loads, lambda: resources.waiting)
         news.show(resources.loads)
 
 

@@ -47,7 +47,7 @@ def _body(resources: Resources, frame: CustomerFrame, customer_id: str, record: 
 def _history(resources: Resources, customer_id: str) -> None:
     st.subheader("Runs of this customer", anchor=False)
     try:
-        past = resources.journal.reads.history(customer_id)
+        past = resources.reads.history(customer_id)
     except JournalError as error:
         notices.tell(error)
         return

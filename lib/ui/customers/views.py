@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import streamlit as st
 
@@ -35,7 +35,7 @@ def show(resources: Resources, now: datetime) -> None:
     if failed := st.session_state.pop(_FAILED, ""):
         st.error(md(failed, limit=300), icon=":material/error:")
     try:
-        saved = resources.journal.views.saved(resources.keys)
+        saved = resources.workspace.views()
     except JournalError as error:
         notices.tell(error)
         return
@@ -95,25 +95,22 @@ def _open(one: KeptView) -> None:
 
 
 def _save(resources: Resources) -> None:
-    view, own = address.shown(), resources.connection.fingerprint
-    name, body = st.session_state[_NAME], address.ADDRESS.body_of(view)
-    token = resources.journal.views.save(own, name, body, who=operator(), now=datetime.now(UTC))
+    view = address.shown()
+    token = resources.workspace.save_view(st.session_state[_NAME], address.ADDRESS.body_of(view), who=operator())
     address.show_kept(token, view)
 
 
 def _rename(resources: Resources, one: KeptView) -> None:
-    resources.journal.views.rename(one.id, resources.keys, st.session_state[f"name_{one.id}"])
+    resources.workspace.rename_view(one.id, st.session_state[f"name_{one.id}"])
 
 
 def _replace(resources: Resources, one: KeptView) -> None:
     view = address.shown()
-    resources.journal.views.replace(
-        one.id, resources.keys, address.ADDRESS.body_of(view), who=operator(), now=datetime.now(UTC)
-    )
+    resources.workspace.replace_view(one.id, address.ADDRESS.body_of(view), who=operator())
     address.show_kept(one.id, view)
 
 
 def _delete(resources: Resources, one: KeptView) -> None:
-    resources.journal.views.delete(one.id, resources.keys)
+    resources.workspace.delete_view(one.id)
     if one.id == address.opened():
         address.show_kept("", address.shown())

@@ -44,7 +44,7 @@ def show_undo(resources: Resources, run_id: str) -> None:
     """The review of taking a run back: the same path, with the opposite action."""
     view = resources.loads.view()
     subject = _titled("Undo", lambda: resources.review_undo(run_id, view, without=_taken_out(run_id)))
-    run = resources.journal.reads.run(run_id)
+    run = resources.reads.run(run_id)
     which = (
         f"Takes back {run.id}: {run.action} {count(run.totals.total, 'customer')}, recorded {exact(run.created_at)} by "
         f"{run.operator}. Reason: {run.reason}"

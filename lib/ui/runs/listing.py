@@ -14,7 +14,7 @@ from lib.ui import history, nav
 from lib.ui.notices import fragment
 from lib.ui.resources import LiveRuns, Resources
 from lib.ui.runs.address import ADDRESS, RunsView
-from lib.ui.runs.view import RUN_BADGES, badge, can_write
+from lib.ui.runs.view import RUN_BADGES, badge
 from lib.ui.text import ago, count, exact, md, number
 from lib.ui.widgets import anew, id_table
 from lib.ui.widgets.id_table import Cell, Column
@@ -41,7 +41,7 @@ def show(resources: Resources) -> None:
     """The runs of the view, newest first. It follows by itself while one is carried."""
     text = ADDRESS.shown().text
     found = bool(text) and history.show_found(resources, text)
-    if text and not found and not resources.journal.reads.run_counts(text):
+    if text and not found and not resources.reads.run_counts(text):
         st.info(
             f"Nothing was found for {md(text)}: no customer of a run by that name or whole id, and no run by its id, ticket, "
             "reason, day (2026-11-28) or the people who planned or carried it.",
@@ -58,7 +58,7 @@ def show_latest(resources: Resources) -> None:
 
 def _follow(draw: Callable[[Resources], None], resources: Resources) -> None:
     resources.live_runs.get()  # of a journal that does not answer it is known at once
-    counts = resources.journal.reads.run_counts()
+    counts = resources.reads.run_counts()
     if not counts:
         st.markdown("No run yet. Pick customers, review them and confirm; every run stays here with its receipt.")
         if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
@@ -71,7 +71,7 @@ def _follow(draw: Callable[[Resources], None], resources: Resources) -> None:
 def _all(resources: Resources) -> None:
     stalled, view = _announce_waiting(resources), ADDRESS.shown()
     text, state = view.text, view.state
-    counts = resources.journal.reads.run_counts(text)
+    counts = resources.reads.run_counts(text)
     st.pills(
         "State",
         [one for one in RunState if one in counts or one is state],
@@ -83,7 +83,7 @@ def _all(resources: Resources) -> None:
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(view.page, pages)
-    runs = resources.journal.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state, text=text)
+    runs = resources.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state, text=text)
     _table(runs, resources.keys, stalled)
     if pages > 1:
         turn = anew.says("runs_page", page, lambda said: _show(resources, view.model_copy(update={"page": said})))
@@ -97,12 +97,12 @@ def _show(resources: Resources, view: RunsView) -> None:
 
 def _latest(resources: Resources) -> None:
     stalled = _announce_waiting(resources)
-    _table(resources.journal.reads.runs(_LATEST), resources.keys, stalled)
+    _table(resources.reads.runs(_LATEST), resources.keys, stalled)
 
 
 def _announce_waiting(resources: Resources) -> Mapping[str, str]:
     """Those that wait for a person, whatever page of the list they are on. Of which runs no call is made, and why."""
-    live, now = LiveRuns.read(resources.journal, resources.worker.owner), datetime.now(UTC)
+    live, now = LiveRuns.read(resources), datetime.now(UTC)
     waiting, keys = live.waiting(now), resources.keys
     for run in waiting[:_ANNOUNCED]:
         _announce(resources, run, now, live.stalled.get(run.id, ""), ours=run.fingerprint in keys)
@@ -134,7 +134,7 @@ def _announce(resources: Resources, run: Run, now: datetime, stalled: str, *, ou
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
     next_ = "resume or cancel" if run.can_resume else "start or cancel" if run.state is RunState.PLANNED else "cancel"
     next_ = "see it or cancel" if run.damage or stalled else next_ if ours else "cancel"
-    next_ = next_ if can_write(resources, run) else "see it"
+    next_ = next_ if resources.can_write(run) else "see it"
     needless = run.on_canary or run.never_started(now) or not ours  # the label, or the key, says it all
     why = "" if needless else md(run.damage or stalled or run.words, limit=300)
     key = "" if ours else f"Made under another key ({md(run.fingerprint[:8])}). "

@@ -12,7 +12,6 @@ from functools import partial
 import streamlit as st
 
 from lib.errors import RunNotFound
-from lib.journal.journal import Journal
 from lib.plans.model import DamagedStep, Run, Step, StepState
 from lib.plans.plan import PlannedCustomer
 from lib.ui import nav, record_view
@@ -57,7 +56,7 @@ def show(resources: Resources, run: Run) -> None:
     """The steps by state and page: of a run that is over first those that are not verified, of one that holds for its first
     steps only those, else all in the plan's order. One record in full: the first one, or the one that was opened.
     """
-    reads = resources.journal.reads
+    reads = resources.reads
     if run.totals.total == 1:
         for only in reads.steps_to_show(run.id, limit=1):
             show_step(resources, only)
@@ -141,7 +140,7 @@ def _record(
     if at is None:
         if asked := _asked(run):  # a link to a customer of another page
             with suppress(RunNotFound):
-                show_step(resources, resources.journal.reads.step(run.id, asked))
+                show_step(resources, resources.reads.step(run.id, asked))
         return
     ids = [step.customer_id for step in steps]
     with st.container(horizontal=True, vertical_alignment="center", key="record_head"):
@@ -212,10 +211,10 @@ def show_step(resources: Resources, step: Step | DamagedStep) -> None:
     st.markdown(f"**{md(mark(step))}**" + (f": {md(step.words, limit=400)}" if step.words else ""))
     if isinstance(step, Step):
         record_view.show_change(step.before, step.after, datetime.now(UTC))
-        record_view.show_evidence(_planned(resources.journal, step.run_id)[step.position])
+        record_view.show_evidence(_planned(resources, step.run_id)[step.position])
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _planned(_journal: Journal, run_id: str) -> tuple[PlannedCustomer, ...]:
+def _planned(_resources: Resources, run_id: str) -> tuple[PlannedCustomer, ...]:
     """The plan's customers, in the order of the run's steps. A plan never changes, and the page asks often."""
-    return _journal.reads.plan(run_id).customers
+    return _resources.reads.plan(run_id).customers

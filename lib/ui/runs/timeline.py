@@ -34,7 +34,7 @@ def show(resources: Resources, run: Run) -> None:
     if not opened.open:
         return
     with opened:
-        entries = resources.journal.log.run_entries(run.id)
+        entries = resources.log.run_entries(run.id)
         _show_entries("entries", entries, "The log's entries of the run as a whole, oldest first")
         _steps(resources, run)
         if st.button("Check the whole journal", icon=":material/verified:", key=f"check-{run.id}"):
@@ -45,7 +45,7 @@ def _steps(resources: Resources, run: Run) -> None:
     """The entries of single customers, the newest on the first page."""
     key = f"log-page-{run.id}"
     page = int(st.session_state.get(key) or 1)
-    number_, entries = resources.journal.log.step_entries(run.id, limit=_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE)
+    number_, entries = resources.log.step_entries(run.id, limit=_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE)
     if not number_:
         return
     st.markdown(f"**Customers** · {count(number_, 'entry', 'entries')}, newest first")
@@ -82,7 +82,7 @@ def _facts(name: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 def _check(resources: Resources) -> None:
-    checked, audit = resources.journal.log.verify_chain(), resources.journal.audit.all()
+    checked, audit = resources.verify()
     if checked.ok:
         st.success(f"All {number(checked.entries)} entries are as they were written.", icon=":material/verified:")
         st.code(checked.head, language=None)

@@ -43,7 +43,7 @@ def offered(resources: Resources, run: Run, undos: Sequence[Run]) -> bool:
         return False
     if not undos or not resources.loads.complete:
         return True
-    frame, steps = resources.loads.frame(), resources.journal.reads.every_step(run.id, StepState.VERIFIED)
+    frame, steps = resources.loads.frame(), resources.reads.every_step(run.id, StepState.VERIFIED)
     return any(as_left(run, step, frame.record(step.customer_id)) for step in steps)
 
 
@@ -52,10 +52,10 @@ def _link(run_id: str, label: str) -> None:
 
 
 def _left_alone(resources: Resources, run: Run, undo_of: str) -> None:
-    left = resources.journal.reads.plan(run.id).left_alone
+    left = resources.reads.plan(run.id).left_alone
     if not left:
         return
-    names = {step.customer_id: step.name for step in resources.journal.reads.every_step(undo_of)}
+    names = {step.customer_id: step.name for step in resources.reads.every_step(undo_of)}
     with st.expander(f"{count(len(left), 'customer')} of that run left alone", icon=":material/block:"):
         rows = [(one.customer_id, names.get(one.customer_id, ""), one.why, one.customer_id) for one in left[:MOST_ROWS]]
         columns = [Column("Customer", 240), Column("Why", 320, "long"), Column("Id", 300, "id")]

@@ -13,7 +13,6 @@ from lib.plans.evidence import Way
 from lib.plans.model import Action, Person, Run, RunState, StepState
 from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
 from lib.runs.progress import WINDOW, last_taken_up, progress, time_carried
-from lib.runs.stalled import stalled
 from lib.ui import nav, picks
 from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources, operator
@@ -51,11 +50,11 @@ _METRICS = (
 def show(resources: Resources, run_id: str) -> None:
     """The whole view. While the run is live, a fragment reads the journal and redraws; closing the tab changes nothing."""
     resources.live_runs.get()  # of a journal that does not answer it is known at once
-    run, now = resources.journal.reads.run(run_id), datetime.now(UTC)
-    undos, why = resources.journal.reads.undos(run_id), _stalled(resources, run)
+    run, now = resources.reads.run(run_id), datetime.now(UTC)
+    undos, why = resources.reads.undos(run_id), _stalled(resources, run)
     _header(resources, run, undos, now, why)
     every = _POLL_SECONDS if run.working(now) and not why else _WAITING_SECONDS
-    taken_up = last_taken_up(resources.journal.log.run_entries(run_id))
+    taken_up = last_taken_up(resources.log.run_entries(run_id))
     fragment(_body, resources, run_id, _drawn(run, now, why), taken_up, every=every if run.live else None)
     timeline.show(resources, run)
 
@@ -67,9 +66,7 @@ def _drawn(run: Run, now: datetime, why: str) -> tuple[object, ...]:
 
 def _stalled(resources: Resources, run: Run) -> str:
     """Why no call of a running run is made; empty where it is carried."""
-    if run.state is not RunState.RUNNING:
-        return ""
-    return stalled(resources.journal, resources.worker.owner).get(run.id, "")
+    return resources.stalled().get(run.id, "") if run.state is RunState.RUNNING else ""
 
 
 def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime, why: str) -> None:
@@ -82,7 +79,7 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
     announce.say(f"{title}: {label}. {number(run.totals.settled)} done, {number(run.totals.verified)} verified.")
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
-        carried = ", ".join(resources.journal.log.carriers(run.id))
+        carried = ", ".join(resources.log.carriers(run.id))
         who = [f"planned by {md(run.operator)}", f"carried out by {md(carried)}" if carried else ""]
         # This part is not drawn again while the run goes on, so that an age would stand still.
         recorded = exact(run.created_at) + ("" if run.live else f", {ago(run.created_at, now)}")
@@ -112,7 +109,7 @@ def _not_ours(resources: Resources, run: Run) -> str:
 def _where_it_stopped(resources: Resources, run: Run) -> None:
     """By name, for a run that was begun and that nobody carries. A canary stops where it was to stop."""
     if run.state is not RunState.RUNNING and not run.on_canary and run.totals.settled and run.totals.planned:
-        (first,) = resources.journal.reads.steps_to_show(run.id, StepState.PLANNED, limit=1)
+        (first,) = resources.reads.steps_to_show(run.id, StepState.PLANNED, limit=1)
         st.caption(md(where_stopped(first, run.totals.planned), limit=400))
 
 
@@ -126,7 +123,7 @@ def _pick_the_rest(resources: Resources, run: Run) -> None:
             if (size := run.totals.count(state)) and st.button(
                 f"Pick the {number(size)} {what}", icon=":material/done_all:", key=f"pick_{state}"
             ):
-                picks.add([step.customer_id for step in resources.journal.reads.every_step(run.id, state)], Way.RUN)
+                picks.add([step.customer_id for step in resources.reads.every_step(run.id, state)], Way.RUN)
                 nav.go_to("deactivate")
 
 
@@ -141,7 +138,7 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, kwargs=who, key="run_start"
         )
-    writable = can_write(resources, run)
+    writable = resources.can_write(run)
     if not writable:
         st.caption("It can't be paused or cancelled before the journal can be written.", width="content")
     if run.can_pause and writable:
@@ -170,13 +167,6 @@ def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool
         nav.go_to("deactivate", undo=run.id)
     if not run.live and not run.damage:
         receipts.show(resources, run)
-
-
-def can_write(resources: Resources, run: Run) -> bool:
-    """Whether anything can be asked of the run. Not while this process can't write the journal for a run that it carries: it
-    tries on until it can. For any other run only another try can tell.
-    """
-    return resources.journal.refusal is None or run.state is not RunState.RUNNING or run.owner != resources.worker.owner
 
 
 def _before_cancel(run: Run) -> str:
@@ -223,7 +213,7 @@ def stands(run: Run, now: datetime, stalled: str = "") -> str:
 
 
 def _body(resources: Resources, run_id: str, drawn: tuple[object, ...], taken_up: datetime | None) -> None:
-    run = resources.journal.reads.run(run_id)
+    run = resources.reads.run(run_id)
     why = _stalled(resources, run)
     resources.live_runs.forget()  # the sidebar of the next rerun must not say less than this page
     if _drawn(run, datetime.now(UTC), why) != drawn:
@@ -241,15 +231,15 @@ def _progress(resources: Resources, run: Run, taken_up: datetime | None, *, carr
     totals, now = run.totals, datetime.now(UTC)
     text = f"{number(totals.settled)} of {number(totals.total)}"
     if run.state is RunState.RUNNING and carried and not run.requested:  # else it is about to stop
-        waits = asked_to_wait(resources.client.waiting) if run.owner == resources.worker.owner else ""
+        waits = asked_to_wait(resources.waiting) if resources.carries(run) else ""
         since = max(now - WINDOW, taken_up or now - WINDOW)
-        going = progress(*resources.journal.reads.settled_since(run.id, since), now, totals.total - totals.settled)
+        going = progress(*resources.reads.settled_since(run.id, since), now, totals.total - totals.settled)
         if waits:  # meanwhile the rate falls and the time left grows, which says nothing
             text += f" · {waits}"
         elif going.seconds_left is not None:
             text += f" · {going.rate:,.1f} a second · {duration(going.seconds_left)} left"
     elif run.started_at is not None and not run.live:
-        log = resources.journal.log
+        log = resources.log
         text += f" · took {duration(time_carried(log.run_entries(run.id), log.before).total_seconds())}"
     st.progress(totals.settled / max(totals.total, 1), text=text)
 
