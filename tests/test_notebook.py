@@ -114,6 +114,10 @@ def deactivated(sandbox: SandboxServer) -> list[str]:
     return [call.customer_id for call in sandbox.calls() if call.operation == "deactivate"]
 
 
+def calls(sandbox: SandboxServer, operation: str) -> int:
+    return sum(call.operation == operation for call in sandbox.calls())
+
+
 @pytest.mark.usefixtures("settings")
 def test_every_cell_does_what_its_text_says(tmp_path: Path) -> None:
     """Without a key: on the sandbox that it starts itself."""
@@ -170,7 +174,17 @@ def test_interrupt_pauses_the_run_and_resume_does_the_rest(sandbox: SandboxServe
         assert len(deactivated(sandbox)) == done  # and it stays so: nobody carries the run
         assert f"{done}" in cell.run("run = ops.last\nint((run.records['state'] == 'verified').sum())")
         assert "is finished after 40 of 40" in cell.run("run.resume()")
-    assert len(deactivated(sandbox)) == len(set(deactivated(sandbox))) == 40
+        assert len(deactivated(sandbox)) == len(set(deactivated(sandbox))) == 40
+
+        read_before = calls(sandbox, "get")
+        sandbox.set_faults(["slow@get"])
+        undoing = cell.begin("run.undo()")
+        while calls(sandbox, "get") == read_before:
+            time.sleep(0.02)
+        cell.manager.interrupt_kernel()
+        told = cell.ended(undoing)
+        assert re.search(r"Stopped after \d+ customers? of run_\w+ were read again; nothing was done.", told), told
+        assert "Traceback" not in told
 
 
 def test_interrupt_stops_a_load_and_the_next_one_goes_on(sandbox: SandboxServer) -> None:
@@ -178,7 +192,7 @@ def test_interrupt_stops_a_load_and_the_next_one_goes_on(sandbox: SandboxServer)
         cell.run("from lib.session import open_session\nops = open_session()")
         sandbox.set_faults(["slow@list"])
         loading = cell.begin("customers = ops.load()")
-        while not [call for call in sandbox.calls() if call.operation == "list"]:
+        while not calls(sandbox, "list"):
             time.sleep(0.02)
         cell.manager.interrupt_kernel()
         told = cell.ended(loading)

@@ -68,10 +68,15 @@ class OpenRun:
     def undo(self, *, reason: str = "", ticket: str = "") -> Proposal:
         """The plan that takes back what the run changed and what is still as it left it; `NotebookSession.run` carries it out.
 
-        Each record is read again for it. Without a reason or ticket it has those of the run.
+        Each record is read again for it. Without a reason or ticket it has those of the run. Raises EmptyPlan, and Interrupted.
         """
         with tqdm(unit=" customers", desc="Reading again", file=sys.stdout, leave=False, total=self.now.totals.total) as bar:
-            subject = self._session.review_undo(self.id, tell=lambda read: bar.update(read - bar.n))
+            try:
+                subject = self._session.review_undo(self.id, tell=lambda read: bar.update(read - bar.n))
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"Stopped after {count(bar.n, 'customer')} of {self.id} were read again; nothing was done."
+                ) from None
         if not subject.reviewed.in_order:
             left_out = f": {', '.join(subject.left_out)}" if subject.left_out else ""
             raise EmptyPlan(
