@@ -33,33 +33,36 @@ _COLUMNS = (
     Column("Shown", 130),
     Column("Id", 300, "id"),
 )
-_KNOWN = "picks_known"
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
-    """Where the picks are in the frame of this version, and the users of each. Kept until either is another one: to look up
-    100,000 takes as long as to draw the page.
+class _Amount:
+    """Where the picks that are listed stand, how many they and their users are, and of those the active ones, which a run would
+    change.
     """
 
-    version: int
-    picked: tuple[str, ...]
     positions: Positions
     users: int
-    #: How many of them a run would change, and the users of those.
     active: int
     active_users: int
+
+    @classmethod
+    def of(cls, frame: CustomerFrame, picked: tuple[str, ...]) -> _Amount:
+        positions = frame.positions(picked)
+        users, active = (frame.rows[name].to_numpy()[positions] for name in ("user_count", "is_active"))
+        return cls(positions, int(users.sum()), int(active.sum()), int(users[active].sum()))
 
 
 def show_bar(resources: Resources, view: View, matching: Positions) -> None:
     """`matching` are the positions that the filters let through, of all pages."""
     picked, frame, obstacle = picks.get(), view.frame, view.obstacle
-    excess = _excess(resources.policy.caps, view, picked) if picked else ""
+    amount = _Amount.of(frame, picked)
+    excess = _excess(resources.policy.caps, view, amount) if picked else ""
     with st.bottom, st.container(border=True, key="picks_bar"):
         if not picked:
             kept.offer(resources, most=1)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(_summary(frame, picked, matching), width="stretch")
+            st.markdown(_summary(frame, picked, amount, matching), width="stretch")
             if picked:
                 st.button("Clear", type="tertiary", key="picks_clear", on_click=picks.clear)
                 st.button(
@@ -100,38 +103,26 @@ def _pick_all(index: IdIndex, matching: Positions) -> None:
     picks.add(index.take(matching), Way.ALL)
 
 
-def _known(frame: CustomerFrame, picked: tuple[str, ...]) -> _Known:
-    known: _Known | None = st.session_state.get(_KNOWN)
-    if known is None or known.version != frame.version or known.picked is not picked:
-        positions = frame.positions(picked)
-        users, active = (frame.rows[name].to_numpy()[positions] for name in ("user_count", "is_active"))
-        known = _Known(frame.version, picked, positions, int(users.sum()), int(active.sum()), int(users[active].sum()))
-        st.session_state[_KNOWN] = known
-    return known
-
-
-def _excess(caps: Caps, view: View, picked: tuple[str, ...]) -> str:
+def _excess(caps: Caps, view: View, amount: _Amount) -> str:
     """What is too much for one run, in words; empty where nothing is."""
-    known = _known(view.frame, picked)
     try:
-        check_amount(caps, Action.DEACTIVATE, known.active, known.active_users, view.active_total)
+        check_amount(caps, Action.DEACTIVATE, amount.active, amount.active_users, view.active_total)
     except CapExceeded as error:
         return error.message
     return ""
 
 
-def _summary(frame: CustomerFrame, picked: tuple[str, ...], matching: Positions) -> str:
+def _summary(frame: CustomerFrame, picked: tuple[str, ...], amount: _Amount, matching: Positions) -> str:
     if not picked:
         return "Nothing picked yet. Tick rows, pick all that match, or pick from a list."
-    known = _known(frame, picked)
-    listed = len(known.positions)
+    listed = len(amount.positions)
     told = [f"**{number(len(picked))} picked**"]
-    hidden = listed - int(np.count_nonzero(frame.among(matching)[known.positions]))
+    hidden = listed - int(np.count_nonzero(frame.among(matching)[amount.positions]))
     if hidden:
         told.append(f"{number(hidden)} hidden by filters")
     if listed < len(picked):
         told.append(f"{number(len(picked) - listed)} no longer listed")
-    return " · ".join([*told, f"{count(known.users, 'user')} affected"])
+    return " · ".join([*told, f"{count(amount.users, 'user')} affected"])
 
 
 @st.dialog("Picked customers", width=720, position="right", icon=":material/checklist:", on_dismiss=dialogs.close)
@@ -141,7 +132,7 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
     if not picked:
         st.caption("Nothing is picked.")
         return
-    st.markdown(_summary(frame, picked, matching))
+    st.markdown(_summary(frame, picked, _Amount.of(frame, picked), matching))
     shown = picked[:MOST_ROWS]
     ticked = id_table.ticked("picked")
     rows = picks_table(frame, shown, matching)

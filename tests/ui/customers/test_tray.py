@@ -14,7 +14,7 @@ from lib.customers.frame import CustomerFrame, build
 from lib.customers.idindex import Positions
 from lib.plans.evidence import Way
 from lib.ui import picks
-from lib.ui.customers.tray import _pick_all, _summary
+from lib.ui.customers.tray import _Amount, _pick_all, _summary
 from lib.ui.text import count, number
 from tests.customers.records import customers, distinct_customers
 
@@ -47,5 +47,5 @@ def test_the_bar_says_what_counting_says(records: list[Customer], others: list[C
             )()
             if random.random() < 0.3:
                 frame = frame.with_records([random.choice(others).model_copy(update={"user_count": 7})])
-            for _again in range(2):
-                assert _summary(frame, picks.get(), matching) == plainly(frame, picks.get(), matching)
+            picked = picks.get()
+            assert _summary(frame, picked, _Amount.of(frame, picked), matching) == plainly(frame, picked, matching)
