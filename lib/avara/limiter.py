@@ -108,7 +108,7 @@ class Limiter:
             if began is None or outcome is None:
                 self.throttle.give_back()
             else:
-                self.throttle.ended(self._clock(), began, kind, under_way, outcome)
+                self.throttle.ended(self._clock(), began, under_way, outcome)
 
     def _wake(self) -> None:
         """Have the next one look whether its turn has come: whoever comes to the front, or may have room, is told."""

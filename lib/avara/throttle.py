@@ -1,21 +1,21 @@
 """How fast requests may go to one connection: how many at a time, and how many a second. Pure; lib/avara/limiter.py obeys.
 
-The API documents no limits, so they are found out: by a number at a time that grows until answers take longer or stay out, and
-by a bucket of tokens that learns its rate from what was let through.
+The API documents no limits, so they are found out: by a number at a time that grows until answers stay out, and by a bucket of
+tokens that learns its rate from what was let through.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lib.avara.reply import Reply, is_throttle, retry_after
 from lib.errors import ApiError, NoAnswer, Unreachable
 
 #: Requests at a time: to begin with, and at most, whatever the API puts up with.
 START, CEILING = 2.0, 64
-#: What is left of that number after a timeout, and after a latency that rose: to four times the lowest, and 20 ms more.
-_CUT, _EASE, _RISEN, _RISEN_SECONDS = 0.5, 0.8, 4.0, 0.02
+#: What is left of that number after an answer that stayed out.
+_CUT = 0.5
 #: Seconds that are waited for as the API asks. Who is asked for more is told, so nobody else waits for it unheard.
 LONGEST_WAIT = 3600.0
 #: Seconds to wait after a 429 that does not say how long.
@@ -24,38 +24,21 @@ _NO_WORD = 0.5
 _CATCH_UP = 0.25
 #: So many more must speak for a verdict than against it; one more after each 429 that was chance, up to so many.
 _SURE, _SUREST = 2, 10
-#: The known limit is no reason for a 429 after fewer than so many others, where the one before came as early.
-_FEW = 10
+#: A 429 after fewer than so many others came early. So many early ones in a row, and the known limit is no reason for them.
+_EARLY, _DOUBTS = 10, 3
 #: So many in a row that nothing else can tell of, each after as many others, make a limit too.
-_ALIKE = 3
+_ALIKE = 4
 #: The rate grows as TCP CUBIC's window does (RFC 9438): from a little below what was counted, which it reaches after so many
 #: answers and leaves after as many more, to twice as much so many later. At most so many answers a second count, and each as
 #: several while the rate was counted only once.
 _FLAT, _TWICE, _A_SECOND, _FIRST = 80, 220, 10.0, 4
-#: Seconds without a request after which counting begins anew.
-_IDLE = 1.0
+#: Seconds of unused rate that an API keeps for us: what we miss beyond was lost, and says nothing of the rate.
+_KEPT = 1.0
 #: Seconds within which the call that follows a reading should be able to go.
 _SOON = 1.0
 
-#: The kinds of request that differ in how long they take, and in who goes first.
+#: The kinds of request that differ in who goes first.
 CALL, READ, LIST = "call", "read", "list"
-
-
-@dataclass
-class Latency:
-    """Of one kind of request, in seconds: the lowest average (forgotten by 1 % a second), and the average of late."""
-
-    lowest: float
-    average: float
-
-    def add(self, seconds: float, since: float) -> None:
-        """Take in one more answer, `since` seconds after the one before."""
-        self.average += 0.1 * (seconds - self.average)
-        self.lowest = min(self.average, self.lowest * (1 + 0.01 * min(since, 1.0)))
-
-    @property
-    def risen(self) -> bool:
-        return self.average > max(self.lowest * _RISEN, self.lowest + _RISEN_SECONDS)
 
 
 @dataclass
@@ -74,15 +57,13 @@ class Throttle:
 
     A 429 delays nobody but who got it, until more of what was sent after it were refused than let through: then it is a
     limit, and everybody waits for as long as the API asked (`floor`). The other way round it was chance. The rate of a limit
-    is what was let through from the end of one such wait to the end of the next. Where a limit is known and used up, a 429
-    needs no proof.
+    is what was let through from the end of one such wait to the end of the next. Where a limit is known, a 429 needs no proof.
     """
 
     ceiling: int = CEILING
     at_once: float = START
     floor: float = 0.0  # nothing is sent before this time
-    latencies: dict[str, Latency] = field(default_factory=dict)
-    _eased_at: float = -math.inf  # the last cut of the number at a time: answers to what was sent before say nothing new
+    _cut_at: float = -math.inf  # the last cut of the number at a time: answers to what was sent before say nothing new
     _answered_at: float = 0.0
     # The limit: the requests a second that were counted, and the answers since then that it held up, each by its weight.
     _counted: float | None = None
@@ -91,11 +72,12 @@ class Throttle:
     # Its bucket: since when it has been filling, and how many seconds' worth it holds.
     _empty_at: float = 0.0
     _holds: float = 0.0
-    # What was sent and not refused since the last wait.
-    _since: float = 0.0
+    # What was sent and not refused since the last wait, which was over then; and from when on that is counted.
     _let: int = 0
+    _over_at: float = 0.0
+    _since: float = 0.0
     _question: Question | None = None
-    _after_few: bool = False
+    _early: int = 0  # 429s in a row that came early
     _sure: int = _SURE
     _undecided: tuple[int, int] = (0, 0)  # after how many others the last one came that stayed so, and how often in a row
 
@@ -120,8 +102,8 @@ class Throttle:
     def take(self, now: float) -> None:
         """One request goes."""
         rate = self.rate
-        if now - max(self._answered_at, self.floor, self._empty_at + 1 / rate if rate else 0.0) > _IDLE:
-            self._begin(now)
+        could_go = max(self._answered_at, self.floor, self._empty_at + 1 / rate if rate else 0.0)
+        self._since += max(now - could_go - _KEPT, 0.0)
         self._let += 1
         if rate:
             self._empty_at = self._filling_since(now, rate) + 1 / rate
@@ -132,28 +114,24 @@ class Throttle:
         if rate := self.rate:
             self._empty_at -= 1 / rate
 
-    def ended(self, now: float, sent: float, kind: str, in_flight: int, outcome: Reply | ApiError) -> None:
+    def ended(self, now: float, sent: float, in_flight: int, outcome: Reply | ApiError) -> None:
         """A request came to its end, of `in_flight` that were under way. Any other error, or 5xx, says nothing of our speed."""
         if isinstance(outcome, NoAnswer | Unreachable) or (isinstance(outcome, Reply) and outcome.status == 408):
-            self._cut(now, sent, _CUT)
+            self.late(now, sent)
         elif isinstance(outcome, Reply):
             wait = retry_after(outcome)
             if is_throttle(outcome) or (outcome.status == 503 and wait is not None):
                 self.refused(now, sent, wait)
             elif outcome.status < 500:
-                self.fine(now, sent, kind, in_flight)
+                self.fine(now, sent, in_flight)
 
-    def fine(self, now: float, sent: float, kind: str, in_flight: int) -> None:
+    def fine(self, now: float, sent: float, in_flight: int) -> None:
         """After an answer: one more at a time with each round (or two answers, until the first cut), and a little more rate."""
-        latency = self.latencies.setdefault(kind, Latency(now - sent, now - sent))
-        latency.add(now - sent, max(now - self._answered_at, 0.0))
         self._answered_at, rate = now, self.rate
-        if rate and self._used_up(now, rate):
+        if rate and now - self._filling_since(now, rate) < _CATCH_UP + 1 / rate:  # the limit holds us up
             self._grown += self._weight * min(1.0, _A_SECOND / rate)
-        elif latency.risen:
-            self._cut(now, sent, _EASE)
-        if in_flight * 2 >= self.at_once and not latency.risen:
-            self.at_once = min(self.at_once + (0.5 if math.isinf(self._eased_at) else 1 / self.at_once), float(self.ceiling))
+        if in_flight * 2 >= self.at_once:
+            self.at_once = min(self.at_once + (0.5 if math.isinf(self._cut_at) else 1 / self.at_once), float(self.ceiling))
         if (question := self._question) is not None and sent > question.sent:
             question.score += 1
             if question.score >= self._sure:
@@ -163,46 +141,40 @@ class Throttle:
     def refused(self, now: float, sent: float, wait: float | None) -> None:
         """After a 429 that asked to wait so many seconds."""
         self._answered_at, wait = now, wait or _NO_WORD
-        if sent < self._since or wait > LONGEST_WAIT:
+        if sent < self._over_at or wait > LONGEST_WAIT:
             return  # it was on its way when the last wait ended, or is told
         self._let -= 1
         if (question := self._question) is not None:
             question.score -= sent > question.sent
         else:
             question = self._question = Question(sent, wait, now + wait)
-            few = self._let < _FEW
-            if (rate := self.rate) and self._used_up(now, rate) and not (few and self._after_few):
+            self._early = self._early + 1 if self._let < _EARLY else 0
+            if self._counted is not None and self._early < _DOUBTS:
                 question.score = -math.inf
-            self._after_few = few
         question.until = max(question.until, now + wait)
         if question.score <= -self._sure:
             self.floor = question.until
 
-    def _cut(self, now: float, sent: float, share: float) -> None:
-        if sent >= self._eased_at:
-            self.at_once, self._eased_at = max(self.at_once * share, 1.0), now
+    def late(self, now: float, sent: float) -> None:
+        """After an answer that stayed out: fewer at a time."""
+        if sent >= self._cut_at:
+            self.at_once, self._cut_at = max(self.at_once * _CUT, 1.0), now
 
     def _filling_since(self, now: float, rate: float) -> float:
         """Since when the bucket has been filling, or would have been if it were not full."""
         return max(self._empty_at, now - max(self._holds, _CATCH_UP, 1 / rate))
 
-    def _used_up(self, now: float, rate: float) -> bool:
-        """Whether the limit holds us up."""
-        return now - self._filling_since(now, rate) < _CATCH_UP + 1 / rate
-
-    def _begin(self, now: float) -> None:
-        self._since, self._let, self._question = now, 0, None
-
     def _waited(self, question: Question) -> None:
         """The wait is over: count the rate, if it was for a limit."""
-        # From when it was sent, not from when its answer came: how long answers take must make no difference.
-        let, counted = self._let, max(self._let, 1) / max(question.sent + question.wait - self._since, 0.001)
-        self._begin(question.until)
+        let, since, known = self._let, self._since, self._counted is not None
+        self._question, self._let, self._over_at, self._since = None, 0, question.until, question.until
         if question.score > -self._sure:
             self._counted = None
             self._undecided = (let, self._undecided[1] + 1 if 0 < let == self._undecided[0] else 1)
             if self._undecided[1] < _ALIKE:
                 return
-        self._weight, self._sure = _FIRST if self._counted is None else 1, _SURE
-        self._counted, self._grown = counted, 0
+        # From when it was sent, not from when its answer came: how long answers take must make no difference. It came when the
+        # bucket was somewhere between empty and a whole request; the first time the bucket was full at the start.
+        self._counted = (let + 0.5 if known else max(let, 1)) / max(question.sent + question.wait - since, 0.001)
+        self._grown, self._weight, self._sure = 0, 1 if known else _FIRST, _SURE
         self._holds, self._empty_at = question.wait, question.sent
