@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,9 +80,15 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -117,7 +124,7 @@ def test_pages_commands_and_notebooks_call_the_session_and_nothing_below_it(path
     """They read from `reads`, `log` and `loads`, and change things by its verbs: who may do what can be asked in one place."""
     below = {
         f"{node.lineno}: {ast.unparse(node)}"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(path)
         if isinstance(node, ast.Attribute) and node.attr in {"journal", "client", "worker"}
         if not ast.unparse(node.value).endswith("settings")
     }
@@ -137,9 +144,8 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_modules_and_functions_stay_short(path: Path) -> None:
-    source = path.read_text()
-    assert len(source.splitlines()) <= 300
-    for node in ast.walk(ast.parse(source)):
+    assert len(path.read_text().splitlines()) <= 300
+    for node in nodes_of(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 60, f"{node.name} is too long"
 
@@ -152,9 +158,8 @@ def test_a_folder_stays_small_enough_to_know(folder: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=module_of)
 def test_a_page_is_a_short_script_without_functions(path: Path) -> None:
-    source = path.read_text()
-    assert len(source.splitlines()) <= 60
-    assert not [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert len(path.read_text().splitlines()) <= 60
+    assert not [node for node in nodes_of(path) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
