@@ -32,8 +32,8 @@ _ALIKE = 4
 #: answers and leaves after as many more, to twice as much so many later. At most so many answers a second count, and each as
 #: several while the rate was counted only once.
 _FLAT, _TWICE, _A_SECOND, _FIRST = 80, 220, 10.0, 4
-#: Seconds of unused rate that an API keeps for us: what we miss beyond was lost, and says nothing of the rate.
-_KEPT = 1.0
+#: Seconds by which a request may miss its turn without that time being left out of the count.
+_LATE = 1.0
 #: Seconds within which the call that follows a reading should be able to go.
 _SOON = 1.0
 
@@ -64,7 +64,7 @@ class Throttle:
     at_once: float = START
     floor: float = 0.0  # nothing is sent before this time
     _cut_at: float = -math.inf  # the last cut of the number at a time: answers to what was sent before say nothing new
-    _answered_at: float = 0.0
+    _active_at: float = 0.0  # when the last request went or came back
     # The limit: the requests a second that were counted, and the answers since then that it held up, each by its weight.
     _counted: float | None = None
     _grown: float = 0.0
@@ -102,8 +102,10 @@ class Throttle:
     def take(self, now: float) -> None:
         """One request goes."""
         rate = self.rate
-        could_go = max(self._answered_at, self.floor, self._empty_at + 1 / rate if rate else 0.0)
-        self._since += max(now - could_go - _KEPT, 0.0)
+        missed = now - max(self._active_at, self._over_at, self._empty_at + 1 / rate if rate else 0.0)
+        if missed > (_LATE if rate else 0.0):  # nobody wanted to go, or could: that says nothing of the rate
+            self._since += missed
+        self._active_at = now
         self._let += 1
         if rate:
             self._empty_at = self._filling_since(now, rate) + 1 / rate
@@ -127,7 +129,7 @@ class Throttle:
 
     def fine(self, now: float, sent: float, in_flight: int) -> None:
         """After an answer: one more at a time with each round (or two answers, until the first cut), and a little more rate."""
-        self._answered_at, rate = now, self.rate
+        self._active_at, rate = now, self.rate
         if rate and now - self._filling_since(now, rate) < _CATCH_UP + 1 / rate:  # the limit holds us up
             self._grown += self._weight * min(1.0, _A_SECOND / rate)
         if in_flight * 2 >= self.at_once:
@@ -140,7 +142,7 @@ class Throttle:
 
     def refused(self, now: float, sent: float, wait: float | None) -> None:
         """After a 429 that asked to wait so many seconds."""
-        self._answered_at, wait = now, wait or _NO_WORD
+        self._active_at, wait = now, wait or _NO_WORD
         if sent < self._over_at or wait > LONGEST_WAIT:
             return  # it was on its way when the last wait ended, or is told
         self._let -= 1
