@@ -22,6 +22,7 @@ from lib.customers.reading.load import Load
 from lib.customers.reading.loads import Loads
 from lib.customers.reading.snapshot import Shelf, forget
 from lib.embedded import EmbeddedSandbox
+from lib.evidence.reading import ActivityReading
 from lib.journal.journal import Journal
 from lib.journal.log import Log
 from lib.journal.reads import Reads
@@ -131,6 +132,11 @@ class Parts:
             return Person(one_line(getpass.getuser(), 100), self._known)
         except (OSError, KeyError, ImportError):
             return Person("unknown", "not at all")
+
+    @cached_property
+    def activity(self) -> ActivityReading:
+        """What was read of the customers' studies while this session is open."""
+        return ActivityReading(self.client, self.now)
 
     @cached_property
     def workspace(self) -> Workspace:

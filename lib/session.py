@@ -26,6 +26,9 @@ from lib.errors import (
     RunNotFound,
     UploadUnreadable,
 )
+from lib.evidence.reading import find_candidates, read_facts
+from lib.evidence.rule_set import RuleSet
+from lib.evidence.rules import Facts, Finding
 from lib.files import read_at_most, shown
 from lib.journal.accounts import OtherAccount
 from lib.journal.proof.chain import ChainCheck
@@ -102,6 +105,16 @@ class Session(Parts):
             raise RunNotFound(f"Several runs begin with {start}: {', '.join(found[:_NAMED])}{more}. Write more of the id.")
         return self.journal.reads.run(start if start in found else found[0])
 
+    def find_candidates(
+        self, rules: RuleSet, view: View, tell: Callable[[int, int], object] = lambda *_: None
+    ) -> list[tuple[Facts, Finding]]:
+        """What the rule set says of each active customer, and by which facts; their studies are read as far as it takes."""
+        return find_candidates(rules, view.frame, self.activity, self.now(), tell)
+
+    def facts(self, rules: RuleSet, view: View, ids: Sequence[str]) -> list[Facts]:
+        """What is known of these customers, all that the rule set asks about read for it; who is not listed is left out."""
+        return read_facts(rules, view.frame, ids, self.activity, self.now())
+
     # Before a run
 
     def review(self, picked: Mapping[str, Picked], view: View) -> Subject:
@@ -120,7 +133,7 @@ class Session(Parts):
         """What doing `action` to these customers would do, by their records as read at `read_at` and how each was picked."""
         how = {id_key(customer_id): one for customer_id, one in picked.items()}
         customers = [
-            PlannedCustomer(record=one, evidence=(how[id_key(one.id)].words, *seen_in(one, read_at)), read_at=read_at)
+            PlannedCustomer(record=one, evidence=(*how[id_key(one.id)].evidence, *seen_in(one, read_at)), read_at=read_at)
             for one in records
         ]
         reviewed = self._reviewed(customers, action)
@@ -241,8 +254,6 @@ class Session(Parts):
         """Try what failed, was not applied or is unknown again. Raises as `Worker.retry`."""
         self.check_ours(self.journal.reads.run(run_id))
         return self.worker.retry(run_id, who=who or self.operator)
-
-    # What is proved
 
     def verify(self, head: str = "") -> tuple[ChainCheck, Audit]:
         """Check the log's entries against each other, and every run and step against the log and its plan.

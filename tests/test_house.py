@@ -21,7 +21,9 @@ ALLOWED = {
     "lib.files": ("lib.errors",),
     "lib.config": ("lib.errors", "lib.files", "lib.avara"),
     "lib.customers": ("lib.errors", "lib.avara", "lib.spreadsheet"),
-    "lib.plans": ("lib.errors", "lib.avara"),
+    "lib.spelling": (),
+    "lib.evidence": ("lib.errors", "lib.avara", "lib.spelling", "lib.customers"),
+    "lib.plans": ("lib.errors", "lib.avara", "lib.spelling"),
     # A journal keeps plans, runs and steps; what carries them out, and what proves them, writes to it and reads from it.
     "lib.journal": ("lib.errors", "lib.avara", "lib.plans"),
     "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.plans", "lib.journal"),
@@ -30,14 +32,17 @@ ALLOWED = {
     # The embedded sandbox, the parts that a session is made of, its verbs, and what a notebook has of it besides.
     "lib.embedded": ("lib.errors", "lib.config", "lib.sandbox"),
     "lib.parts": (
+        *("lib.evidence",),
         *("lib.errors", "lib.config", "lib.embedded", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs"),
         "lib.workspace",
     ),
     "lib.session": (
+        *("lib.evidence",),
         *("lib.errors", "lib.config", "lib.files", "lib.parts", "lib.avara", "lib.customers", "lib.plans", "lib.journal"),
         *("lib.runs", "lib.receipts", "lib.notebook"),
     ),
     "lib.notebook": (
+        *("lib.evidence",),
         *("lib.errors", "lib.files", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs", "lib.receipts"),
         *("lib.charts", "lib.config", "lib.session"),
     ),
@@ -48,7 +53,16 @@ ALLOWED = {
         *("lib.receipts", "lib.session"),
     ),
     "lib.ui": (
-        *("lib.errors", "lib.config", "lib.files", "lib.charts", "lib.spreadsheet", "lib.avara", "lib.customers"),
+        *(
+            "lib.errors",
+            "lib.config",
+            "lib.files",
+            "lib.charts",
+            "lib.spreadsheet",
+            "lib.spelling",
+            "lib.avara",
+            "lib.customers",
+        ),
         *("lib.plans", "lib.journal", "lib.runs", "lib.receipts", "lib.session"),
     ),
     "pages": ("lib.errors", "lib.customers", "lib.ui"),
@@ -72,7 +86,7 @@ CONFINED = {
     "tqdm": ("lib.notebook",),
     "uvicorn": ("lib.sandbox",),
     "python_calamine": ("lib.customers.lists",),
-    "rapidfuzz": ("lib.customers.lists",),
+    "rapidfuzz": ("lib.customers.lists", "lib.evidence.facts"),
 }
 
 

@@ -326,6 +326,24 @@ def test_what_a_run_left_is_in_the_list_at_once_and_tables_can_be_joined(shared_
     assert "(4, " in shared_kernel.run("import pandas as pd\npd.concat([some, some]).shape")
 
 
+def test_candidates_are_found_by_their_studies_with_why_and_a_plan_carries_it(shared_kernel: Kernel) -> None:
+    told = shared_kernel.run("dormant = ops.candidates('dormant')")
+    assert re.search(r"dormant, version 1, [0-9a-f]{8}: [\d,]+ candidates?, \d+ unknown, of [\d,]+ active customers", told), (
+        told
+    )
+    assert "['yes']" in shared_kernel.run("sorted(set(dormant['candidate']))")
+    assert "True" in shared_kernel.run(
+        "bool(dormant['why'].str.contains('created .* days ago; .*last updated .* days ago').all())"
+    )
+    explained = shared_kernel.run("print(ops.explain(dormant['id'][0], 'dormant')['question'].tolist())")
+    assert "['older than 90 days', 'no study for 365 days', 'not updated for 365 days']" in explained
+    shared_kernel.run("ops.candidates('never used')")  # what another rule set says of them is not why they were picked
+    shared_kernel.run("planned = ops.plan(dormant['id'].head(2), reason='x').plan")
+    assert "Picked by a rule set: dormant, version 1, " in shared_kernel.run("planned.filter_text")
+    assert "True" in shared_kernel.run("[one.evidence[1] for one in planned.customers] == dormant['why'].head(2).tolist()")
+    assert "There are these rule sets: 'never used', 'dormant'" in shared_kernel.run("ops.candidates('nonsense')")
+
+
 def test_two_runs_of_the_same_plan_are_one(shared_kernel: Kernel) -> None:
     assert "is finished after 40 of 40" in shared_kernel.run("run = ops.run(plan, confirm=40)\nrun")
     assert "already started as run_" in shared_kernel.run("ops.run(plan, confirm=40)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,10 @@ from lib.customers.lists.columns import described
 from lib.customers.reading.load import LoadState
 from lib.customers.reading.loads import View
 from lib.errors import EmptyPlan, ExpressOpsError, Interrupted, ListUnclear, NotStarted, PlanError, ViewUnreadable
+from lib.evidence.rule_set import RuleSet
 from lib.files import typed_path
+from lib.notebook.candidates import candidates_table, rule_set, summary
+from lib.notebook.picked import ids_of, note, picked_of
 from lib.notebook.proposal import Proposal
 from lib.notebook.run import OpenRun
 from lib.notebook.tables import customers_table
@@ -33,7 +36,6 @@ from lib.plans.model import Action
 from lib.plans.plan import Plan
 from lib.session import Session
 
-_PICKED = "express_ops_picked"
 #: Rows of a list of runs, at most.
 _MOST_RUNS = 10_000
 #: Seconds; what takes no longer shows no bar.
@@ -50,6 +52,7 @@ class NotebookSession:
     def __init__(self, session: Session) -> None:
         """Of a session that is open. It is closed at the end of the process at the latest."""
         self._session, self._closed = session, False
+        self._why: dict[str, dict[str, str]] = {}  # a rule set's label → id_key → what it last saw of the customer
         atexit.register(self.close)
 
     @classmethod
@@ -136,13 +139,38 @@ class NotebookSession:
         doubt = f"; {found.unknown_times:,} more would match, but a date is unknown" if found.unknown_times else ""
         print(f"{len(found.positions):,} of {count(len(view.frame), 'customer')}: {describe(wanted)}{doubt}")
         table = customers_table(view.frame, found.positions).sort_values("updated_at", ignore_index=True)
-        table.attrs[_PICKED] = [Way.NOTEBOOK.name, describe(wanted), read_at.isoformat()]
+        note(table, Picked(Way.NOTEBOOK, describe(wanted), read_at))
         return table
+
+    def candidates(self, rules: RuleSet | str | Path) -> pd.DataFrame:
+        """The customers that a rule set means, and those of whom nobody can tell: a column each for that and for why.
+
+        `rules`: a preset ("never used", "dormant", "empty shell", "duplicate"), a RuleSet, or a file of one that ends in .json.
+        The studies of those whom nothing else decides are read for it. Raises UploadUnreadable, ApiError, Interrupted.
+        """
+        asked, view = rule_set(rules), self._view()
+        with tqdm(unit=" customers", desc="Reading studies", file=sys.stdout, leave=False, delay=_SOON) as bar:
+            try:
+                found = self._session.find_candidates(asked, view, lambda done, of: _show(bar, done, of))
+            except KeyboardInterrupt:
+                raise Interrupted("Stopped. What was read stays: the next ops.candidates(...) goes on from there.") from None
+        print(summary(asked, found))
+        self._why[asked.label] = {id_key(facts.record.id): finding.words for facts, finding in found}
+        return note(candidates_table(view.frame, found), Picked(Way.RULES, asked.label, self._session.now()))
+
+    def explain(self, customer: str, rules: RuleSet | str | Path) -> pd.DataFrame:
+        """Each question of a rule set, what it answers for this customer (an id), and what it saw. Raises as `candidates`."""
+        asked, view = rule_set(rules), self._view()
+        (facts,) = self._session.facts(asked, view, ids_of(customer)[:1]) or (None,)
+        if facts is None:
+            raise PlanError(f"{one_line(str(customer), 60)} is not in the list.")
+        rows = [(rule.about, str(finding.answer), finding.words) for rule, finding in asked.explain(facts)]
+        return pd.DataFrame(rows, columns=["question", "answer", "seen"])
 
     def chart(self, found: pd.DataFrame | None = None) -> Drawing:
         """How long ago the customers were updated: the active and the inactive, or those of a table and the others."""
         frame = self._view().frame
-        chart = bars(by_age(frame, self._session.now(), None if found is None else frame.positions(_ids(found))))
+        chart = bars(by_age(frame, self._session.now(), None if found is None else frame.positions(ids_of(found))))
         return Drawing(chart.properties(width=600, height=220, title="Customers by the time since their last update"))
 
     def take(
@@ -162,11 +190,8 @@ class NotebookSession:
         print(", ".join(f"{number:,} {kind}" for kind, number in taken.report.counts.items()))
         table = customers_table(view.frame, view.frame.positions(taken.report.found))
         how = described(taken.table, taken.choice)
-        table.attrs[_PICKED] = [
-            Way.LISTED.name,
-            f"{path.name}{how and f', {how}'}",
-            (view.read_at or self._session.now()).isoformat(),
-        ]
+        read_at = view.read_at or self._session.now()
+        note(table, Picked(Way.LISTED, f"{path.name}{how and f', {how}'}", read_at))
         self.taken = pd.DataFrame(taken.report.entries)
         return table
 
@@ -183,8 +208,10 @@ class NotebookSession:
         Raises ApiError, PlanError and its kinds: EmptyPlan says why nobody is left.
         """
         view = self._view()
-        how = _picked(customers) or Picked(Way.NOTEBOOK, read_at=view.read_at)
-        subject = self._session.review(dict.fromkeys(_ids(customers), how), view)
+        how = picked_of(customers) or Picked(Way.NOTEBOOK, read_at=view.read_at)
+        seen = self._why.get(how.filter_text, {}) if how.way is Way.RULES else {}
+        each = {one: replace(how, seen=seen[id_key(one)]) if id_key(one) in seen else how for one in ids_of(customers)}
+        subject = self._session.review(each, view)
         if not subject.reviewed.in_order:
             left_out = f": {', '.join(subject.left_out)}" if subject.left_out else ""
             raise EmptyPlan(f"There is no customer left to act on{left_out}.")
@@ -240,30 +267,8 @@ class NotebookSession:
         )
 
 
-def _ids(customers: object) -> list[str]:
-    """The ids that a person means by a table with a column `id`, a column, ids or one id. Raises PlanError."""
-    if isinstance(customers, pd.DataFrame):
-        if "id" not in customers:
-            raise PlanError("This table has no column id, so it tells no customers.")
-        customers = customers["id"]
-    if isinstance(customers, str):
-        customers = [customers]
-    if not isinstance(customers, Iterable):
-        raise PlanError("These are no customers: give a table with a column id, or ids.")
-    return list({id_key(text): text for one in customers if (text := str(one).strip())}.values())
-
-
-def _picked(customers: object) -> Picked | None:
-    """How the customers of a table were found; None where nothing says so."""
-    try:
-        way, filter_text, read_at = getattr(customers, "attrs", {})[_PICKED]
-        return Picked(Way[way], filter_text, datetime.fromisoformat(read_at))
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _show(bar: tqdm[Any], read: int) -> None:
-    bar.n = read
+def _show(bar: tqdm[Any], done: int, of: int | None = None) -> None:
+    bar.n, bar.total = done, of
     bar.refresh()
 
 

@@ -25,12 +25,13 @@ class Way(StrEnum):
     CHOSEN = "Chosen by hand for a name on a list"
     RUN = "Picked from what a run left undone"
     NOTEBOOK = "Picked in a notebook"
+    RULES = "Picked by a rule set"
 
 
 @dataclass(frozen=True)
 class Picked:
-    """How customers came to be picked: the filter on show then, or what was meant of a list, and when they had been read (None:
-    not all of them yet).
+    """How customers came to be picked: the filter on show then, what was meant of a list, or a rule set, and when they had been
+    read (None: not all of them yet). `seen`: what the rules saw of just this one.
 
     One value serves all that were picked at once.
     """
@@ -38,15 +39,21 @@ class Picked:
     way: Way
     filter_text: str = ""
     read_at: datetime | None = None
+    seen: str = ""
 
     @property
-    def from_list(self) -> bool:
-        return self.way in (Way.LISTED, Way.CHOSEN)
+    def names_source(self) -> bool:
+        return self.way in (Way.LISTED, Way.CHOSEN, Way.RULES)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What a plan keeps of it, a line each."""
+        return (self.words, self.seen) if self.seen else (self.words,)
 
     @property
     def chosen(self) -> str:
         """In one line: "Picked from a list: names.xlsx, column Hospital"."""
-        between = ": " if self.from_list else ", filter: "
+        between = ": " if self.names_source else ", filter: "
         return f"{self.way}{between}{self.filter_text}" if self.filter_text else str(self.way)
 
     @cached_property
@@ -58,7 +65,7 @@ class Picked:
 
 def filters_of(picked: Iterable[Picked]) -> str:
     """The filters and lists that these were picked by, each once, for a plan: "active · no users; all customers"."""
-    return "; ".join(dict.fromkeys(one.chosen if one.from_list else one.filter_text or str(one.way) for one in picked))
+    return "; ".join(dict.fromkeys(one.chosen if one.names_source else one.filter_text or str(one.way) for one in picked))
 
 
 def seen_in(record: Customer, read_at: datetime) -> tuple[str, str]:

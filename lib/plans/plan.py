@@ -20,7 +20,7 @@ from lib.avara.models import Customer, UtcDatetime, id_key
 from lib.avara.text import one_line
 from lib.errors import EmptyPlan, OtherConnection, PlanError, ReasonMissing
 from lib.plans.model import Action
-from lib.plans.spelling import visible
+from lib.spelling import visible
 
 
 class _Frozen(BaseModel):

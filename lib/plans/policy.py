@@ -47,8 +47,8 @@ from lib.avara.models import CUSTOMER_ID_PATTERN, Customer, id_key
 from lib.errors import CapExceeded, ProtectedCustomer
 from lib.plans.model import Action
 from lib.plans.plan import Plan
-from lib.plans.spelling import folded
 from lib.plans.words import NOTHING, Words, said
+from lib.spelling import folded
 
 #: More than any account has, and more days than any record is old: every number has an end, so that it can be reckoned with.
 _MANY, _DAYS = 1_000_000_000, 36_500

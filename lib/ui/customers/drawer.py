@@ -10,7 +10,7 @@ from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.errors import JournalError
 from lib.plans.evidence import Way
-from lib.plans.spelling import visible
+from lib.spelling import visible
 from lib.ui import history, notices, picks, record_view
 from lib.ui.resources import Resources
 from lib.ui.text import md

@@ -9,7 +9,7 @@ import streamlit as st
 from lib.errors import AlreadyStarted, ExpressOpsError
 from lib.plans.model import Action
 from lib.plans.plan import Plan
-from lib.plans.spelling import visible
+from lib.spelling import visible
 from lib.ui import kept, nav, notices, picks
 from lib.ui.deactivate import draft
 from lib.ui.deactivate.draft import Why

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from lib.plans.spelling import what_is_wrong
+from lib.spelling import what_is_wrong
 
 _HERE = Path(__file__).parent
 _draw = st.components.v2.component(

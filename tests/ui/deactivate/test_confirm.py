@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from lib.ui.deactivate.confirm import wanted_text
-from tests.plans.test_spelling import NOTHING_TO_SEE
 from tests.runs.fakes import customer, plan_of
+from tests.test_spelling import NOTHING_TO_SEE
 
 
 def test_for_one_customer_its_name_is_typed_for_many_their_count() -> None:
