@@ -127,8 +127,10 @@ class CustomerFrame:
     def own_update(self, customer_id: str) -> OwnUpdate | None:
         """The last update of this customer, if a run of ours made it."""
         own = self.ours.get(id_key(customer_id))
-        at = self.positions([] if own is None else [customer_id])
-        return own if own is not None and len(at) and _plain(self.rows["updated_at"].take(at)) == [own.at] else None
+        if own is None:
+            return None
+        at = self.positions([customer_id])
+        return own if len(at) and _plain(self.rows["updated_at"].take(at)) == [own.at] else None
 
     @cached_property
     def updated_before_ours(self) -> pd.Series[Any]:
