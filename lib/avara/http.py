@@ -23,6 +23,7 @@ from lib.avara.transport import Line, Lines, NotWanted
 from lib.errors import ApiError, ConfigError
 
 USER_AGENT = "express-ops/0.1.0"
+_SLOW_DOWN = 429
 #: A page of 100 customers with 50 full pairs of metadata each is 6 MB; nothing the API promises comes near this.
 LARGEST_ANSWER = 32 * 1024 * 1024
 
@@ -56,7 +57,12 @@ class Http:
             outcome: Reply | httpx.TransportError
             try:
                 with closing(line.transport.handle_request(self._built(request, line))) as response:
-                    body, unreadable = _body(response)
+                    try:
+                        body, unreadable = _body(response)
+                    except httpx.TransportError:
+                        if response.status_code != _SLOW_DOWN:  # that is a no, whatever it goes on to say
+                            raise
+                        body, unreadable = b"", "is cut short"
                     headers = dict(response.headers.items())
                     secret = self._connection.api_key
                     outcome = Reply(response.status_code, headers, body, self._now(), secret, unreadable)
@@ -64,9 +70,12 @@ class Http:
                 return None
             except httpx.TransportError as exc:
                 outcome = exc
-        if line.cut or isinstance(outcome, httpx.ReadTimeout | httpx.WriteTimeout):
+        if isinstance(outcome, Reply) and (not line.cut or outcome.status == _SLOW_DOWN):
+            return outcome
+        late = line.cut or isinstance(outcome, httpx.ReadTimeout | httpx.WriteTimeout)
+        if late and line.sending:
             return no_answer(request, f"no answer came within {self._timeout:g} s")
-        return outcome if isinstance(outcome, Reply) else self._failure(request, outcome)
+        return self._failure(request, outcome, sent=line.sending)
 
     def close(self) -> None:
         """Closes the connections; one that is in use, as soon as it is not any more."""
@@ -78,7 +87,7 @@ class Http:
         url, extensions = self._url.copy_with(raw_path=path), {"timeout": self._waits, "trace": line.heard}
         return httpx.Request(request.method, url, headers=self._headers, extensions=extensions)
 
-    def _failure(self, request: Request, exc: httpx.TransportError) -> ApiError:
+    def _failure(self, request: Request, exc: object, *, sent: bool) -> ApiError:
         """What an error on the way means: Unreachable only where nothing can have been sent."""
         host, proxy, said = self._connection.host, self._lines.proxy, one_line(str(exc), 200) or type(exc).__name__
         way = f"{host} (through the proxy {proxy})" if proxy else host
@@ -91,6 +100,8 @@ class Http:
                 return unreachable(
                     request, f"The proxy {proxy} did not let us through to {host} ({said})", "Check HTTPS_PROXY."
                 )
+            case _ if not sent:
+                return unreachable(request, f"{way} broke the connection off before the request ({said})")
             case _:
                 return no_answer(request, "the connection broke before the answer was complete")
 

@@ -47,7 +47,7 @@ def decide(
     """The attempts with the one that ended in `error`, and the seconds to wait before the next; None where the error stands.
 
     `should_retry` is the header `x-should-retry`, None where absent; it can't have a change repeated whose outcome is
-    unknown. `random` gives numbers in [0, 1).
+    unknown, and where we are asked to slow down that is what counts. `random` gives numbers in [0, 1).
     """
     throttled = isinstance(error, RateLimited)
     now = replace(so_far, failed=so_far.failed + (not throttled), throttled=so_far.throttled + throttled)
@@ -56,7 +56,7 @@ def decide(
     tired = now.waited > policy.longest_throttled if throttled else now.failed > policy.retries
     too_long = not throttled and (error.retry_after or 0.0) > policy.longest_retry_after
     again = should_retry or _worth_repeating(error, changes=changes)
-    if should_retry is False or (changes and error.may_have_applied) or not again or tired or too_long:
+    if (should_retry is False and not throttled) or (changes and error.may_have_applied) or not again or tired or too_long:
         return now, None
     return now, wait
 

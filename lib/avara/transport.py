@@ -41,8 +41,9 @@ class Line:
         self.until = 0.0
         #: Whether it was broken off. Its end can look like that of a whole answer, which nobody may take it for.
         self.cut = False
-        #: Whether what is about to be sent may go; see `heard`.
+        #: Whether what is about to be sent may go, and whether it has begun to; see `heard`.
         self.wanted: Wanted = always
+        self.sending = False
         self._socket: socket.socket | None = None
 
     def heard(self, event: str, info: Mapping[str, Any]) -> None:
@@ -52,8 +53,10 @@ class Line:
         """
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._socket = info["return_value"].get_extra_info("socket")
-        elif event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT" and not self.wanted():
-            raise NotWanted
+        elif event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
+            if not self.wanted():
+                raise NotWanted
+            self.sending = True
 
     def break_off(self) -> None:
         """Whoever reads from it sees its end. Closed, its number could be another connection's before the reader looks."""
@@ -89,7 +92,7 @@ class Lines:
             if self._watch.ident is None:
                 self._watch.start()
             line = self._idle.pop() if self._idle else Line(self._certificates, self._proxy)
-            line.until, line.cut, line.wanted = time.monotonic() + self._seconds, False, wanted
+            line.until, line.cut, line.wanted, line.sending = time.monotonic() + self._seconds, False, wanted, False
             self._busy.add(line)
         try:
             yield line

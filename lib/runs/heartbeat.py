@@ -24,6 +24,8 @@ from lib.plans.model import Run
 from lib.runs.engine import clocks
 from lib.runs.owner import is_gone
 
+#: Seconds that any lease may hold.
+LONGEST_LEASE = 3600.0
 #: Renewals within that span, so that one or two may fail.
 _BEATS = 4
 
@@ -105,5 +107,10 @@ class Heartbeat:
 
 
 def is_lost(lease: Lease) -> bool:
-    """Whether the process that carries a running run is known to be gone, or was not heard of for as long as its lease."""
-    return lease.left < 0 or is_gone(lease.owner)
+    """Whether the process that carries a running run is known to be gone, or was not heard of for as long as its lease.
+
+    A lease that holds for longer than any is given, or that can't be read, is nobody's: the database's clock was ahead when
+    it was written, or somebody else wrote it.
+    """
+    readable = isinstance(lease.left, int | float) and isinstance(lease.owner, str)
+    return not readable or not 0 <= lease.left <= LONGEST_LEASE or is_gone(lease.owner)

@@ -8,6 +8,7 @@ from math import ceil
 
 from lib.avara.times import to_minute
 from lib.journal.journal import LEASE_SECONDS, Journal
+from lib.journal.reads import Lease
 from lib.runs.heartbeat import is_lost
 from lib.runs.owner import carrier
 
@@ -26,9 +27,8 @@ def stalled(journal: Journal, owner: str) -> Mapping[str, str]:
         if refusal is not None and lease.owner == owner:
             told[lease.run_id] = f"No call is made since {_at(refusal.since)}: the journal can't be written ({refusal.cause})."
         elif is_lost(lease):
-            until = min(datetime.fromtimestamp(lease.until, UTC), datetime.now(UTC))
             told[lease.run_id] = (
-                f"No call is made since {_at(until)}: the process that carried it is gone, or can't reach the journal."
+                f"No call is made since {_at(_ended(lease))}: the process that carried it is gone, or can't reach the journal."
             )
         elif lease.owner != owner and lease.left < _SILENT:
             told[lease.run_id] = (
@@ -36,6 +36,15 @@ def stalled(journal: Journal, owner: str) -> Mapping[str, str]:
                 f"can be taken over in {ceil(lease.left)} s."
             )
     return told
+
+
+def _ended(lease: Lease) -> datetime:
+    """When the lease ended; now, where it says what can't be."""
+    now = datetime.now(UTC)
+    try:
+        return min(datetime.fromtimestamp(lease.until, UTC), now)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return now
 
 
 def _at(moment: datetime) -> str:

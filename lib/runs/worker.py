@@ -237,8 +237,9 @@ class Worker:
     def _carry(self, execution: Execution, run_id: str) -> None:
         execution.carry()
         with self._lock:
-            self._heartbeat.let_go(run_id)
-            del self._carried[run_id]
+            if self._carried.get(run_id, (None, None))[0] is execution:  # else it was taken up anew meanwhile
+                self._heartbeat.let_go(run_id)
+                del self._carried[run_id]
 
     def _request(self, run_id: str, what: str, who: Person) -> None:
         try:
@@ -256,9 +257,14 @@ class Worker:
         found = self.recover()
         for run in self._journal.reads.left_to_cancel():
             client = None if self._stopping.is_set() else self._client_for(run.fingerprint)
-            if client is not None:
-                with suppress(IllegalTransition):  # another one was first to do it
+            if client is None:
+                continue
+            with suppress(IllegalTransition):  # another one was first to do it
+                if self._can_read_back(run):
                     self._launch(run, client, ITSELF, partial(self._journal.claim, cancelling=True))
+                else:
+                    words = cancelled(run, self._journal.log.asked_by(run.id))
+                    self._journal.cancel(run.id, words=words, now=self._tools.now(), who=ITSELF)
         return found
 
     def _offer(self, lease: Lease) -> Run | None:
@@ -270,7 +276,7 @@ class Worker:
         end = ending(run, ABANDONED, asked_by=self._journal.log.asked_by(run.id) if seen else "")
         move = partial(self._journal.end, run.id, end.state, words=end.words, now=now, who=ITSELF)
         try:
-            return move(owner=lease.owner, requested=seen, expired=lease.left < 0)
+            return move(owner=lease.owner, requested=seen, expired=isinstance(lease.until, float) and lease.left < 0)
         except IllegalTransition:
             return None  # its process was only late, another one was first to notice, or somebody asks for something now
 

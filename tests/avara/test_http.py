@@ -30,7 +30,7 @@ from lib.avara.connection import Connection
 from lib.avara.http import Http
 from lib.avara.reply import Reply
 from tests.avara.records import EXAMPLE, EXAMPLE_ID
-from tests.avara.wire import CUT, HANG, reply, wire
+from tests.avara.wire import CUT, HANG, RESET, reply, wire
 
 KEY = "sk_live_0123456789"
 READ, CHANGE = requests.get_customer(EXAMPLE_ID), requests.deactivate(EXAMPLE_ID)
@@ -101,7 +101,7 @@ def test_an_answer_through_a_proxy_that_drips_ends_with_the_timeout(connect, mon
         began = time.monotonic()
         failure = connect(ELSEWHERE, timeout=IMPATIENT).send(READ)
         assert time.monotonic() - began < NOTICED
-    assert isinstance(failure, errors.NoAnswer)
+    assert isinstance(failure, errors.Unreachable)
 
 
 @contextmanager
@@ -168,7 +168,26 @@ def test_nobody_waits_for_a_connection(connect):
         assert server.connections == count
 
 
-# --- whether it goes at all
+# --- whether it goes at all, and whether it went
+
+
+@pytest.mark.parametrize("after_connect", [CUT, RESET, HANG, b"nonsense\r\n\r\n"], ids=["cut", "reset", "hang", "rubbish"])
+def test_what_a_proxy_broke_off_before_the_request_was_not_sent_and_the_proxy_is_named(connect, monkeypatch, after_connect):
+    with wire(after_connect) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
+        failure = connect(ELSEWHERE, timeout=IMPATIENT).send(CHANGE)
+    assert isinstance(failure, errors.Unreachable)
+    assert f"through the proxy {proxy.base_url.removeprefix('http://')}" in failure.message
+    assert "so nothing was sent" in failure.message
+
+
+@pytest.mark.parametrize("end", [CUT, HANG], ids=["cut", "hang"])
+def test_a_refusal_is_one_although_its_body_never_ends(connect, end):
+    head = b"HTTP/1.1 429 Slow down\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\n{"
+    with wire((head, end)) as server:
+        answer = connect(server.base_url, timeout=IMPATIENT).send(CHANGE)
+    assert isinstance(answer, Reply)
+    assert (answer.status, answer.headers["retry-after"]) == (429, "7")
 
 
 def test_what_nobody_wants_any_more_once_the_connection_stands_is_not_sent_and_the_next_request_is(connect):

@@ -12,6 +12,7 @@ from lib.errors import AlreadyOver, IllegalTransition, JournalDamaged, JournalEr
 from lib.journal.journal import Journal
 from lib.plans.model import RunState, StepState
 from lib.plans.words import said
+from lib.runs.stalled import stalled
 from lib.runs.worker import Worker
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, READ_FAULTS, ROBIN, WRITE_FAULTS, FakeApi, customer, id_of, plan_of, script
 
@@ -149,6 +150,22 @@ def test_of_a_cancelled_run_that_is_not_what_its_plan_says_nobody_is_read_back(j
     assert journal.reads.run(run.id).state is RunState.CANCELLED
     assert journal.reads.run(run.id).totals.unknown == 2
     assert not bench.api.calls
+
+
+@pytest.mark.parametrize("damage", ["1", "true,,"])
+def test_a_cancel_of_a_dead_processs_run_ends_it_although_a_step_can_not_be_read(journal, place, damage):
+    """Taken up again and again, it would fill the log and keep its customers for good."""
+    bench = Bench(journal)
+    run = died(bench, applied=False)
+    journal.renew("host:1:dead", 0.4)
+    bench.worker.cancel(run.id, who=KIM)
+    place.run(f"UPDATE steps SET before = replace(before, 'true', '{damage}') WHERE position = 0")
+    bench = Bench(journal, lease=0.4)
+    bench.worker.start()
+    until(lambda: journal.reads.run(run.id).state is RunState.CANCELLED)
+    assert not bench.api.calls
+    assert [entry.event for entry in journal.log.entries(run.id)].count("resume") == 0
+    bench.worker.stop()
 
 
 @pytest.mark.parametrize("act", ["submit", "resume", "retry"])
@@ -330,6 +347,25 @@ def test_a_run_whose_process_died_is_offered_and_resumed_as_if_nothing_had_happe
     run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
     assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["lease_until = lease_until + 86400", "lease_until = 9e999", "lease_until = 'abc'", "lease_until = x'00'", "owner = NULL"],
+)
+def test_a_lease_that_can_not_be_one_is_nobodys_and_keeps_no_other_run_from_being_found(place, journal, column):
+    """As where the database's clock was ahead when it was written, or somebody wrote into the table."""
+    if place.engine_name == "postgresql" and column not in ("lease_until = lease_until + 86400", "owner = NULL"):
+        pytest.skip("its columns have types")
+    bench = Bench(journal)
+    run = died(bench, applied=False)
+    other = journal.record(plan_of([customer(9)]), NOW, who=ROBIN)
+    journal.claim(other.id, owner="host:1:gone", now=NOW, who=ROBIN, lease=-1)
+    place.run(f"UPDATE runs SET {column} WHERE id = '{run.id}'")
+    assert run.id in stalled(journal, bench.worker.owner)
+    assert {left.id for left in bench.worker.recover()} == {run.id, other.id}
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
 
 
 def test_a_step_that_was_in_flight_is_called_once_more_by_a_resume_and_left_if_that_changes_nothing_either(journal):

@@ -218,12 +218,14 @@ class _OneRun:
         without: dict[str, None] = {}
         for page in in_pages(self._db, told_of, log.c.seq):
             ids = {entry.customer_id for entry in page}
-            here = select(steps.c.customer_id).where(steps.c.run_id == self._id, steps.c.customer_id.in_(ids))
+            here = select(steps.c.customer_id).where(steps.c.run_id == self._id, steps.c.customer_id.in_(_texts(ids)))
             without |= dict.fromkeys(sorted(ids.difference(self._db.execute(here).scalars()), key=str))
         yield from ((customer_id, None, []) for customer_id in without)
 
     def _entries_of(self, customer_ids: Sequence[str]) -> Iterable[Row[Any]]:
-        theirs = _LOG.add_columns(log.c.customer_id).where(log.c.run_id == self._id, log.c.customer_id.in_(customer_ids))
+        theirs = _LOG.add_columns(log.c.customer_id).where(
+            log.c.run_id == self._id, log.c.customer_id.in_(_texts(customer_ids))
+        )
         return self._db.execute(theirs.order_by(log.c.seq)).all()
 
     def _finding(self, words: str, customer_id: object = "") -> Finding:
@@ -240,6 +242,16 @@ def _told(row: Row[Any]) -> Told:
     return Told(row.seq, row.at, row.event, payload)
 
 
+def _texts(ids: Iterable[object]) -> list[str]:
+    """Those that can be asked for: what is no text is nobody's id."""
+    return [one for one in ids if isinstance(one, str)]
+
+
+def _exactly(value: object) -> bytes:
+    """A value with its types: in Python 1 is true and 1.0."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
 def _id_of(customer: msgspec.Raw) -> object:
     return msgspec.json.decode(customer)["record"]["expressCustomerId"]
 
@@ -253,7 +265,7 @@ def _unlike_plan(row: Mapping[str, Any], customer: msgspec.Raw | None) -> Iterat
     told = {"customer_id": record["expressCustomerId"], "name": plain_text(record["expressCustomerName"])}
     yield from replay.differences(row, told, "the plan")
     try:
-        same = msgspec.json.decode(row["before"]) == record
+        same = _exactly(msgspec.json.decode(row["before"])) == _exactly(record)
     except _UNREADABLE:
         same = False
     if not same:
