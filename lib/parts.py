@@ -53,6 +53,7 @@ class Parts:
     ) -> None:
         self.settings, self.now = settings, now
         self._known, self._hosts_sandbox = known, hosts_sandbox
+        self.closed = False
         #: What stands in for the API where no key is set.
         self.sandbox: EmbeddedSandbox | None = None
 
@@ -67,6 +68,7 @@ class Parts:
 
     def close(self) -> None:
         """Finish and settle the calls in flight, then let go of what was opened."""
+        self.closed = True
         loads = vars(self).get("loads")
         if loads is not None and loads.under_way is not None:
             loads.under_way.cancel()
@@ -175,6 +177,11 @@ class Parts:
             return None
         self.loads.catch_up()
         return self.loads.active_total()
+
+    def keep_sandbox(self) -> None:
+        """Begin the sandbox again, where it is used, this process may have it, and the one that had it is gone."""
+        if self.sandbox is not None and self._hosts_sandbox:
+            self.sandbox = self.sandbox.kept_up()
 
     def recover(self) -> tuple[Run, ...]:
         """Mark running runs whose process is gone as interrupted. Raises as `Worker.recover`."""

@@ -161,7 +161,9 @@ class Session(Parts):
         run = self.journal.reads.run(run_id)
         self.check_ours(run)
         if not run.can_undo:
-            raise IllegalTransition(f"{run.id} is {run.state} and has nothing verified to take back yet.", run_id=run.id)
+            done = run.totals.verified
+            why = f"{done:,} verified: cancel it first" if done else "nothing verified to take back"
+            raise IllegalTransition(f"{run.id} is {run.state}, with {why}.", run_id=run.id)
         steps, read_at = list(self.journal.reads.every_step(run_id)), self.now()
         if view is not None:
             current = {record.id: record for record in view.frame.records(step.customer_id for step in steps)}
@@ -265,8 +267,6 @@ class Session(Parts):
     def receipt(self, run_id: str, form: Format, *, who: Person | None = None) -> ReceiptFile:
         """The proof of a run as a file; that it was taken is logged first. Raises as `export`."""
         return export(self.journal, run_id, form, who=who or self.operator, now=self.now())
-
-    # The account
 
     def probe(self) -> int:
         """How many customers the API's first answer holds, of one that was asked for. Raises ApiError."""

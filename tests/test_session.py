@@ -13,6 +13,7 @@ from lib.cli.main import main
 from lib.config import Settings, load_settings
 from lib.errors import (
     AlreadyStarted,
+    ApiError,
     ConfigError,
     EmptyPlan,
     IllegalTransition,
@@ -95,6 +96,26 @@ def test_half_a_file_is_not_left_behind(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
     assert not (tmp_path / "plan.json").exists()
+
+
+def test_the_sandbox_goes_on_at_its_address_when_the_process_that_had_it_ends(world: World) -> None:
+    """Whoever of the app and the notebooks was first to open it: the others keep their customers, and find each other."""
+    world.patch.setattr(embedded, "SANDBOX_CUSTOMERS", 20)
+    first, second = (parts.Parts(load_settings(), known="") for _ in range(2))
+    first.open(), second.open()
+    (customer, *_) = next(second.client.iter_pages()).customers
+    second.client.deactivate(customer.id)
+    first.close()
+    with pytest.raises(ApiError):
+        second.client.get_customer(customer.id)
+    second.keep_sandbox()
+    assert not second.client.get_customer(customer.id).is_active
+    with parts.Parts(load_settings(), known="").open() as third:
+        assert third.connection.base_url == second.connection.base_url
+        assert not third.client.get_customer(customer.id).is_active
+    second.close()
+    with parts.Parts(load_settings(), known="").open() as later:  # there too, so that a page that is still open finds it
+        assert later.connection.base_url == second.connection.base_url
 
 
 def test_app_notebook_and_command_line_make_one_plan_of_one_list(world, sandbox, tmp_path, capsys):

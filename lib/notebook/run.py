@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib.avara.text import count, one_line
-from lib.errors import EmptyPlan, IllegalTransition, Interrupted, JournalUnavailable
+from lib.errors import EmptyPlan, IllegalTransition, Interrupted, JournalUnavailable, NotStarted, PlanError
 from lib.files import check_new, typed_path, write_new
 from lib.notebook import glance
 from lib.notebook.proposal import Proposal
@@ -34,7 +34,13 @@ class OpenRun:
 
     def __init__(self, session: Session, run_id: str, remember: Callable[[OpenRun], None]) -> None:
         """`remember` hears of the run whenever it is begun."""
-        self._session, self.id, self._remember = session, run_id, remember
+        self._of, self.id, self._remember = session, run_id, remember
+
+    @property
+    def _session(self) -> Session:
+        if self._of.closed:
+            raise NotStarted(f"This session is closed. Open another: ops = open_session(), then ops.open_run({self.id!r})")
+        return self._of
 
     @property
     def now(self) -> Run:
@@ -82,6 +88,8 @@ class OpenRun:
             raise EmptyPlan(
                 f"Nothing that {self.id} changed is still as it left it, so there is nothing to take back{left_out}."
             )
+        if not (isinstance(reason, str) and isinstance(ticket, str)):
+            raise PlanError("The reason and the ticket are texts.")
         plan = self._session.freeze_undo(subject, reason=reason, ticket=ticket)
         self._session.check(plan, None)
         return Proposal(plan, subject, self._session.policy)
@@ -107,6 +115,7 @@ class OpenRun:
         that no other cell goes on as if the run had ended.
         """
         self._remember(self)
+        self._session.keep_sandbox()
         with noted("SIGINT") as interrupts:
             begin()
             run = self._followed(interrupts)
@@ -131,7 +140,7 @@ class OpenRun:
                     paused = True
                 time.sleep(_LOOK)
                 with suppress(JournalUnavailable):  # nothing is called while it can't be written; it may be back in a moment
-                    run = reads.run(self.id)
+                    run = self.now  # offered, where the process that carried it is gone
                 bar.update(run.totals.settled - bar.n)
                 bar.set_postfix_str(asked_to_wait(self._session.waiting))
         return run
@@ -159,6 +168,12 @@ class OpenRun:
     def _go_on(self, run: Run) -> str:
         """What can be done next. The run is `run` where the cell has named it so, and `ops.last` in any case."""
         left = count(run.totals.planned, "customer")
+        if run.totals.in_flight:
+            left = (
+                f"{left} and reads back the {run.totals.in_flight:,} in flight"
+                if run.totals.planned
+                else (f"reading back {count(run.totals.in_flight, 'customer')} in flight")
+            )
         if run.on_canary:
             first = f"These are the first {run.canary}: look at their records."
             return f"{first} ops.last.resume() takes up the other {left}, ops.last.cancel() leaves them."
@@ -167,7 +182,8 @@ class OpenRun:
         if run.can_resume or (run.state is RunState.PLANNED and not run.damage):
             return f"ops.last.resume() goes on with {left}, ops.last.cancel() ends it."
         ways = [f"ops.last.retry() tries {count(run.totals.retryable, 'customer')} again"] if run.can_retry else []
-        ways += ["ops.last.undo() is the way back"] if run.can_undo else []
+        ways += ["ops.last.undo() is the way back"] if run.can_undo and not run.undone_by else []
+        ways += [f"it was taken back by {run.undone_by}"] if run.undone_by else []
         return "; ".join(["ops.last.records has every record", 'ops.last.receipt("receipt.html") is the proof', *ways]) + "."
 
     def __repr__(self) -> str:

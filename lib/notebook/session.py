@@ -19,14 +19,15 @@ from lib.avara.times import to_minute
 from lib.charts import Drawing, bars
 from lib.config import load_settings
 from lib.customers.counts import by_age
-from lib.customers.filters import Filter, describe, matching
+from lib.customers.filters import describe, matching
 from lib.customers.lists.columns import described
 from lib.customers.reading.load import LoadState
 from lib.customers.reading.loads import View
-from lib.errors import EmptyPlan, ExpressOpsError, Interrupted, ListUnclear, NotStarted, PlanError, ViewUnreadable
+from lib.errors import EmptyPlan, ExpressOpsError, Interrupted, ListUnclear, NotStarted, PlanError, RunNotFound
 from lib.evidence.rule_set import RuleSet
 from lib.files import typed_path
 from lib.notebook.candidates import candidates_table, rule_set, summary
+from lib.notebook.conditions import filter_of
 from lib.notebook.picked import ids_of, note, picked_of
 from lib.notebook.proposal import Proposal
 from lib.notebook.run import OpenRun
@@ -45,13 +46,13 @@ _SOON = 0.3
 class NotebookSession:
     """A session's verbs as one types them. Nothing is changed before `run` is told how many customers are meant."""
 
-    #: The run that was begun or looked at last; and, of the last list that was taken, what became of every row.
-    last: OpenRun | None = None
+    #: Of the last list that was taken, what became of every row.
     taken: pd.DataFrame | None = None
 
     def __init__(self, session: Session) -> None:
         """Of a session that is open. It is closed at the end of the process at the latest."""
-        self._session, self._closed = session, False
+        self._session = session
+        self._last: OpenRun | None = None
         self._why: dict[str, dict[str, str]] = {}  # a rule set's label → id_key → what it last saw of the customer
         atexit.register(self.close)
 
@@ -65,10 +66,16 @@ class NotebookSession:
 
     def close(self) -> None:
         """Settle the calls in flight and end; harmless a second time."""
-        if not self._closed:
-            self._closed = True
+        if not self._session.closed:
             atexit.unregister(self.close)
             self._session.close()
+
+    @property
+    def last(self) -> OpenRun:
+        """The run that was begun or looked at last. Raises RunNotFound where none was."""
+        if self._last is None:
+            raise RunNotFound("No run was begun or opened here yet. ops.runs() lists all; ops.open_run(id) opens one.")
+        return self._last
 
     def load(self, *, anew: bool = False) -> pd.DataFrame:
         """All customers, one row each: see `customers_table`. Once they have been read they are at hand; `anew` reads again.
@@ -92,8 +99,9 @@ class NotebookSession:
 
     def _waited(self, *, anew: bool = False) -> tuple[View, ExpressOpsError | None]:
         """Waits for the list, goes on with a load that failed or was stopped; and what the newest one failed by."""
-        if self._closed:
+        if self._session.closed:
             raise NotStarted("This session is closed. Open another: ops = open_session()")
+        self._session.keep_sandbox()
         self._session.loads.start()
         newest = self._session.loads.newest
         if anew:
@@ -122,18 +130,12 @@ class NotebookSession:
     def find(self, **conditions: object) -> pd.DataFrame:
         """The customers that match all conditions, named as the fields of `Filter`, longest without an update first.
 
-        Of a condition on a time, those whose time is unknown are never among them; how many they are is said.
+        Metadata is a dict: `metadata={"region": "west"}`, or several values, `{"region": ["west", "dach"]}`. Of a condition on
+        a time, those whose time is unknown are never among them; how many they are is said.
 
         Raises ViewUnreadable.
         """
-        try:
-            wanted = Filter.model_validate(conditions)
-        except ValidationError as exc:
-            wrong = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
-            raise ViewUnreadable(
-                f"These conditions can't be used: {wrong}. There are: {', '.join(Filter.model_fields)}."
-            ) from None
-        view = self._view()
+        wanted, view = filter_of(conditions), self._view()
         read_at = view.read_at or self._session.now()
         found = matching(view.frame, wanted, read_at)
         doubt = f"; {found.unknown_times:,} more would match, but a date is unknown" if found.unknown_times else ""
@@ -248,19 +250,21 @@ class NotebookSession:
 
     def open_run(self, named: str) -> OpenRun:
         """A run by its id or the beginning of it, as after a restart of the kernel. Raises RunNotFound."""
-        self.last = self._opened_run(self._session.find_run(str(named)).id)
-        return self.last
+        self._last = self._opened_run(self._session.find_run(str(named)).id)
+        return self._last
 
     def _opened_run(self, run_id: str) -> OpenRun:
         def remember(run: OpenRun) -> None:
-            self.last = run
+            self._last = run
 
         return OpenRun(self._session, run_id, remember)
 
     def runs(self, most: int = 20) -> pd.DataFrame:
         """The newest runs, one row each."""
-        told = ("id", "state", "action", "operator", "reason", "ticket", "created_at")
-        found = self._session.reads.runs(max(1, min(int(most), _MOST_RUNS)))
+        told = ("id", "state", "action", "operator", "reason", "ticket", "created_at", "undone_by")
+        if not isinstance(most, int) or most < 1:
+            raise PlanError("How many runs are shown is a number from 1 on.")
+        found = self._session.reads.runs(min(most, _MOST_RUNS))
         return pd.DataFrame(
             [[*(getattr(run, name) for name in told), run.totals.total, run.totals.verified] for run in found],
             columns=[*told, "customers", "verified"],

@@ -84,6 +84,7 @@ class Resources(Session):
     def _follow(self) -> None:
         while not self._over.wait(_FOLLOW_SECONDS):
             try:
+                self.keep_sandbox()
                 self.loads.catch_up()
             except JournalError as error:
                 logger.warning("What runs did could not be read: %s", error.message)
