@@ -70,12 +70,13 @@ class Http:
                 return None
             except httpx.TransportError as exc:
                 outcome = exc
-        if isinstance(outcome, Reply) and (not line.cut or outcome.status == _SLOW_DOWN):
+            cut, sent = line.cut, line.sending  # before it is another request's
+        if isinstance(outcome, Reply) and (not cut or outcome.status == _SLOW_DOWN):
             return outcome
-        late = line.cut or isinstance(outcome, httpx.ReadTimeout | httpx.WriteTimeout)
-        if late and line.sending:
+        late = cut or isinstance(outcome, httpx.ReadTimeout | httpx.WriteTimeout)
+        if late and sent:
             return no_answer(request, f"no answer came within {self._timeout:g} s")
-        return self._failure(request, outcome, sent=line.sending)
+        return self._failure(request, outcome, sent=sent)
 
     def close(self) -> None:
         """Closes the connections; one that is in use, as soon as it is not any more."""
