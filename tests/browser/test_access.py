@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import drive
-from tests.browser.conftest import App, OpenPage
+from tests.browser.conftest import App, OpenPage, until
 
 #: What only Streamlit 1.67 itself can mend: the rule, and what is in the HTML of the part at fault.
 STREAMLITS = {
@@ -199,13 +199,17 @@ def test_counts_picks_and_how_a_run_stands_are_announced_and_never_translated(ap
 def test_at_1280_by_800_one_thing_scrolls_and_who_why_and_metadata_are_in_sight(app: App, open_page: OpenPage) -> None:
     page = open_page(height=800)
     main = page.get_by_test_id("stMain")
+
+    def fits() -> bool:
+        return main.evaluate("part => part.scrollHeight - part.clientHeight") == 0
+
     table = drive.customers(page, app.url, "?status=active")
     drive.box(table, 0).check()
     drive.box(table, 19).click(modifiers=["Shift"])
     drive.expect_picked(page, 20)
-    assert main.evaluate("part => part.scrollHeight - part.clientHeight") == 0
+    until(fits, "the page was drawn and fits into the window")
     drive.review(page, 20)
-    assert main.evaluate("part => part.scrollHeight - part.clientHeight") == 0
+    until(fits, "the page was drawn and fits into the window")
     table = drive.table(page)
     for header in ("Customer", "Evidence", "region", "department"):
         cell = drive.cell(table, header, 0)

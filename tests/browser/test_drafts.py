@@ -49,10 +49,11 @@ def test_what_was_picked_before_the_network_was_away_for_so_long_that_the_server
     drive.pick_ids(page, app.active_ids(2))
     drive.review(page, 2)
     drive.say_why(page, "Contract ended")
-    until(lambda: _reasons(app) == ["Contract ended"], "the draft was written")
+    # A line that breaks by itself on a busy machine leaves a draft, too.
+    until(lambda: "Contract ended" in _reasons(app), "the draft was written")
     line.tear()
     expect(page.get_by_test_id("stMain")).to_contain_text(OFFER)
-    page.get_by_role("button", name="Take them").click()
+    page.get_by_role("button", name="Take them").first.click()
     expect(drive.heading(page, "Deactivate 2 customers")).to_be_visible()
     expect(page.get_by_label("Reason")).to_have_value("Contract ended")
 
