@@ -27,18 +27,19 @@ class Line:
 
     def wait_for_timers(self, count: int) -> None:
         wanted = self.timers + count
-        self._wait(lambda: self.timers >= wanted, "the page has no timer that asks")
+        self.wait(lambda: self.timers >= wanted, "the page has no timer that asks")
 
     def wait_for_a_drawing(self) -> None:
         """Until a drawing of the whole page is held up, to its end."""
-        self._wait(lambda: any(_ends_a_drawing(message) for _, message in self._held), "nothing was drawn")
+        self.wait(lambda: any(_ends_a_drawing(message) for _, message in self._held), "nothing was drawn")
 
     @property
     def answered_timers(self) -> int:
         """How many drawings of parts of the page are held up, to their ends."""
         return sum(_said(message).script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY for _, message in self._held)
 
-    def _wait(self, holds: Callable[[], bool], else_: str) -> None:
+    def wait(self, holds: Callable[[], bool], else_: str) -> None:
+        """As `until`, which would stop what goes over the line: it passes only while the page is waited for."""
         deadline = time.monotonic() + 30
         while not holds():
             assert time.monotonic() < deadline, else_

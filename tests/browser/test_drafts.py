@@ -9,7 +9,8 @@ from contextlib import closing
 from playwright.sync_api import Page, expect
 
 from tests.browser import drive
-from tests.browser.conftest import App, OpenPage, until
+from tests.browser.conftest import App, OpenPage, StartApp, until
+from tests.browser.line import Line
 
 OFFER = re.compile(r"2 customers picked at \d\d:\d\d UTC in another tab or before a reload: “Contract ended”")
 
@@ -36,6 +37,24 @@ def test_what_was_picked_before_a_reload_is_offered_there_and_in_a_new_tab_until
     drive.expect_picked(page, 2)
     expect(drive.bar(page)).not_to_contain_text(OFFER)
     assert drive.picked_ids(page) == ids
+
+
+def test_what_was_picked_before_the_network_was_away_for_so_long_that_the_server_forgot_the_tab_is_offered(
+    start_app: StartApp, page: Page
+) -> None:
+    """As after 150 s without network: Streamlit forgets a session 120 s after its line broke, here at once."""
+    app = start_app("--server.disconnectedSessionTTL", "0")
+    line = Line(page)
+    drive.customers(page, app.url)
+    drive.pick_ids(page, app.active_ids(2))
+    drive.review(page, 2)
+    drive.say_why(page, "Contract ended")
+    line.wait(lambda: _reasons(app) == ["Contract ended"], "the draft was not written")
+    line.tear()
+    expect(page.get_by_test_id("stMain")).to_contain_text(OFFER)
+    page.get_by_role("button", name="Take them").click()
+    expect(drive.heading(page, "Deactivate 2 customers")).to_be_visible()
+    expect(page.get_by_label("Reason")).to_have_value("Contract ended")
 
 
 def _reasons(app: App) -> list[str]:
