@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -53,15 +52,10 @@ def read_activity(client: Studies, customer_id: str, read_at: datetime, within: 
 class ActivityReading:
     """The activity of many customers, read in threads of its own; what was read stays, and reading goes on where it stopped."""
 
-    def __init__(self, client: Studies, now: Callable[[], datetime], known: dict[str, Activity] | None = None) -> None:
-        """`known`: what was read before, by `id_key`; it is added to."""
+    def __init__(self, client: Studies, now: Callable[[], datetime]) -> None:
         self._client, self._now = client, now
-        self.known = {} if known is None else known
-        self._stop = threading.Event()
-
-    def cancel(self) -> None:
-        """Send nothing more; what is under way is finished."""
-        self._stop.set()
+        #: What was read, by `id_key`.
+        self.known: dict[str, Activity] = {}
 
     def read(
         self,
@@ -70,19 +64,17 @@ class ActivityReading:
         within: int | None = None,
         since: datetime | None = None,
         tell: Callable[[int], object] = lambda _: None,
-    ) -> dict[str, Activity]:
-        """Each customer's activity, by its id as given; those that were cancelled are missing.
+    ) -> None:
+        """Have the activity of these customers among what is known.
 
         What is known is read again where it was read before `since`, could not be read, or does not answer for `within` days.
-        `tell` hears how many are done.
+        `tell` hears how many are done. An Interrupt comes through: what was read by then stays.
         """
-        self._stop.clear()
         left = [one for one in ids if not self._answers(one, within, since)]
         done = len(ids) - len(left)
 
         def one(customer_id: str) -> None:
-            if not self._stop.is_set():
-                self.known[id_key(customer_id)] = read_activity(self._client, customer_id, self._now(), within)
+            self.known[id_key(customer_id)] = read_activity(self._client, customer_id, self._now(), within)
 
         pool = ThreadPoolExecutor(min(_AT_ONCE, max(len(left), 1)), thread_name_prefix="activity")
         try:
@@ -95,9 +87,7 @@ class ActivityReading:
                     each.result()
             tell(done)
         finally:
-            self._stop.set()
             pool.shutdown(cancel_futures=True)
-        return {one: self.known[id_key(one)] for one in ids if id_key(one) in self.known}
 
     def _answers(self, customer_id: str, within: int | None, since: datetime | None) -> bool:
         seen = self.known.get(id_key(customer_id))

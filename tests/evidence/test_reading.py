@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from lib.avara.connection import Connection
 from lib.avara.models import Study, StudyPage
 from lib.customers.frame import build
 from lib.evidence.activity import Activity
-from lib.evidence.reading import ActivityReading, find_candidates, read_activity
+from lib.evidence.reading import _AT_ONCE, ActivityReading, find_candidates, read_activity
 from lib.evidence.rule_set import RuleSet
 from lib.evidence.rules import AllOf, Answer, Facts, NeverAStudy, NoStudyFor, NoUsers
 from tests.avara.wire import reply, wire
@@ -93,9 +94,10 @@ def test_nothing_of_a_patient_is_left_of_what_was_read(caplog):
     answers = (page(study(1, OLD), study(2, SECRET), {**study(3, NEW), "isCancelled": SECRET}), FORBIDDEN)
     with wire(*answers) as server, client_of(server.base_url) as client:
         reading = ActivityReading(client, lambda: NOW)
-        seen = reading.read([CUSTOMER])
-    finding = RuleSet(name="x", rule=NeverAStudy()).judge(Facts(record(), NOW, seen[CUSTOMER]))
-    kept = [repr(seen), repr(vars(reading)), seen[CUSTOMER].words, repr(finding), caplog.text]
+        reading.read([CUSTOMER])
+    seen = reading.known[CUSTOMER]
+    finding = RuleSet(name="x", rule=NeverAStudy()).judge(Facts(record(), NOW, seen))
+    kept = [repr(seen), repr(vars(reading)), seen.words, repr(finding), caplog.text]
     kept += [repr(one) for one in gc.get_objects() if isinstance(one, Activity | Study)]
     assert not [text for text in kept if SECRET in text]
 
@@ -120,16 +122,24 @@ class Api:
 IDS = [f"cus_{number:032x}" for number in range(200)]
 
 
-def test_what_was_cancelled_goes_on_where_it_stopped_and_asks_for_nobody_twice():
-    api = Api(dict.fromkeys(IDS, OLD))
+def test_what_was_interrupted_goes_on_where_it_stopped_and_asks_for_nobody_twice():
+    api, told, open_ = Api(dict.fromkeys(IDS, OLD)), [], threading.Semaphore(50)
+    api.before = lambda _: open_.acquire()
     reading = ActivityReading(api, lambda: NOW)
-    api.before = lambda _: reading.cancel() if len(api.asked) >= 50 else None
-    first = reading.read(IDS)
-    assert 50 <= len(first) < 200
-    api.before = lambda _: None
-    told = []
-    assert len(reading.read(IDS, tell=told.append)) == 200
-    assert (told[0], told[-1]) == (len(first), 200)
+
+    def interrupt(done: int) -> None:
+        if done:
+            open_.release(_AT_ONCE)  # those under way are finished
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reading.read(IDS, tell=interrupt)
+    first = len(reading.known)
+    assert 1 <= first < 200
+    open_.release(200)
+    reading.read(IDS, tell=told.append)
+    assert len(reading.known) == 200
+    assert (told[0], told[-1]) == (first, 200)
     assert set(api.asked.values()) == {1}
 
 
