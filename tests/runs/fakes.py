@@ -138,7 +138,7 @@ class FakeApi:
 
     def _find(self, customer_id: str) -> Customer:
         if customer_id not in self.records:
-            raise NotFound(status=404)
+            raise NotFound(status=404, sent=1)  # as of any request that was answered
         return self.records[customer_id]
 
     @staticmethod
