@@ -4,7 +4,7 @@ PORT ?= 8501
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test notebook crash soak bench bench-smoke bench-check screenshots lint pins clean
+.PHONY: run test team notebook crash soak fuzz bench bench-smoke bench-check screenshots lint audit pins clean
 
 run: .venv/app.ok
 	@echo "Express Ops: http://127.0.0.1:$(PORT)"
@@ -17,13 +17,23 @@ notebook: .venv/notebook.ok
 test: .venv/test.ok
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/test $(ARGS)
 
+# A team's servers on this machine, with a sandbox for the API: two app servers, PostgreSQL, HAProxy with TLS.
+team: .venv/test.ok
+	@exec $(BIN)/python -m tests.team
+
 # Kills processes at 200 points of their runs, ten times as many as `make test` does, and at each statement that an order takes.
 crash: .venv/test.ok
 	EXPRESS_OPS_CRASH_POINTS=200 $(BIN)/python -m pytest -q -o timeout=0 tests/runs/test_crash.py tests/runs/test_orders.py $(ARGS)
 
-# Pauses, resumes, cancels and kills at 100 random points of runs of 500 customers, under rate limits and faults.
+# Twenty people at a team's servers for 30 minutes (or EXPRESS_OPS_SOAK_MINUTES), which fail, and one is killed every five; tells
+# how it went. Then pauses, resumes, cancels and kills at 100 random points of runs of 500 customers.
 soak: .venv/test.ok
+	EXPRESS_OPS_SOAK_MINUTES=$${EXPRESS_OPS_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -rP tests/test_team_soak.py $(ARGS)
 	EXPRESS_OPS_SOAK_POINTS=100 $(BIN)/python -m pytest -q -o timeout=0 tests/runs/test_soak.py $(ARGS)
+
+# Tries hostile files, answers and addresses for long: 100,000 of each kind (some hours), or EXPRESS_OPS_FUZZ_EXAMPLES.
+fuzz: .venv/test.ok
+	EXPRESS_OPS_FUZZ_EXAMPLES=$${EXPRESS_OPS_FUZZ_EXAMPLES:-100000} $(BIN)/python -m pytest -q -n 2 -o timeout=0 tests/test_fuzz.py $(ARGS)
 
 # Measures every figure beside its peer (an hour or so), into benchmarks/results.json and docs/figures.md.
 bench: .venv/test.ok .venv-explorer/ok
@@ -56,28 +66,44 @@ lint: .venv/test.ok
 	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-.venv/test.ok: .venv/app.ok tests/requirements.txt
+.venv/test.ok: .venv/app.ok tests/requirements.txt tests/constraints.txt
 	@echo "Installing what the tests need into .venv ..."
 	@$(BIN)/python -m pip install --quiet -r tests/requirements.txt
 	@touch $@
 
-.venv/notebook.ok: .venv/app.ok notebooks/requirements.txt
+.venv/notebook.ok: .venv/app.ok notebooks/requirements.txt notebooks/constraints.txt
 	@echo "Installing JupyterLab into .venv ..."
 	@$(BIN)/python -m pip install --quiet -r notebooks/requirements.txt
 	@touch $@
 
 # A place of its own for the peer of our filters: what it needs would slow the start of the app that is measured.
-.venv-explorer/ok: .venv/test.ok benchmarks/requirements.txt constraints.txt
+.venv-explorer/ok: .venv/test.ok benchmarks/requirements.txt benchmarks/constraints.txt
 	@test -x .venv-explorer/bin/python || $(PYTHON) -m venv .venv-explorer
 	@echo "Installing what the benchmarks' peer needs into .venv-explorer ..."
 	@.venv-explorer/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 	@$(BIN)/python -m pip uninstall -qq --yes streamlit-extras plotly
 	@touch $@
 
-# Renews constraints.txt after a change of a requirements file.
-pins: .venv/test.ok
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade -o constraints.txt tests/requirements.txt notebooks/requirements.txt
+# Known weaknesses of what is installed (asks PyPI), and a list of what the app is made of, as CycloneDX: test-output/sbom.json.
+audit: .venv-audit/ok
+	@mkdir -p test-output
+	.venv-audit/bin/cyclonedx-py requirements constraints.txt -o test-output/sbom.json
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off $(foreach place,. tests notebooks benchmarks,-r $(place)/constraints.txt)
+
+# Renews versions and hashes after a change of a requirements file: one version of each package serves the app, tests and notebook;
+# theirs hold what the app's has not, or not on every system.
+PIN := .venv-audit/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
+pins: .venv-audit/ok
+	grep -hv '^-' requirements.txt tests/requirements.txt notebooks/requirements.txt | $(PIN) --upgrade -o .venv-audit/pins.txt -
+	grep -hv '^-' requirements.txt | $(PIN) -c .venv-audit/pins.txt -o constraints.txt -
+	for place in tests notebooks; do grep -hv '^-' requirements.txt $$place/requirements.txt | $(PIN) -c .venv-audit/pins.txt \
+	  $$(sed -nE 's/^([^=]+)==[^ ;]+ \\$$/--no-emit-package \1/p' constraints.txt) -o $$place/constraints.txt - || exit 1; done
+	grep -hv '^-' benchmarks/requirements.txt | $(PIN) -c .venv-audit/pins.txt -o benchmarks/constraints.txt -
+
+.venv-audit/ok: Makefile
+	@test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet pip-audit==2.10.1 cyclonedx-bom==7.5.0 uv==0.13.9
+	@touch $@
 
 clean:
-	rm -rf .venv .venv-explorer .pytest_cache .mypy_cache .ruff_cache .hypothesis test-output
+	rm -rf .venv .venv-explorer .venv-audit .pytest_cache .mypy_cache .ruff_cache .hypothesis test-output

@@ -1,4 +1,4 @@
-"""What `streamlit run app.py` starts: the ASGI application with its lifespan, its health route and its door."""
+"""What `streamlit run app.py` starts: the ASGI application with its lifespan, its health routes and its door."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+import streamlit.logger
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from lib import logs
+from lib.config import logs_as_json
+from lib.errors import ConfigError, JournalError, NotStarted
 from lib.ui import door
 from lib.ui.startup import Starter
 
@@ -30,6 +34,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, bool]]:
     """Starts in a thread, so that browsers get their files meanwhile: a page waits for the resources by itself, and so sees
     interrupted runs marked. On SIGTERM the calls in flight are finished and settled.
     """
+    logs.set_up(as_json=logs_as_json())  # by now the server has loggers too
     starter.begin()
     yield {"ready": True}
     starter.end()
@@ -38,13 +43,41 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, bool]]:
     release()
 
 
-async def health(_request: Request) -> JSONResponse:
-    """503 until it has started, so that whoever watches the process sends nobody here before; a failed start says why."""
-    if starter.problem:
-        return JSONResponse({"ok": False, "state": "failed", "reason": starter.problem}, status_code=503)
-    if not starter.started:
-        return JSONResponse({"ok": False, "state": "starting"}, status_code=503)
+async def alive(_request: Request) -> JSONResponse:
+    """Answered as long as the process can answer at all; whoever watches it starts it anew where this stays out."""
     return JSONResponse({"ok": True})
+
+
+def ready(_request: Request) -> JSONResponse:
+    """Whether people should be sent here, and in words why not. No coroutine: Starlette asks in a thread, and pages go on."""
+    if not starter.started:
+        failed = {"state": "failed", "reason": starter.problem}
+        return JSONResponse({"ok": False, **(failed if starter.problem else {"state": "starting"})}, status_code=503)
+    from lib.ui.resources import troubles  # noqa: PLC0415 - see _start
+
+    try:
+        told = troubles()
+    except (NotStarted, JournalError) as error:
+        told = {"": error.message}
+    accounts = {name: {"ok": not why} | ({"reason": why} if why else {}) for name, why in told.items() if name}
+    answer = {"accounts": accounts} if accounts else {}
+    if told and all(told.values()):
+        reason = " ".join(told.values())
+        return JSONResponse({"ok": False, "state": "in trouble", "reason": reason, **answer}, status_code=503)
+    return JSONResponse({"ok": True, **answer})
+
+
+def metrics(_request: Request) -> Response:
+    """Figures for Prometheus where the settings say so (`metrics`), else nothing: no such address. The door lets only this
+    machine ask.
+    """
+    from lib.ui.accounts import figures  # noqa: PLC0415 - see _start
+
+    try:
+        told = figures.text()
+    except (NotStarted, ConfigError) as error:
+        return Response(error.message, status_code=503, media_type="text/plain")
+    return Response("Not Found", status_code=404) if told is None else Response(told, media_type=figures.TYPE)
 
 
 async def customers(request: Request) -> RedirectResponse:
@@ -55,12 +88,14 @@ async def customers(request: Request) -> RedirectResponse:
     return RedirectResponse(f"./?{request.url.query}" if request.url.query else "./")
 
 
+streamlit.logger.setup_formatter = logs.hand_over  # of those that Streamlit makes from here on
+logs.set_up(as_json=logs_as_json())
 if (obstacle := door.obstacle()) is not None:
     sys.exit(obstacle)
 
 app = st.App(
     str(Path(__file__).parent / "lib" / "ui" / "shell.py"),
     lifespan=lifespan,
-    routes=[Route("/healthz", health), Route("/customers", customers)],
+    routes=[Route(door.ALIVE, alive), Route("/readyz", ready), Route("/metrics", metrics), Route("/customers", customers)],
     middleware=door.middleware(door.Addresses.configured()),
 )

@@ -26,7 +26,16 @@ HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results.json", HERE.parent / "docs" / "figures.md"
 BEGIN, END = "<!-- figures: make bench -->", "<!-- end of figures -->"
 #: Each stands alone; the names are those of its module.
-SCRIPTS = ("load_speed", "snapshot_open", "page_speed", "page_people", "page_start", "run_throughput", "rate_limits")
+SCRIPTS = (
+    "load_speed",
+    "snapshot_open",
+    "page_speed",
+    "page_people",
+    "page_start",
+    "run_throughput",
+    "rate_limits",
+    "activity",
+)
 
 
 def machine() -> str:

@@ -38,7 +38,9 @@ def made_pages(customers: int) -> list[bytes]:
 
 
 def serve(customers: int, latency: float) -> None:
-    """Answers any request with the page that its cursor names, after `latency` seconds. Writes its port first."""
+    """Answers any request with the page that its cursor names, one for studies with none, after `latency` seconds. Writes its
+    port first.
+    """
     pages = made_pages(customers)
     total = -(-customers // PAGE)
 
@@ -49,6 +51,8 @@ def serve(customers: int, latency: float) -> None:
         body = b'{"expressCustomers":[' + records + b"]," + rest + b"}"
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
+    none = b'{"studies":[],"hasMore":false}'
+    no_study = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(none) + none
     ready = [answer(number) for number in range(min(total, len(pages)))]
 
     def talk(connection: socket.socket) -> None:
@@ -59,6 +63,9 @@ def serve(customers: int, latency: float) -> None:
                 number = int(line.partition(b"cursor=")[2].split(b" ")[0].split(b"&")[0] or 0)
                 if latency:
                     time.sleep(latency)
+                if b"/studies?" in line:
+                    connection.sendall(no_study)
+                    continue
                 connection.sendall(ready[number] if number < len(ready) else answer(number))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

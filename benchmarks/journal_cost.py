@@ -16,7 +16,8 @@ from pathlib import Path
 
 from lib.avara.models import Customer
 from lib.journal.journal import Journal
-from lib.plans.model import Action, Person, Step, StepState
+from lib.people import Person
+from lib.plans.model import Action, Step, StepState
 from lib.plans.plan import PlannedCustomer, make_plan
 
 ANALYST = Person("benchmark", "by the benchmark")

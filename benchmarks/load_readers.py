@@ -63,7 +63,8 @@ def read_official(base_url: str, customers: int) -> dict[str, float]:
 
 def read_ours(base_url: str, customers: int, beside: threading.Thread | None = None) -> dict[str, float]:
     """`beside` is started with the load."""
-    from lib.customers.reading.load import Load, LoadState
+    from lib.customers.reading.load import Load
+    from lib.customers.reading.progress import LoadState
 
     with warm_client(base_url) as client:
         before = Memory()

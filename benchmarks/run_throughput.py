@@ -8,6 +8,7 @@ that what else the machine does strikes both; `ratio` is engine by peer, and mor
 peer        the official client, 64 calls at once, each answer read, no journal
 engine      preflight off, verified from the answer, every step journalled before and after its call (SQLite, synced)
 preflight   the same with each record read right before its call: two requests a step
+activity    the same with the newest studies asked for as well: four requests a step
 rate_limit  under a limit of 100 requests a second: how much of it was used, and the share of requests answered 429
 journal     what a step costs in the journal alone, by one thread and by 64
 memory      resident memory in MB while a run of 100,000 steps is carried
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,10 +39,13 @@ from benchmarks.api import KEY, client_of, sandbox
 from benchmarks.figures import Figure, told
 from lib.avara.client import Answer
 from lib.avara.limiter import Limiter, Wanted, always
-from lib.avara.models import Customer
+from lib.avara.models import Customer, StudyPage
 from lib.errors import Withdrawn
+from lib.evidence.activity import Activity
+from lib.evidence.judgement import Judgement
 from lib.journal.journal import Journal
-from lib.plans.model import Action, Person, Run, RunState, StepState
+from lib.people import Person
+from lib.plans.model import Action, Run, RunState, StepState
 from lib.plans.plan import PlannedCustomer, make_plan
 from lib.plans.policy import Canary, Caps, Policy
 from lib.runs.worker import Worker
@@ -79,10 +84,16 @@ def peer_seconds(base_url: str, ids: list[str]) -> float:
     return asyncio.run(run())
 
 
-def planned_run(journal: Journal, records: list[Customer], fingerprint: str) -> Run:
+def judgement(now: datetime) -> Judgement:
+    """What has a customer's studies asked for again, and keeps nobody from being called: none came in since this moment."""
+    return Judgement(rules="benchmark", hash="0" * 64, answer="yes", words="as measured", activity=Activity(now))
+
+
+def planned_run(journal: Journal, records: list[Customer], fingerprint: str, *, judged: bool = False) -> Run:
     now = datetime.now(UTC)
+    said = judgement(now) if judged else None
     plan = make_plan(
-        [PlannedCustomer(record=record, read_at=now) for record in records],
+        [PlannedCustomer(record=record, read_at=now, judgement=said) for record in records],
         action=Action.DEACTIVATE,
         reason="Benchmark",
         operator="benchmark",
@@ -93,11 +104,11 @@ def planned_run(journal: Journal, records: list[Customer], fingerprint: str) -> 
     return journal.record(plan, now, who=ANALYST)
 
 
-def engine_seconds(base_url: str, records: list[Customer], *, preflight: bool) -> float:
+def engine_seconds(base_url: str, records: list[Customer], *, preflight: bool, judged: bool = False) -> float:
     """A run by the worker, from its start until it has ended in the journal."""
     with tempfile.TemporaryDirectory() as folder, client_of(base_url, Limiter(ceiling=AT_ONCE)) as client:
         journal = Journal(Path(folder) / "journal.sqlite")
-        run = planned_run(journal, records, client.connection.fingerprint)
+        run = planned_run(journal, records, client.connection.fingerprint, judged=judged)
         worker = Worker(journal, {client.connection.fingerprint: client}.get, policy=policy(preflight=preflight))
         began = time.perf_counter()
         worker.submit(run.id, who=ANALYST)
@@ -111,7 +122,7 @@ def engine_seconds(base_url: str, records: list[Customer], *, preflight: bool) -
 
 
 def throughput(customers: int, latency_ms: float, rounds: int) -> list[Figure]:
-    rates: dict[str, list[float]] = {"peer": [], "engine": [], "preflight": []}
+    rates: dict[str, list[float]] = {"peer": [], "engine": [], "preflight": [], "activity": []}
     for _ in range(rounds):
         for name, seen in rates.items():
             with sandbox(customers, latency_ms) as base_url:
@@ -120,7 +131,7 @@ def throughput(customers: int, latency_ms: float, rounds: int) -> list[Figure]:
                 if name == "peer":
                     seconds = peer_seconds(base_url, [record.id for record in records])
                 else:
-                    seconds = engine_seconds(base_url, records, preflight=name == "preflight")
+                    seconds = engine_seconds(base_url, records, preflight=name != "engine", judged=name == "activity")
                 seen.append(len(records) / seconds)
     peer = f"official async client, {AT_ONCE} at once, no journal"
     return [
@@ -135,6 +146,7 @@ def throughput(customers: int, latency_ms: float, rounds: int) -> list[Figure]:
         for name, words, target in (
             ("engine", "verified from the answer", 1.0),
             ("preflight", "each read right before its call", None),
+            ("activity", "each read with its newest studies right before its call", None),
         )
     ]
 
@@ -164,6 +176,9 @@ class Instant:
 
     def __init__(self, like: Customer) -> None:
         self._like = like.model_copy(update={"is_active": False})
+
+    def peek_studies(self, _customer_id: str, /, _wanted: object = None) -> Iterator[StudyPage]:
+        yield from ()
 
     def get_customer(self, customer_id: str, /, _wanted: object = None, _ready: object = None) -> Customer:
         return self._like.model_copy(update={"id": customer_id})

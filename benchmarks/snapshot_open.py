@@ -31,9 +31,10 @@ from benchmarks.figures import Figure, told
 from lib.avara.models import CustomerPage
 from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame
-from lib.customers.reading.load import Load, LoadState
+from lib.customers.reading.load import Load
 from lib.customers.reading.loads import Loads
-from lib.customers.reading.snapshot import Shelf
+from lib.customers.reading.progress import LoadState
+from lib.customers.reading.shelf import Shelf
 from lib.customers.sorting import page_slice, sort_positions
 
 FINGERPRINT = "benchmark0123456"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lib.accounts.meant import no_setting
 from lib.avara.connection import Connection
 from lib.errors import ConfigError
-from lib.files import make_private, path_of, read_at_most, refuse_if_others_write, shown
+from lib.files import make_private, path_of, read_at_most, read_secret, refuse_if_others_write, shown
 
 APP_NAME = "Express Ops"
 VERSION = "0.1.0"
@@ -31,17 +33,29 @@ _DATABASE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _SETTINGS = "settings.toml"
+#: Names that are repeated where something is wrong with them.
+_SETTING, _ACCOUNT = re.compile(r"[a-z_]{1,40}|\d+|\[key\]", re.ASCII), re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
+#: Where tomllib's words quote a table's or a setting's name.
+_QUOTED = re.compile(r"""\((['"]).*\1,?\)|(?<=key )(['"]).*\2""")
 #: Bytes; settings with a protected customer a line stay far below.
 _LARGEST_SETTINGS = 10_000_000
+#: Bytes; any secret stays below.
+_LARGEST_SECRET = 10_000
 
 
-class Settings(BaseSettings):
+class LogSettings(BaseSettings):
+    """How the log is written: read apart, since what is wrong with the other settings is logged too."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    log: Literal["text", "json"] = Field(default="text", validation_alias="EXPRESS_OPS_LOG")
+
+
+class Settings(LogSettings):
     """What a person may set, under the names that people script against.
 
     `AVARA_API_KEY` and `AVARA_BASE_URL` are the vendor's own; without a key the embedded sandbox is used.
     """
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     api_key: SecretStr | None = Field(default=None, validation_alias="AVARA_API_KEY")
     base_url: str = Field(default="https://api.avarasoftware.com", validation_alias="AVARA_BASE_URL")
@@ -98,6 +112,19 @@ class Settings(BaseSettings):
         return Connection(base_url=self.base_url, api_key=self.api_key, label=connection.host)
 
 
+def variable(name: str) -> str | None:
+    """What the environment says under a name that the settings give; None where it says nothing."""
+    return os.environ.get(name) or None
+
+
+def logs_as_json() -> bool:
+    """Whether the log is JSON lines. A value that can't be used is told by `load_settings`."""
+    try:
+        return LogSettings().log == "json"
+    except ValidationError:
+        return False
+
+
 def load_settings() -> Settings:
     """Read the environment, and make the data folder.
 
@@ -123,6 +150,15 @@ def _why(error: ErrorDetails) -> str:
     return str(error.get("ctx", {}).get("error", error["msg"]))
 
 
+def secret_of(place: str) -> bytes:
+    """The secret that stands at `env:NAME` or `file:/PATH`. Raises ConfigError where none does, or others may read the file."""
+    kind, _, where = place.partition(":")
+    secret = (variable(where) or "").encode() if kind == "env" else read_secret(path_of(where), _LARGEST_SECRET).strip()
+    if not secret:
+        raise ConfigError(f"Nothing stands at {place}.")
+    return secret
+
+
 def settings_file(home: Path) -> dict[str, Any]:
     """What `settings.toml` in the data folder holds; empty where there is no such file. Raises ConfigError."""
     try:
@@ -134,14 +170,30 @@ def settings_file(home: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         why = "is not UTF-8 text"
     except (ValueError, RecursionError) as exc:
-        why = f"is not TOML: {exc}"
+        why = f"is not TOML: {_QUOTED.sub('…', str(exc))}"
     raise _unusable(home, why)
 
 
-def refused(home: Path, exc: ValidationError) -> ConfigError:
-    """The error for settings of that file that are unknown or can't be used; it names them."""
-    wrong = (f"{'.'.join(str(part) for part in error['loc'])}: {_why(error)}" for error in exc.errors())
-    return _unusable(home, f"can't be used. {'; '.join(wrong)}")
+def changed_at(home: Path) -> tuple[int, ...]:
+    """Tells one state of `settings.toml` from another without reading it; empty where there is no such file."""
+    try:
+        found = (home / _SETTINGS).stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def refused(home: Path, exc: ValidationError, *kinds: type[BaseModel], within: str = "") -> ConfigError:
+    """The error for settings of that file, or of a table of it, that `kinds` don't have or that can't be used; names them."""
+    where = (within,) if within else ()
+    told = (_named((*where, *one["loc"])) + (no_setting(one, kinds) or f": {_why(one)}") for one in exc.errors())
+    return _unusable(home, f"can't be used. {'; '.join(told)}")
+
+
+def _named(place: tuple[int | str, ...]) -> str:
+    """Where in the file that is. A name that no setting and no account can have is not repeated: it may be a key."""
+    kinds = (_ACCOUNT if place[0] == "accounts" and at == 1 else _SETTING for at in range(len(place)))
+    return ".".join(str(part) if kind.fullmatch(str(part)) else "…" for part, kind in zip(place, kinds, strict=True))
 
 
 def _unusable(home: Path, why: str) -> ConfigError:

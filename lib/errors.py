@@ -44,9 +44,8 @@ ExpressOpsError
     ├── RunNotFound
     └── IllegalTransition
 
-A class's docstring is the message a user reads unless a better one is given: what happened, to whom, and what to do about it
-wherever one works. What can be done in one place only (a button, a command) is added there: `lib.ui.notices` and
-`lib.cli.console`. No message ever holds an API key.
+A class's docstring is the message that a user reads unless a better one is given: what happened, to whom, and what to do
+wherever one works. What only one place can do is added there: `lib.ui.notices`, `lib.cli.console`. None holds a key.
 """
 
 from __future__ import annotations
@@ -58,7 +57,9 @@ class ExpressOpsError(Exception):
     """Something went wrong in Express Ops. Nothing was changed; try again."""
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or inspect.cleandoc(self.__doc__ or ""))
+        text = message or inspect.cleandoc(self.__doc__ or "")
+        # Somebody's half character or command for a terminal would undo whatever shows it.
+        super().__init__("".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text))
 
     @property
     def message(self) -> str:
@@ -95,8 +96,7 @@ class ApiError(ExpressOpsError):
         sent: int = 0,
     ) -> None:
         super().__init__(message)
-        self.method, self.path = method, path
-        self.status, self.request_id = status, request_id
+        self.method, self.path, self.status, self.request_id = method, path, status, request_id
         #: Seconds that the API asked us to wait, if it did.
         self.retry_after = retry_after
         #: How many requests had left by then, with those that were repeated.
@@ -126,7 +126,7 @@ class Rejected(ApiError):
 
 
 class NotAuthorized(Rejected):
-    """The API refused the key. Check AVARA_API_KEY."""
+    """The API refused the key. Check AVARA_API_KEY, or the key of this account in the settings."""
 
 
 class NotFound(Rejected):

@@ -6,6 +6,8 @@ import errno
 import os
 import shlex
 import stat
+import tempfile
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,10 @@ from pathlib import Path
 from lib.errors import ConfigError, PlanError
 
 _LONGEST = 200
+#: Where containers find their secrets: all who are in one may read them, and nobody else is.
+_SECRETS = Path("/run/secrets")
+#: How the name of a file ends that is being written, and the seconds after which it belongs to no writer any more.
+PART, _ABANDONED = ".part", 3600
 
 
 def path_of(text: str) -> Path:
@@ -39,6 +45,25 @@ def read_at_most(path: Path, limit: int, *, ends: bool = False) -> bytes:
         body = file.read(limit + 1)
     if len(body) > limit:
         raise OSError(errno.EFBIG, f"more than {limit / 1e6:,.0f} MB", str(path))
+    return body
+
+
+def read_secret(path: Path, limit: int) -> bytes:
+    """The whole file, as `read_at_most` does, where nobody else may read it: a container's secret may be read within that.
+
+    Raises ConfigError where others may read or write it, could put another in its place, or it can't be read.
+    """
+    refuse_if_others_write(path)
+    try:
+        body = read_at_most(path, limit, ends=True)
+        in_container = path.resolve().is_relative_to(_SECRETS)
+        if os.name == "posix" and not in_container and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            name = shown(path)
+            raise ConfigError(
+                f"Other users may read {name}, which holds a secret. Keep it to yourself: chmod 600 {shlex.quote(name)}"
+            )
+    except OSError as exc:
+        raise ConfigError(f"{shown(path)} can't be read ({exc.strerror}).") from exc
     return body
 
 
@@ -70,6 +95,30 @@ def write_new(path: Path, body: bytes) -> None:
         with suppress(OSError):
             path.unlink()  # half a plan or receipt would only mislead
         raise PlanError(f"{shown(path)} can't be written ({exc.strerror}).") from exc
+
+
+def replace_whole(place: Path, *content: bytes | memoryview) -> None:
+    """Put a file that only its owner can read in the place of the older one, which stays whole until then. Raises OSError.
+
+    Of several processes that write at once the last one wins, and nobody ever reads a mix.
+    """
+    make_private(place.parent)
+    for part in place.parent.glob(f"*{PART}"):  # what writers left that died
+        with suppress(OSError):
+            if part.stat().st_mtime < time.time() - _ABANDONED:
+                part.unlink()
+    handle, name = tempfile.mkstemp(suffix=PART, dir=place.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(place)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
 
 
 def make_private(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -12,35 +11,45 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from lib.accounts.embedded import EmbeddedSandbox
+from lib.accounts.tables import SiteSettings, keys_beside, rules_of_runs
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
-from lib.avara.limiter import Limiter
-from lib.avara.text import one_line
+from lib.avara.limiter import Limiter, Wanted, always
+from lib.avara.met import Met
 from lib.config import VERSION, Settings, refused, sandbox_connection, settings_file
-from lib.customers.ours import Left
+from lib.customers.compared import Done
+from lib.customers.reading.days import Days
 from lib.customers.reading.load import Load
 from lib.customers.reading.loads import Loads
-from lib.customers.reading.snapshot import Shelf, forget
-from lib.embedded import EmbeddedSandbox
+from lib.customers.reading.shelf import Shelf, forget
+from lib.evidence.evidence import Evidence
+from lib.evidence.kept import ActivityShelf
 from lib.evidence.reading import ActivityReading
+from lib.gate import AtWork
+from lib.health import failed_load, trouble
 from lib.journal.journal import Journal
 from lib.journal.log import Log
 from lib.journal.reads import Reads
-from lib.plans.model import Person, Run, RunState, StepState
+from lib.plans.model import Run, RunState
 from lib.plans.policy import Policy
+from lib.rehearsal.rehearsals import Rehearsals
+from lib.runs.aftermath import Aftermath, Aftermaths, Tell, aftermath
 from lib.runs.stalled import stalled
 from lib.runs.worker import Worker
+from lib.traces import changed_between, left_since, shared_list
 from lib.workspace import Workspace
 
 #: For so long the kept list of a key stays that nobody uses any more.
 _LISTS_STAY = timedelta(days=30)
 
 
-class Parts:
+class Parts(AtWork):
     """One account's parts, each opened when it is first asked for. Leaving it settles the calls in flight, then closes all.
 
-    `known` says how the operator's name is known, for the log. Without a key they are those of the embedded sandbox: of a
-    process that has one on this data folder or, where `hosts_sandbox`, of this one's own. Any thread may use what is open.
+    `known` says how the operator's name is known, for the log; `account` is the name of one of those in the settings, which may
+    share one `journal`. Without a key they are those of the embedded sandbox: of a process that has one on this data folder or,
+    where `hosts_sandbox`, of this one's own. Any thread may use what is open.
     """
 
     def __init__(
@@ -48,19 +57,23 @@ class Parts:
         settings: Settings,
         *,
         known: str,
+        account: str = "",
+        journal: Journal | None = None,
         hosts_sandbox: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings, self.now = settings, now
-        self._known, self._hosts_sandbox = known, hosts_sandbox
-        self.closed = False
+        self.known, self.wanted, self._hosts_sandbox = known, account, hosts_sandbox
+        self.closed, self._shares_journal = False, journal is not None
+        if journal is not None:
+            self.journal = journal
         #: What stands in for the API where no key is set.
         self.sandbox: EmbeddedSandbox | None = None
 
     def open(self) -> Self:
         """Open every part, or none. Raises ConfigError or JournalError in words."""
         try:
-            _ = self.policy, self.connection, self.loads, self.worker
+            _ = self.policy, self.connection, self.loads, self.evidence, self.worker
         except BaseException:
             self.close()
             raise
@@ -69,10 +82,11 @@ class Parts:
     def close(self) -> None:
         """Finish and settle the calls in flight, then let go of what was opened."""
         self.closed = True
-        loads = vars(self).get("loads")
-        if loads is not None and loads.under_way is not None:
-            loads.under_way.cancel()
-        ends = {"sandbox": "close", "journal": "close", "client": "close", "worker": "stop"}  # the last one first
+        if (loads := vars(self).get("loads")) is not None:
+            loads.close()
+        # The last one first.
+        ends = {"sandbox": "close"} | ({} if self._shares_journal else {"journal": "close"})
+        ends |= {"client": "close", "worker": "stop", "evidence": "close", "rehearsals": "close", "aftermaths": "close"}
         with ExitStack() as closing:
             for part, end in ends.items():
                 if (made := vars(self).get(part)) is not None:
@@ -83,14 +97,14 @@ class Parts:
         """What runs may do, as `settings.toml` says. Raises ConfigError."""
         home = self.settings.home
         try:
-            return Policy.model_validate(settings_file(home))
+            return Policy.model_validate(rules_of_runs(settings_file(home)))
         except ValidationError as exc:
-            raise refused(home, exc) from None
+            raise refused(home, exc, Policy, SiteSettings) from None
 
     @cached_property
     def connection(self) -> Connection:
         """The account and its key. Raises ConfigError, also where no key is set and there can be no sandbox."""
-        connection = self.settings.connection()
+        connection = self.account.connection(self.settings)
         if connection is None:
             self.sandbox = EmbeddedSandbox.open(
                 self.settings.sandbox_state, self.settings.sandbox_place, start=self._hosts_sandbox
@@ -111,11 +125,12 @@ class Parts:
     @cached_property
     def loads(self) -> Loads:
         """The list of all customers: the one on show, and the one that is being read. Raises ConfigError or JournalError."""
-        client = self.client
+        client, most = self.client, self.policy.load
         return Loads(
-            lambda: Load(client.iter_pages, now=self.now),
-            runs_left=self._left,
-            shelf=self._shelf(),
+            lambda: Load(client.iter_pages, now=self.now, most=most.max_customers, most_problems=most.max_problems),
+            runs_left=lambda entry: left_since(self.journal.reads, self.keys, entry),
+            shelf=self._shelf,
+            shared=shared_list(self.journal, self.connection.fingerprint) if self._shelf else None,
             kept_feeds_plans_for=self.policy.snapshot_feeds_plans_for,
             now=self.now,
         )
@@ -123,37 +138,67 @@ class Parts:
     @cached_property
     def worker(self) -> Worker:
         """Carries the runs of this process. Runs of processes that are gone are marked as interrupted when it is made."""
-        worker = Worker(self.journal, self._client_for, policy=self.policy, active_total=self.active_total)
+        policy, active = self.policy, self.active_total
+        worker = Worker(self.journal, self._client_for, policy=policy, active_total=active, ask=self.ask, site=self.gate)
         worker.recover()
         return worker
 
     @cached_property
-    def operator(self) -> Person:
-        """The user that this process runs as; a server knows better who is at work."""
-        try:
-            return Person(one_line(getpass.getuser(), 100), self._known)
-        except (OSError, KeyError, ImportError):
-            return Person("unknown", "not at all")
+    def evidence(self) -> Evidence:
+        """Rule sets asked of the list, and what was read of the customers' studies. Raises as `loads`."""
+        stands = timedelta(hours=self.policy.activity.stands_for_hours)
+        own = self.connection.fingerprint
+        shelf = ActivityShelf(self.settings.snapshots, own, *(self.keys - {own})) if self.policy.snapshot.keep else None
+        reading = ActivityReading(self.client, self.now, shelf=shelf, stands=stands, waiting=lambda: self.waiting)
+        return Evidence(reading, self.now)
 
     @cached_property
-    def activity(self) -> ActivityReading:
-        """What was read of the customers' studies while this session is open."""
-        return ActivityReading(self.client, self.now)
+    def days(self) -> Days:
+        """The lists kept by date, to compare."""
+        return Days(self._shelf, self.loads, self._done)
+
+    @cached_property
+    def aftermaths(self) -> Aftermaths:
+        """What came after runs, asked in the background where somebody wants to know."""
+        return Aftermaths(lambda run, tell, wanted: self.did_it_hurt(run.id, tell, wanted), self.now)
+
+    def did_it_hurt(self, run_id: str, tell: Tell = lambda *_: None, wanted: Wanted = always) -> tuple[Aftermath, ...]:
+        """What came after a run, of each customer that it deactivated, read now. Raises as `check_ours` and `aftermath`."""
+        run = self.reads.run(run_id)
+        self.check_ours(run)
+        return aftermath(run, self.client, self.journal.reads, self.now, tell=tell, wanted=wanted)
 
     @cached_property
     def workspace(self) -> Workspace:
         """What people keep on this account besides its runs."""
-        return Workspace(self.journal, self.connection.fingerprint, lambda: self.keys, self.now)
+        return Workspace(self.journal, self.connection.fingerprint, lambda: self.keys, self.now, self.ask)
+
+    @cached_property
+    def rehearsals(self) -> Rehearsals:
+        """Plans carried out on a sandbox of their own."""
+        return Rehearsals(self.policy, lambda: self.evidence.reading.known, self.client.limiter, self.now)
 
     @property
     def reads(self) -> Reads:
-        """What the journal can be asked. Its methods raise JournalUnavailable and RunNotFound."""
-        return self.journal.reads
+        """What the journal can be asked; of several accounts it lists the runs of this one and knows none of the others'.
+        Raises as `account`.
+        """
+        return self.journal.reads.of(lambda: self.keys, self._foreign) if self.account.name else self.journal.reads
 
     @property
     def log(self) -> Log:
         """The journal's log, to be read."""
         return self.journal.log
+
+    @property
+    def met(self) -> Mapping[str, Met]:
+        """What became of the requests of this process so far, by the kinds of lib/avara/met.py."""
+        return self.client.limiter.met
+
+    @property
+    def queued(self) -> int:
+        """How many requests wait for their turn."""
+        return self.client.limiter.queued
 
     @property
     def waiting(self) -> float:
@@ -173,10 +218,22 @@ class Parts:
         """How many customers are active now, by the list and what runs did since; None while no list may feed a plan, and where
         no cap depends on it: then no list is read for it.
         """
-        if self.policy.caps.max_percent >= 100:
+        if not self.policy.counts_active:
             return None
         self.loads.catch_up()
         return self.loads.active_total()
+
+    def trouble(self) -> str:
+        """What keeps this process from its work, in words; empty where nothing does. The journal is asked, the API is not.
+
+        A list that is still being read is no trouble. A refused key is, whatever is on show. Raises JournalUnavailable.
+        """
+        return trouble(self.journal, self.worker.owner, self.loads)
+
+    @property
+    def failed_load(self) -> Load | None:
+        """The last load, where it failed so that nobody can work: no whole list is on show, or the key is refused."""
+        return failed_load(self.loads)
 
     def keep_sandbox(self) -> None:
         """Begin the sandbox again, where it is used, this process may have it, and the one that had it is gone."""
@@ -209,27 +266,32 @@ class Parts:
         """Of which running runs no call is made, by their ids, and why: see `lib.runs.stalled`."""
         return stalled(self.journal, self.worker.owner)
 
+    def _foreign(self) -> frozenset[str]:
+        """The fingerprints of the other accounts' keys. Where this process can't read a key, its account's label tells."""
+        known, labels = self._others
+        return self.journal.accounts.all_keys(known, labels) - self.keys
+
+    @cached_property
+    def _others(self) -> tuple[frozenset[str], frozenset[str]]:
+        return keys_beside(self.account, self.settings)
+
     def _client_for(self, fingerprint: str) -> AvaraClient | None:
         return self.client if fingerprint in self.keys else None
 
-    def _left(self, entry: int) -> tuple[int, list[Left]]:
-        """What runs of this account left of customers since the log's entry of this number (see Reads.left_since)."""
-        until, steps = self.journal.reads.left_since(entry, self.keys)
-        return until, [
-            Left(step.run_id, step.after, step.settled_at, step.state is StepState.VERIFIED, step.before.updated_at)
-            for step in steps
-            if step.after is not None and step.settled_at is not None
-        ]
+    def _done(self, since: datetime, until: datetime | None) -> list[Done]:
+        """What runs of this account changed of customers between two moments; None: until now."""
+        return changed_between(self.journal.reads, self.keys, since, until or self.now())
 
+    @cached_property
     def _shelf(self) -> Shelf | None:
         """Where the finished load is kept; None where the settings switch that off, and then all that was ever kept goes."""
-
         folder, own = self.settings.snapshots, self.connection.fingerprint
         if not self.policy.snapshot.keep:
             forget(folder)
+            self.journal.lists.forget(own)
             return None
         forget(folder, unused_for=_LISTS_STAY, but=own)
-        return Shelf(folder, own, *(self.keys - {own}))
+        return Shelf(folder, own, *(self.keys - {own}), days=self.policy.snapshot.days)
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from lib.ui import loading, overview
+from lib.ui import loading
+from lib.ui.overview import candidates, charts, totals
 from lib.ui.resources import get_resources
 from lib.ui.runs import listing
 from lib.ui.widgets import head
@@ -12,7 +13,9 @@ frame = resources.loads.frame()
 
 head.show("Overview")
 loading.show_trouble(resources.loads)
-overview.show_totals(frame, complete=resources.loads.complete)
-overview.show_charts(frame)
+complete = resources.loads.complete
+totals.show(frame, complete=complete)
+candidates.show(resources, frame, complete=complete)
+charts.show(resources, frame)
 st.header("Latest runs", anchor=False)
 listing.show_latest(resources)

@@ -6,7 +6,7 @@ from lib.errors import ViewUnreadable
 from lib.ui import history
 from lib.ui.deactivate import plan_file
 from lib.ui.resources import get_resources
-from lib.ui.runs import listing, view
+from lib.ui.runs import listing, report, view
 from lib.ui.runs.address import ADDRESS
 from lib.ui.widgets import head
 
@@ -23,6 +23,7 @@ else:
         st.stop()
     with head.show("Runs"):
         plan_file.offer()
+        report.offer(resources)
     history.search()
     ADDRESS.show_trouble()
     listing.show(resources)

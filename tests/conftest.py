@@ -14,9 +14,12 @@ settings.register_profile("express-ops", deadline=None, derandomize=bool(os.envi
 settings.load_profile("express-ops")
 
 
+#: As it is before any test, and any module's fixture, has run a page.
+_MAIN = sys.modules["__main__"]
+
+
 @pytest.fixture(autouse=True)
 def own_main() -> Iterator[None]:
     """Streamlit's AppTest puts the page in the place of `__main__` and leaves it there: child processes would run that page."""
-    before = sys.modules["__main__"]
     yield
-    sys.modules["__main__"] = before
+    sys.modules["__main__"] = _MAIN

@@ -1,4 +1,4 @@
-"""The app as a process of its own, as `streamlit run app.py` starts it, and a browser's side of its websocket."""
+"""The app as a process of its own, as `streamlit run app.py` starts it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+
+from tests.tab import PATIENCE, Tab
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
-#: Seconds; long, because it is only spent where a test fails or the machine is busy.
-PATIENCE = 180.0
 
 #: Python runs this at the start of the server's process: it writes down every name that is looked up and every address that is
-#: sent to and, asked by SIGUSR1, who the worker is and where the embedded sandbox listens.
+#: sent to and, asked by SIGUSR1, who the worker is and where the embedded sandbox listens. By SIGUSR2 it is a minute later for
+#: the sign-ins of people, or again not.
 SPY = """
 import os, signal, sys
+from datetime import timedelta
 
 def told(name, line):
     with open(os.path.join(os.environ["SPY_FOLDER"], name), "a") as file:
@@ -45,8 +45,18 @@ def asked(*_):
     resources = get_resources()
     told("who", f"{resources.worker.owner} {id(resources.worker)} {id(resources.journal)} {resources.connection.base_url}")
 
+def later(*_):
+    from lib.ui.resources import served
+    gate = served().gate
+    before = vars(gate).pop("before", None)
+    if before is None:
+        vars(gate)["before"] = gate._now
+    gate._now = before or (lambda now=gate._now: now() + timedelta(minutes=1))
+    told("later", "back" if before else "later")
+
 sys.addaudithook(heard)
 signal.signal(signal.SIGUSR1, asked)
+signal.signal(signal.SIGUSR2, later)
 """
 
 
@@ -69,12 +79,13 @@ class Served:
         return self.folder / "home"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.base_url}{path}", headers=headers, trust_env=False, timeout=PATIENCE)
+        # Plain HTTP: to read this machine's certificates for it would take each poll longer than its answer.
+        return httpx.get(f"{self.base_url}{path}", headers=headers, trust_env=False, verify=False, timeout=PATIENCE)
 
     def health(self) -> dict[str, object]:
-        """What /healthz says; "no answer" where nobody listens yet."""
+        """What /readyz says; "no answer" where nobody listens yet."""
         try:
-            return dict(self.get("/healthz").json())
+            return dict(self.get("/readyz").json())
         except httpx.TransportError:
             assert self.process.poll() is None, self.log
             return {"state": "no answer"}
@@ -91,37 +102,24 @@ class Served:
         return until(lambda: self.spied("who")[before:], "the process told who its worker is")[0]
 
     @contextmanager
+    def a_minute_later(self) -> Iterator[None]:
+        """As if it were, for the sign-ins of people, in the block."""
+
+        def turn() -> None:
+            before = len(self.spied("later"))
+            self.process.send_signal(signal.SIGUSR2)
+            until(lambda: len(self.spied("later")) > before, "the process turned its clock")
+
+        turn()
+        yield
+        turn()
+
+    @contextmanager
     def tab(self) -> Iterator[Tab]:
         """A tab of a browser, at the app's own address."""
         url = f"ws://127.0.0.1:{self.port}/_stcore/stream"
         with connect(url, origin=self.base_url, max_size=None, open_timeout=PATIENCE, proxy=None) as line:
             yield Tab(line)
-
-
-@dataclass(frozen=True)
-class Tab:
-    line: ClientConnection
-
-    def send(self, message: BackMsg) -> None:
-        self.line.send(message.SerializeToString())
-
-    def open(self, page: str = "") -> bytes:
-        """Have a page drawn; every byte of it."""
-        message = BackMsg()
-        message.rerun_script.page_name = page
-        self.send(message)
-        return self.drawn()
-
-    def drawn(self) -> bytes:
-        """What comes until a run of the script has ended, by itself and not to run once more."""
-        came = []
-        while True:
-            raw = self.line.recv(timeout=PATIENCE)
-            assert isinstance(raw, bytes)
-            came.append(raw)
-            message = ForwardMsg.FromString(raw)
-            if message.WhichOneof("type") == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
-                return b"".join(came)
 
 
 @contextmanager

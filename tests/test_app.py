@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,17 +17,22 @@ import pytest
 
 from app import app as app_itself
 from app import lifespan, starter
-from lib.embedded import SANDBOX_CUSTOMERS
+from lib.accounts.embedded import SANDBOX_CUSTOMERS
 from lib.journal.journal import Journal
 from lib.plans.model import RunState
 from lib.sandbox.server import SandboxServer
 from lib.ui.door import HEADERS
 from lib.ui.resources import Resources, get_resources
+from tests.journal.places import Server
 from tests.pages.world import World
 from tests.runs.fakes import ROBIN, customer, plan_of
 from tests.served import PATIENCE, Served, free_port, served, until
 
 KEY = "key-of-the-app-tests-55aa"
+NOT_READY = "This server is not ready for people"
+#: Seconds: a database is given five to answer, a probe no longer; and the machine may be busy.
+AT_ONCE = 15.0
+ADDRESS = "  You can now view your Streamlit app in your browser."
 NOT_THERE, STARTING = {"state": "no answer"}, {"ok": False, "state": "starting"}
 
 
@@ -78,7 +86,7 @@ def test_it_says_that_it_is_starting_until_it_has(tmp_path: Path) -> None:
         until(health, "the app was up")
         assert {str(one) for one in told} <= {str(one) for one in (NOT_THERE, STARTING, {"ok": True})}
         assert STARTING in told
-        assert app.get("/healthz").status_code == 200
+        assert app.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("query", ["", "?q=a%26b+c&active=yes"])
@@ -88,7 +96,7 @@ def test_the_address_that_one_would_guess_for_customers_leads_there(app: Served,
     assert str(answer.next_request.url) == f"{app.base_url}/{query}"
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/customers", "/_stcore/health", "/nothing/here"])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/customers", "/_stcore/health", "/nothing/here"])
 def test_every_answer_carries_the_security_headers(app: Served, path: str) -> None:
     answer = app.get(path)
     for name, value in HEADERS.items():
@@ -161,9 +169,10 @@ def test_a_start_that_fails_says_why_and_goes_on_once_nothing_is_in_the_way(tmp_
         assert told.keys() == {"ok", "state", "reason"}
         assert told["state"] == "failed"
         assert words in str(told["reason"])
-        assert app.get("/healthz").status_code == 503
+        assert app.get("/readyz").status_code == 503
+        assert app.get("/healthz").status_code == 200  # started anew it would fail again
         with app.tab() as tab:
-            for page in ("", "overview", "deactivate", "runs", "connection"):
+            for page in ("", "overview", "deactivate", "runs", "compare", "connection"):
                 drawn = tab.open(page).decode(errors="replace").replace("\\", "")
                 assert words in drawn
                 assert "tries again" in drawn
@@ -173,6 +182,46 @@ def test_a_start_that_fails_says_why_and_goes_on_once_nothing_is_in_the_way(tmp_
         until(lambda: app.health() == {"ok": True}, "it had started after all")
         with app.tab() as tab:
             assert b"Sandbox on this machine" in tab.open()
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[Server]:
+    """A server of this module's own: no other test shall meet one that was stopped."""
+    server = Server()
+    yield server
+    server.stop()
+
+
+def test_while_its_database_is_away_it_lives_and_says_in_time_that_it_is_not_ready(tmp_path: Path, postgresql: Server) -> None:
+    with (
+        SandboxServer(customers=20, api_key=KEY) as sandbox,
+        served(
+            tmp_path,
+            AVARA_API_KEY=KEY,
+            AVARA_BASE_URL=sandbox.base_url,
+            EXPRESS_OPS_DATABASE_URL=postgresql.new_place().url,
+            EXPRESS_OPS_LOG="json",
+        ) as app,
+        ThreadPoolExecutor(60) as probes,
+    ):
+        until(lambda: app.health() == {"ok": True}, "the app was up")
+        for times, trouble in enumerate((postgresql.frozen, postgresql.down), 1):
+            with trouble():
+                until(lambda: not app.health()["ok"], "it said so")
+                began = time.monotonic()
+                told = list(probes.map(lambda _: app.get("/readyz"), range(60)))
+                assert {answer.status_code for answer in told} == {503}
+                assert "journal" in told[0].json()["reason"].lower()
+                assert time.monotonic() - began < AT_ONCE
+                assert app.get("/healthz").json() == {"ok": True}
+                until(lambda: NOT_READY in app.log.rpartition(f"{NOT_READY}: that is over")[2], "so did its log")
+            until(lambda: app.health() == {"ok": True}, "it was ready again")
+            until(lambda times=times: app.log.count(f"{NOT_READY}: that is over") == times, "so did its log")
+    lines = [line for line in app.log.splitlines() if line.strip()]
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    assert {"time", "level", "name", "message"} <= set.intersection(*map(set, told))
+    assert [line for line in lines if not line.startswith("{")] == [ADDRESS, f"  URL: {app.base_url}"]  # Streamlit prints it
+    assert len(told) < 20  # however long the database was away
 
 
 def test_a_database_that_is_not_there_is_told_without_its_password(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -14,47 +15,71 @@ SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROO
 #: Layer → what it may import of ours. A layer may always import itself.
 ALLOWED = {
     "lib.errors": (),
+    "lib.logs": (),
     "lib.spreadsheet": (),
     "lib.charts": (),
     "lib.sandbox": (),
     "lib.avara": ("lib.errors",),
     "lib.files": ("lib.errors",),
-    "lib.config": ("lib.errors", "lib.files", "lib.avara"),
-    "lib.customers": ("lib.errors", "lib.avara", "lib.spreadsheet"),
+    "lib.config": ("lib.errors", "lib.files", "lib.avara", "lib.accounts.meant"),
+    "lib.customers": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.files"),
     "lib.spelling": (),
-    "lib.evidence": ("lib.errors", "lib.avara", "lib.spelling", "lib.customers"),
-    "lib.plans": ("lib.errors", "lib.avara", "lib.spelling"),
+    # Who may do what: asked by the session and the worker, and copied by the journal.
+    "lib.people": ("lib.errors", "lib.avara", "lib.accounts.proxies"),
+    "lib.evidence": ("lib.errors", "lib.avara", "lib.spelling", "lib.spreadsheet", "lib.files", "lib.customers"),
+    "lib.plans": ("lib.errors", "lib.people", "lib.avara", "lib.spelling", "lib.evidence.activity", "lib.evidence.judgement"),
     # A journal keeps plans, runs and steps; what carries them out, and what proves them, writes to it and reads from it.
-    "lib.journal": ("lib.errors", "lib.avara", "lib.plans"),
-    "lib.runs": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.plans", "lib.journal"),
-    "lib.runs.__main__": ("lib.cli",),
-    "lib.receipts": ("lib.errors", "lib.avara", "lib.spreadsheet", "lib.customers.workbook", "lib.plans", "lib.journal"),
-    # The embedded sandbox, the parts that a session is made of, its verbs, and what a notebook has of it besides.
-    "lib.embedded": ("lib.errors", "lib.config", "lib.sandbox"),
+    "lib.journal": ("lib.errors", "lib.people", "lib.avara", "lib.evidence", "lib.plans"),
+    "lib.runs": (
+        *("lib.errors", "lib.logs", "lib.people", "lib.avara", "lib.spreadsheet", "lib.evidence", "lib.plans", "lib.journal"),
+    ),
+    "lib.runs.__main__": ("lib.cli", "lib.config", "lib.logs"),
+    "lib.receipts": (
+        *("lib.errors", "lib.avara", "lib.spreadsheet", "lib.customers.workbook", "lib.evidence", "lib.plans", "lib.journal"),
+        *("lib.charts", "lib.people"),
+    ),
+    # Which accounts there are, where their keys are, for whom one is armed, and the embedded sandbox where there is no key.
+    "lib.accounts": ("lib.errors", "lib.files", "lib.spelling", "lib.avara", "lib.config", "lib.people", "lib.sandbox"),
+    "lib.health": ("lib.errors", "lib.customers", "lib.journal"),
+    "lib.traces": ("lib.customers", "lib.journal", "lib.plans", "lib.runs.owner"),
+    # The parts that a session is made of, its verbs, and what a notebook has of it besides.
     "lib.parts": (
         *("lib.evidence",),
-        *("lib.errors", "lib.config", "lib.embedded", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs"),
-        "lib.workspace",
+        *("lib.errors", "lib.config", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs"),
+        *("lib.rehearsal", "lib.workspace", "lib.people", "lib.gate", "lib.accounts", "lib.health", "lib.traces"),
+    ),
+    # Asks for a session, by the settings as they are now, whether somebody may do what they ask for.
+    "lib.gate": ("lib.errors", "lib.config", "lib.people", "lib.avara", "lib.accounts", "lib.plans"),
+    # The verbs for a second person, between the parts of a session and its other verbs.
+    "lib.approvals": (
+        *("lib.errors", "lib.config", "lib.people", "lib.avara", "lib.spelling", "lib.plans", "lib.runs.webhook", "lib.parts"),
     ),
     "lib.session": (
         *("lib.evidence",),
-        *("lib.errors", "lib.config", "lib.files", "lib.parts", "lib.avara", "lib.customers", "lib.plans", "lib.journal"),
-        *("lib.runs", "lib.receipts", "lib.notebook"),
+        *("lib.errors", "lib.config", "lib.files", "lib.approvals", "lib.avara", "lib.customers", "lib.plans", "lib.journal"),
+        *("lib.runs", "lib.receipts", "lib.notebook", "lib.people", "lib.gate"),
     ),
     "lib.notebook": (
         *("lib.evidence",),
         *("lib.errors", "lib.files", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs", "lib.receipts"),
-        *("lib.charts", "lib.config", "lib.session"),
+        *("lib.charts", "lib.config", "lib.rehearsal", "lib.session", "lib.workspace"),
     ),
-    # Views and drafts: kept in the journal, for the account of a session.
-    "lib.workspace": ("lib.journal", "lib.plans"),
+    # A plan carried out on a sandbox of its own.
+    "lib.rehearsal": (
+        *("lib.errors", "lib.avara", "lib.customers", "lib.evidence", "lib.plans", "lib.journal", "lib.runs", "lib.sandbox"),
+        "lib.people",
+        "lib.receipts.page",  # its report is a page of the same kind
+    ),
+    # Views, rule sets and drafts: kept in the journal, for the account of a session.
+    "lib.workspace": ("lib.errors", "lib.files", "lib.people", "lib.evidence", "lib.journal", "lib.plans"),
     "lib.cli": (
         *("lib.errors", "lib.files", "lib.config", "lib.avara", "lib.customers", "lib.plans", "lib.journal", "lib.runs"),
-        *("lib.receipts", "lib.session"),
+        *("lib.evidence", "lib.receipts", "lib.rehearsal", "lib.session", "lib.accounts", "lib.people", "lib.gate"),
     ),
     "lib.ui": (
         *(
             "lib.errors",
+            "lib.logs",
             "lib.config",
             "lib.files",
             "lib.charts",
@@ -63,10 +88,11 @@ ALLOWED = {
             "lib.avara",
             "lib.customers",
         ),
-        *("lib.plans", "lib.journal", "lib.runs", "lib.receipts", "lib.session"),
+        *("lib.evidence", "lib.plans", "lib.journal", "lib.runs", "lib.receipts", "lib.rehearsal", "lib.session"),
+        *("lib.people", "lib.gate", "lib.accounts"),
     ),
     "pages": ("lib.errors", "lib.customers", "lib.ui"),
-    "app": ("lib.ui", "lib.errors"),
+    "app": ("lib.ui", "lib.errors", "lib.config", "lib.logs"),
 }
 
 #: (layer, what it may not import although it lies within a layer that it may).
@@ -75,7 +101,8 @@ FORBIDDEN = {("lib.runs", "lib.runs.__main__")}
 #: Library → the only places that may import it.
 CONFINED = {
     "streamlit": ("app", "pages", "lib.ui"),
-    "httpx": ("lib.avara.http", "lib.avara.transport"),
+    # A webhook goes to no API of customers: it has no key, waits for nobody and is never tried again.
+    "httpx": ("lib.avara.http", "lib.avara.transport", "lib.runs.webhook"),
     "httpcore": (),
     "sqlalchemy": ("lib.journal",),
     "alembic": ("lib.journal.migrations",),
@@ -84,9 +111,11 @@ CONFINED = {
     "altair": ("lib.charts",),
     "vl_convert": ("lib.charts",),
     "tqdm": ("lib.notebook",),
+    "keyring": ("lib.accounts.keys",),
+    "joserfc": ("lib.ui.signed_in.tokens",),
     "uvicorn": ("lib.sandbox",),
     "python_calamine": ("lib.customers.lists",),
-    "rapidfuzz": ("lib.customers.lists", "lib.evidence.facts"),
+    "rapidfuzz": ("lib.customers.lists", "lib.evidence.likeness"),
 }
 
 
@@ -147,6 +176,23 @@ def test_pages_commands_and_notebooks_call_the_session_and_nothing_below_it(path
     assert not below
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if within(module_of(path), ("pages", "app", "lib.ui"))], ids=module_of
+)
+def test_what_is_drawn_by_itself_and_what_is_taken_out_asks_whether_it_still_may(path: Path) -> None:
+    """A dialog, a part that redraws itself and a file come without the page around them, which asks who is there."""
+    if module_of(path) == "lib.ui.notices":
+        return
+    unasked = {
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in nodes_of(path)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"st.dialog", "st.fragment", "st.download_button"}
+    }
+    if module_of(path) in ("lib.ui.shell", "lib.ui.sign_in"):  # says that the app has not started, or waits for a proxy's word
+        unasked = {place for place in unasked if not place.endswith("st.fragment")}
+    assert not unasked
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_libraries_stay_where_they_belong(path: Path) -> None:
     module = module_of(path)
@@ -190,3 +236,16 @@ def test_only_the_settings_read_the_environment(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "lib" / "ui").rglob("*.py")), ids=module_of)
 def test_no_page_turns_data_into_html(path: Path) -> None:
     assert "unsafe_allow_html" not in path.read_text()
+
+
+@pytest.mark.parametrize("folder", [".", "tests", "notebooks", "benchmarks"])
+def test_pip_installs_what_is_named_and_only_files_of_known_hashes(folder: str) -> None:
+    """Where one file has a hash, one without is an error of pip's own."""
+    lines = (ROOT / folder / "requirements.txt").read_text().splitlines()
+    assert "-r constraints.txt" in lines
+    pins = "".join((ROOT / place / "constraints.txt").read_text() for place in {".", folder})
+    for named in (line.partition("#")[0].strip() for line in lines if line[:1] not in ("#", "-", "")):
+        pin = re.escape(re.sub(r"\[.*]", "", named)) + ("" if "==" in named else r"==[^ ]+")
+        assert re.search(rf"^{pin}( ;[^\n]*)? \\\n    --hash=sha256:[0-9a-f]{{64}}\b", pins, re.MULTILINE), (
+            f"{named}: make pins"
+        )

@@ -337,15 +337,33 @@ def test_candidates_are_found_by_their_studies_with_why_and_a_plan_carries_it(sh
     )
     assert "['yes']" in shared_kernel.run("sorted(set(dormant['candidate']))")
     assert "True" in shared_kernel.run(
-        "bool(dormant['why'].str.contains('created .* days ago; .*last updated .* days ago').all())"
+        "bool(dormant['why'].str.contains('no study since .*; record unchanged since|never a study').all())"
     )
     explained = shared_kernel.run("print(ops.explain(dormant['id'][0], 'dormant')['question'].tolist())")
-    assert "['older than 90 days', 'no study for 365 days', 'not updated for 365 days']" in explained
+    assert "['no study for 365 days', 'not updated for 365 days', 'older than 90 days']" in explained
+    told = shared_kernel.run("curve = ops.what_if('dormant', days=range(30, 400, 5))")
+    assert "now by 365 days" in told
+    assert "True" in shared_kernel.run("curve.set_index('days').candidates[365] == (dormant.candidate == 'yes').sum()")
+    shared_kernel.run("ops.chart(curve)")
+    assert "whole numbers from 1 on" in shared_kernel.run("ops.what_if('dormant', days=[0])")
     shared_kernel.run("ops.candidates('never used')")  # what another rule set says of them is not why they were picked
     shared_kernel.run("planned = ops.plan(dormant['id'].head(2), reason='x').plan")
     assert "Picked by a rule set: dormant, version 1, " in shared_kernel.run("planned.filter_text")
-    assert "True" in shared_kernel.run("[one.evidence[1] for one in planned.customers] == dormant['why'].head(2).tolist()")
+    assert "True" in shared_kernel.run("[one.judgement.words for one in planned.customers] == dormant['why'].head(2).tolist()")
     assert "There are these rule sets: 'never used', 'dormant'" in shared_kernel.run("ops.candidates('nonsense')")
+
+
+def test_of_whom_the_rules_can_not_tell_no_plan_is_made(shared_kernel: Kernel) -> None:
+    shared_kernel.run("unknown = ops.find(status='active').head(1).assign(candidate='unknown')")
+    told = shared_kernel.run("ops.plan(unknown, reason='x')")
+    assert "Of 1 of these customers nobody can tell whether the rules mean it. Plan the others: " in told
+
+
+def test_whether_a_run_hurt_is_a_table(shared_kernel: Kernel) -> None:
+    shared_kernel.run("run = ops.run(ops.plan(ops.find(status='active')['id'].head(2), reason='x'), confirm=2)")
+    told = shared_kernel.run("hurt = run.did_it_hurt()")
+    assert "Did it hurt? 2 no. Attempts that the API refused since then can't be counted" in told
+    assert "['no', 'no']" in shared_kernel.run("hurt['hurt'].tolist()")
 
 
 def test_two_runs_of_the_same_plan_are_one(shared_kernel: Kernel) -> None:

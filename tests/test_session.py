@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lib import embedded, parts
+from lib import parts
+from lib.accounts import embedded
+from lib.avara.models import id_key
 from lib.cli.main import main
 from lib.config import Settings, load_settings
 from lib.errors import (
@@ -21,6 +23,9 @@ from lib.errors import (
     PlanError,
     UploadUnreadable,
 )
+from lib.evidence.activity import Activity
+from lib.evidence.rule_set import PRESETS, RuleSet
+from lib.evidence.rules import NoUsers
 from lib.files import write_new
 from lib.plans.evidence import Picked, Way
 from lib.plans.plan import Plan
@@ -198,6 +203,48 @@ def test_a_plan_is_checked_in_one_place(session, sandbox, spoiled, error):
     else:
         with pytest.raises(error):
             session.check(plan, None)
+
+
+def test_a_plan_that_is_yet_to_be_made_is_neither_opened_nor_started(session, sandbox, tmp_path):
+    plan = frozen(session, active_in(sandbox, 1)).model_copy(update={"created_at": session.now() + timedelta(minutes=6)})
+    (file := tmp_path / "plan.json").write_text(plan.to_json())
+    for act in (lambda: session.open_plan(file), lambda: session.check(plan, None)):
+        with pytest.raises(PlanError, match="is yet to come"):
+            act()
+
+
+def test_a_review_tells_what_is_known_of_studies_and_so_does_that_of_the_plan(session, sandbox):
+    (asked,) = active_in(sandbox, 1)
+    came = Activity(session.now(), newest=session.now(), counts=(1, 1, 1, 1), whole=True)
+    session.evidence.reading.known[id_key(asked)] = came
+    subject = session.review({asked: Picked(Way.LISTED)}, session.loads.wait())
+    plan = session.freeze(subject, reason="r")
+    for (item,) in (subject.reviewed.items, session.review_plan(plan).reviewed.items):
+        assert came.words in item.planned.told
+        assert any(one.words.startswith("A study came in on ") for one in item.warnings)
+
+
+@pytest.mark.parametrize("kept", ["preset", "saved", "asked lately", "nowhere"])
+def test_a_plan_says_which_candidates_of_its_rule_set_were_not_picked(session, sandbox, kept):
+    rules = PRESETS[0] if kept == "preset" else RuleSet(name="idle", rule=NoUsers())
+    if kept == "saved":
+        rules = session.workspace.save_rule_set(rules, who=session.operator)
+    if kept != "preset":
+        rules = RuleSet(name=rules.name, rule=rules.rule, version=rules.version)
+    view = session.loads.wait()
+    if kept == "asked lately":
+        session.evidence.judged(rules, view.frame)
+    active = active_in(sandbox, 60)
+    for one in active:
+        session.evidence.reading.known[id_key(one)] = Activity(session.now(), whole=True)
+    said = session.evidence.judgements(rules, view.frame, active)
+    meant = [one for one in active if said[one].answer == "yes"]
+    picked = {one: Picked(Way.RULES, rules.label, judgement=said[one]) for one in meant[1:]}
+    told = session.freeze(session.review(picked, view), reason="r").set_aside
+    names = {record.id: record.name for record in view.frame.records(meant)}
+    others = {} if kept == "nowhere" else {meant[0]: names[meant[0]]}
+    assert {one.customer_id: one.name for one in told if "Not picked" in one.why} == others
+    assert all(f"{rules.label} says yes: " in one.why for one in told)
 
 
 def test_a_plan_of_another_account_and_one_of_nobody_are_refused(session, sandbox):

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import random as random_numbers
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,9 +19,9 @@ from lib.avara.limiter import Limiter, Wanted, always
 from lib.avara.models import Customer, CustomerPage, StudyPage
 from lib.avara.paging import Pages
 from lib.avara.reply import Reply
-from lib.avara.requests import LARGEST_PAGE, Request
+from lib.avara.requests import LARGEST_PAGE, PRODUCTS, Product, Request
 from lib.avara.retry import Attempts, RetryPolicy, decide
-from lib.avara.throttle import CALL, LIST, READ
+from lib.avara.throttle import CALL, LAST, LIST, READ
 from lib.errors import ApiError, Unreachable, Withdrawn
 
 T = TypeVar("T")
@@ -87,19 +88,29 @@ class AvaraClient:
         """Sent again only where it surely was not applied. After an error with `may_have_applied`, read the record."""
         return self._change(requests.reactivate(customer_id), wanted, ready)
 
-    def iter_viewer_studies(
-        self, customer_id: str | None = None, *, cursor: str | None = None, limit: int = LARGEST_PAGE
+    def iter_studies(
+        self,
+        product: Product,
+        customer_id: str | None = None,
+        *,
+        limit: int = LARGEST_PAGE,
+        wanted: Wanted = always,
+        last: bool = False,
     ) -> Pages[StudyPage]:
-        """Viewer studies of one customer or of all, as iter_pages does. Their order is not documented."""
-        return self._pages(lambda at: requests.list_viewer_studies(at, limit, customer_id), protocol.read_study_page, cursor)
+        """One product's studies of one customer or of all, ids and times only, as iter_pages. Their order is not documented.
 
-    def iter_autoscribe_studies(
-        self, customer_id: str | None = None, *, cursor: str | None = None, limit: int = LARGEST_PAGE
-    ) -> Pages[StudyPage]:
-        """AutoScribe studies, ids and times only, as iter_viewer_studies."""
-        return self._pages(
-            lambda at: requests.list_autoscribe_studies(at, limit, customer_id), protocol.read_study_page, cursor
-        )
+        `last`: each page after all other requests that wait for their turn.
+        """
+        build = partial(requests.list_studies, product, limit=limit, customer_id=customer_id, last=last)
+        return self._pages(build, protocol.read_study_page, None, wanted)
+
+    def peek_studies(self, customer_id: str, wanted: Wanted = always) -> Iterator[StudyPage]:
+        """The first page of each list of a customer's studies, each requested when it is asked for; for a call that waits for
+        it, so it goes before other readings as that call would. May end in any error of a reading.
+        """
+        for product in PRODUCTS:
+            request = requests.list_studies(product, None, LARGEST_PAGE, customer_id)
+            yield self._read(request, protocol.read_study_page, wanted, kind=CALL)
 
     @property
     def waiting(self) -> float:
@@ -117,30 +128,43 @@ class AvaraClient:
         self.close()
 
     def _pages(
-        self, build: Callable[[str | None], Request], read: Callable[[Request, Reply], P], cursor: str | None
+        self,
+        build: Callable[[str | None], Request],
+        read: Callable[[Request, Reply], P],
+        cursor: str | None,
+        wanted: Wanted = always,
     ) -> Pages[P]:
-        return Pages(lambda request, wanted: self._read(request, read, wanted), build, cursor)
+        return Pages(lambda request, still: self._read(request, read, lambda: still() and wanted()), build, cursor)
 
-    def _read(self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted, ready: Wanted = always) -> T:
-        value, _, _ = self._ask(request, read, wanted, ready)
+    def _read(
+        self,
+        request: Request,
+        read: Callable[[Request, Reply], T],
+        wanted: Wanted,
+        ready: Wanted = always,
+        *,
+        kind: str | None = None,
+    ) -> T:
+        kind = kind or (LAST if request.last else READ if request.customer_id else LIST)
+        value, _, _ = self._ask(request, read, wanted, ready, kind)
         return value
 
     def _change(self, request: Request, wanted: Wanted, ready: Wanted) -> Answer:
         began = time.monotonic()
-        customer, reply, sent = self._ask(request, protocol.read_customer, wanted, ready)
+        customer, reply, sent = self._ask(request, protocol.read_customer, wanted, ready, CALL)
         return Answer(customer, reply.status, reply.request_id, sent, time.monotonic() - began)
 
     def _ask(
-        self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted, ready: Wanted
+        self, request: Request, read: Callable[[Request, Reply], T], wanted: Wanted, ready: Wanted, kind: str
     ) -> tuple[T, Reply, int]:
         """Sends until there is a usable answer or `decide` gives up; then the last error is raised. And how many were sent."""
         so_far, left = Attempts(), 0
-        kind = CALL if request.changes else READ if request.customer_id else LIST
         while True:
             answer = self.limiter.send(kind, lambda: self._http.send(request, wanted), wanted, ready)
             if answer is None:
                 raise Withdrawn(method=request.method, path=request.path, sent=left)
             left += not isinstance(answer, Unreachable)
+            self.limiter.note(request, answer, repeats=left > 1)
             try:
                 if isinstance(answer, ApiError):
                     raise answer

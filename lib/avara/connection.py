@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -12,7 +13,13 @@ from pydantic import SecretStr
 
 from lib.errors import ConfigError
 
-Environment = Literal["sandbox", "production"]
+Environment = Literal["sandbox", "test", "production"]
+#: What its customers are, in words.
+KINDS: Mapping[Environment, str] = {
+    "sandbox": "made-up customers",
+    "test": "a test account",
+    "production": "real customers",
+}
 
 
 def is_loopback(host: str) -> bool:
@@ -29,8 +36,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked_base_url(text: str) -> str:
-    """The base URL without a trailing slash.
+def checked_base_url(text: str, named: str = "AVARA_BASE_URL") -> str:
+    """The base URL without a trailing slash; `named` is what a person sets it by.
 
     Raises ConfigError unless it is https, or http to a loopback address: a bearer key must not cross a network in clear.
     """
@@ -39,14 +46,19 @@ def checked_base_url(text: str) -> str:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as exc:
-        raise ConfigError("AVARA_BASE_URL is not a URL. Write it like https://api.avarasoftware.com") from exc
+        raise ConfigError(f"{named} is not a URL. Write it like https://api.avarasoftware.com") from exc
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError("AVARA_BASE_URL must be plain: no user, password, query or fragment.")
+        raise ConfigError(f"{named} must be plain: no user, password, query or fragment.")
     if not parts.hostname or parts.scheme not in ("http", "https"):
-        raise ConfigError("AVARA_BASE_URL is not a URL. Write it like https://api.avarasoftware.com")
+        raise ConfigError(f"{named} is not a URL. Write it like https://api.avarasoftware.com")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ConfigError(f"AVARA_BASE_URL must start with https:// ({parts.hostname} is not on this machine).")
+        raise ConfigError(f"{named} must start with https:// ({parts.hostname} is not on this machine).")
     return url
+
+
+def is_key(text: str) -> bool:
+    """Whether this can be sent as a key: visible ASCII, without spaces."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 @dataclass(frozen=True)
@@ -62,8 +74,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", checked_base_url(self.base_url))
-        key = self.api_key.get_secret_value()
-        if not key or not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
+        if not is_key(self.api_key.get_secret_value()):
             raise ConfigError("AVARA_API_KEY is empty or holds spaces or unprintable characters. Copy it again.")
 
     @property

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import httpx
 
 from lib.avara.connection import Connection
+from lib.avara.echoes import Echoes
 from lib.avara.limiter import Wanted, always
 from lib.avara.reply import Reply, no_answer, unreachable
 from lib.avara.requests import Request
@@ -41,6 +42,7 @@ class Http:
         self._waits = httpx.Timeout(timeout, connect=connect_timeout).as_dict()
         self._url = _resolvable(connection.base_url)
         self._lines = Lines(self._url, timeout)
+        self._echoes = Echoes(connection.api_key)
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
@@ -58,14 +60,12 @@ class Http:
             try:
                 with closing(line.transport.handle_request(self._built(request, line))) as response:
                     try:
-                        body, unreadable = _body(response)
+                        body, unreadable = _body(response, self._echoes.hidden_text)
                     except httpx.TransportError:
                         if response.status_code != _SLOW_DOWN:  # that is a no, whatever it goes on to say
                             raise
                         body, unreadable = b"", "is cut short"
-                    headers = dict(response.headers.items())
-                    secret = self._connection.api_key
-                    outcome = Reply(response.status_code, headers, body, self._now(), secret, unreadable)
+                    outcome = self._reply(response, body, unreadable)
             except NotWanted:
                 return None
             except httpx.TransportError as exc:
@@ -88,9 +88,18 @@ class Http:
         url, extensions = self._url.copy_with(raw_path=path), {"timeout": self._waits, "trace": line.heard}
         return httpx.Request(request.method, url, headers=self._headers, extensions=extensions)
 
+    def _reply(self, response: httpx.Response, body: bytes, unreadable: str) -> Reply:
+        """What came back, without the key: nothing of an answer goes on from here that was not looked through for it."""
+        hide, clean = self._echoes.hidden_text, self._echoes.hidden(body)
+        if clean is None:
+            clean, unreadable = b"", "holds the API key, hidden in other text, and was not read"
+        headers = {hide(name): hide(value) for name, value in response.headers.items()}
+        return Reply(response.status_code, headers, clean, self._now(), unreadable)
+
     def _failure(self, request: Request, exc: object, *, sent: bool) -> ApiError:
         """What an error on the way means: Unreachable only where nothing can have been sent."""
-        host, proxy, said = self._connection.host, self._lines.proxy, one_line(str(exc), 200) or type(exc).__name__
+        host, proxy = self._connection.host, self._lines.proxy
+        said = one_line(self._echoes.hidden_text(str(exc)), 200) or type(exc).__name__
         way = f"{host} (through the proxy {proxy})" if proxy else host
         match exc:
             case httpx.ConnectTimeout():
@@ -107,14 +116,14 @@ class Http:
                 return no_answer(request, "the connection broke before the answer was complete")
 
 
-def _body(response: httpx.Response) -> tuple[bytes, str]:
-    """The whole body as it was before it was packed; or none, and what is wrong with it.
+def _body(response: httpx.Response, hidden: Callable[[str], str]) -> tuple[bytes, str]:
+    """The whole body as it was before it was packed; or none, and what is wrong with it, `hidden` what a header says.
 
     httpx would unpack as often as the answer asks for, and each piece to its end: 7 KB can be gigabytes.
     """
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity", "gzip"):
-        return b"", f"came as {one_line(coding, 40)!r}, which was not asked for"
+        return b"", f"came as {one_line(hidden(coding), 40)!r}, which was not asked for"
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if coding == "gzip" else None
     parts: list[bytes] = []
     size = 0

@@ -6,19 +6,23 @@ import math
 import threading
 import time
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 
+from lib.avara.met import Met, kind_of
 from lib.avara.reply import Reply
-from lib.avara.throttle import CALL, CEILING, LIST, READ, START, Throttle
+from lib.avara.requests import Request
+from lib.avara.throttle import CALL, CEILING, LAST, LIST, READ, START, Throttle
 from lib.errors import ApiError
 
 #: Seconds between two looks at whether somebody who waits for a turn still wants it.
 _LOOK = 0.25
 
 Wanted = Callable[[], bool]
-#: One who waits: whether it goes after the calls, its number, and what is set to have it look whether its turn has come.
-_Waiting = tuple[bool, int, threading.Event]
+#: Who goes before whom.
+_ORDER = {CALL: 0, READ: 1, LIST: 1, LAST: 2}
+#: One who waits: its place in that order, its number, and what is set to have it look whether its turn has come.
+_Waiting = tuple[int, int, threading.Event]
 
 
 def always() -> bool:
@@ -27,7 +31,8 @@ def always() -> bool:
 
 
 class Limiter:
-    """A fair queue before the API: first come, first served, and calls before readings, which only lead to more calls.
+    """A fair queue before the API: first come, first served, and calls before readings, which only lead to more calls; after
+    them all, what is LAST.
 
     A reading goes only while the call that follows it can go soon. `clock` gives seconds.
     """
@@ -38,13 +43,37 @@ class Limiter:
         self._lock = threading.Lock()
         self._numbers = count()
         self._queue: list[_Waiting] = []
-        self._under_way = {CALL: 0, READ: 0, LIST: 0}
+        self._under_way = dict.fromkeys(_ORDER, 0)
+        self._met: dict[str, Met] = {}
 
     @property
     def waiting(self) -> float:
         """Seconds for which everybody still waits, because the API asked to."""
         with self._lock:
             return max(self.throttle.asked_until - self._clock(), 0.0)
+
+    @property
+    def seen(self) -> tuple[float | None, float | None]:
+        """Requests a second that the API lets through, and the seconds that an answer takes lately; None while not known."""
+        with self._lock:
+            return self.throttle.rate, self.throttle.answers_in
+
+    @property
+    def met(self) -> Mapping[str, Met]:
+        """What became of the requests so far, by the kinds of lib/avara/met.py."""
+        with self._lock:
+            return dict(self._met)
+
+    @property
+    def queued(self) -> int:
+        """How many wait for their turn."""
+        return len(self._queue)
+
+    def note(self, request: Request, outcome: Reply | ApiError, *, repeats: bool) -> None:
+        """What became of one that was sent, or sent again."""
+        kind = kind_of(request)
+        with self._lock:
+            self._met[kind] = self._met.get(kind, Met()).after(outcome, repeats=repeats)
 
     def send(
         self, kind: str, request: Callable[[], Reply | ApiError | None], wanted: Wanted = always, ready: Wanted = always
@@ -54,7 +83,7 @@ class Limiter:
 
         `wanted` is asked every now and then meanwhile, `ready` once, when nothing is left to wait for; neither holds up others.
         """
-        mine = (kind != CALL, next(self._numbers), threading.Event())
+        mine = (_ORDER[kind], next(self._numbers), threading.Event())
         while not self._turn(mine, kind, math.inf if wanted is always else _LOOK):
             if not wanted():
                 return None

@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -154,12 +154,20 @@ class CustomerPage:
     customers: Sequence[Customer]
     problems: tuple[RecordProblem, ...]
     next_cursor: str | None
+    is_cut_off: Literal[False] = False  # a list of customers that does not say where it goes on is at its end
 
 
 @dataclass(frozen=True)
 class StudyPage:
-    """One page of a list of studies, as CustomerPage."""
+    """One page of a list of studies, as CustomerPage. `is_cut_off`: the list goes on, and does not say where."""
 
     studies: tuple[Study, ...]
     problems: tuple[RecordProblem, ...]
     next_cursor: str | None
+    is_cut_off: bool = False
+
+    @property
+    def unreadable(self) -> int:
+        """How many studies break a rule; of those without an id each problem counts, since nobody can tell them apart."""
+        ids = [one.study_id for one in self.problems]
+        return len({id_ for id_ in ids if id_}) + sum(not id_ for id_ in ids)

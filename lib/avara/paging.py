@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from lib.avara.requests import Request
-from lib.errors import ApiError, CursorRepeated
+from lib.errors import ApiError, BadAnswer, CursorRepeated
 
 
 class Page(Protocol):
@@ -15,6 +15,8 @@ class Page(Protocol):
 
     @property
     def next_cursor(self) -> str | None: ...
+    @property
+    def is_cut_off(self) -> bool: ...
 
 
 P = TypeVar("P", bound=Page)
@@ -26,7 +28,7 @@ Ask = Callable[[Request, Callable[[], bool]], P]
 class Pages(Generic[P]):
     """An iterator over the pages of a list, each requested when it is asked for.
 
-    Raises ApiError; CursorRepeated where a list would never end.
+    Raises ApiError; CursorRepeated where a list would never end, BadAnswer after a page that is cut off.
     """
 
     def __init__(self, ask: Ask[P], build: Callable[[str | None], Request], cursor: str | None) -> None:
@@ -54,6 +56,8 @@ class Pages(Generic[P]):
                     return
                 raise
             yield page
+            if page.is_cut_off:
+                raise BadAnswer("The list says that there is more, and not where.", method=request.method, path=request.path)
             if page.next_cursor is None:
                 return
             if page.next_cursor in seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -53,15 +54,17 @@ def read_by_the_model(body: bytes) -> CustomerPage:
         page = _CustomerList.model_validate_json(body, by_alias=True, by_name=False)
         return CustomerPage(page.records, (), _next_cursor(page))
     # Slower and forgiving, only for a page that holds something wrong. Outside any handler: pydantic's error keeps the body.
-    return CustomerPage(*_record_by_record(Customer, "expressCustomers", body))
+    records, problems, end = _record_by_record(Customer, "expressCustomers", body)
+    return CustomerPage(records, problems, _next_cursor(end))
 
 
 def parse_study_page(body: bytes) -> StudyPage:
     """One page of a list of studies: ids and times only, everything else of a study is dropped unread."""
     with suppress(ValidationError):
         page = _StudyList.model_validate_json(body, by_alias=True, by_name=False)
-        return StudyPage(page.records, (), _next_cursor(page))
-    return StudyPage(*_record_by_record(Study, "studies", body))
+        return StudyPage(page.records, (), _next_cursor(page), _is_cut_off(page))
+    records, problems, end = _record_by_record(Study, "studies", body)
+    return StudyPage(records, problems, _next_cursor(end), _is_cut_off(end))
 
 
 def read_customer_page(request: Request, reply: Reply) -> CustomerPage:
@@ -74,12 +77,26 @@ def read_customer_page(request: Request, reply: Reply) -> CustomerPage:
 
 
 def read_study_page(request: Request, reply: Reply) -> StudyPage:
-    """Raises ApiError where the reply is no page of studies."""
+    """Raises ApiError where the reply is no page of studies.
+
+    A study that is not of the one customer asked for is a problem: it is no evidence, and whose it is nobody can tell.
+    """
     raise_unless_ok(request, reply)
     try:
-        return parse_study_page(reply.body)
+        page = parse_study_page(reply.body)
     except BadAnswer as exc:
         raise bad_answer(request, reply, exc.message) from None
+    if request.customer_id is None:
+        return page
+    asked = id_key(request.customer_id)
+    own = tuple(one for one in page.studies if one.customer_id is not None and id_key(one.customer_id) == asked)
+    strange = tuple(_strange(one) for one in page.studies if one not in own) if len(own) < len(page.studies) else ()
+    return replace(page, studies=own, problems=(*page.problems, *strange))
+
+
+def _strange(study: Study) -> RecordProblem:
+    seen, rule = "nothing" if study.customer_id is None else "another customer", "must be the customer that was asked for"
+    return RecordProblem(study.customer_id or "", "expressCustomer", seen, rule, study_id=study.id)
 
 
 def read_customer(request: Request, reply: Reply) -> Customer:
@@ -110,7 +127,12 @@ def _next_cursor(page: _List | quick.QuickPage) -> str | None:
     return page.cursor if page.has_more is not False and page.cursor else None
 
 
-def _record_by_record(model: type[R], name: str, body: bytes) -> tuple[tuple[R, ...], tuple[RecordProblem, ...], str | None]:
+def _is_cut_off(page: _List) -> bool:
+    """The list says that it goes on, and not where: what is missing could be the newest study."""
+    return page.has_more is True and not page.cursor
+
+
+def _record_by_record(model: type[R], name: str, body: bytes) -> tuple[tuple[R, ...], tuple[RecordProblem, ...], _List]:
     page = _decoded(body)
     if not isinstance(page, dict) or not isinstance(page.get(name), list):
         raise BadAnswer(f"The API's answer is no page of a list: {name} should be an array, it is {_seen(page, name)}.")
@@ -129,7 +151,7 @@ def _record_by_record(model: type[R], name: str, body: bytes) -> tuple[tuple[R, 
             problems.extend(read)
         else:
             records.append(read)
-    return tuple(records), tuple(problems), _next_cursor(end)
+    return tuple(records), tuple(problems), end
 
 
 def _decoded(body: bytes) -> object:

@@ -15,8 +15,6 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from lib.avara.requests import Request
 from lib.avara.text import one_line, without_tags
 from lib.errors import (
@@ -50,7 +48,7 @@ _REFUSALS: dict[int, type[ApiError]] = {
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. Header names are lower case; `secret` is the API key, replaced wherever a message quotes the reply.
+    """What came back, without the API key (lib/avara/echoes.py). Header names are lower case.
 
     `unreadable` says what is wrong with a body that could not be read ("is larger than 32 MB and was not read"), which is
     empty then.
@@ -60,23 +58,18 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
     received: datetime
-    secret: SecretStr | None = None
     unreadable: str = ""
 
     @property
     def request_id(self) -> str | None:
         """The server's own name for the request, where it gives one: its support can find the request by that."""
         text = self.headers.get("x-request-id") or self.headers.get("request-id")
-        return one_line(self.hidden(text), 100) if text else None
+        return one_line(text, 100) if text else None
 
     @property
     def should_retry(self) -> bool | None:
         """The server's word on trying again, which the official client obeys; None where it says nothing."""
         return {"true": True, "false": False}.get(self.headers.get("x-should-retry", "").strip().lower())
-
-    def hidden(self, text: str) -> str:
-        """`text` without the API key, should the server have echoed it."""
-        return text.replace(self.secret.get_secret_value(), "[key]") if self.secret else text
 
 
 def raise_unless_ok(request: Request, reply: Reply) -> None:
@@ -139,7 +132,7 @@ def retry_after(reply: Reply) -> float | None:
 
 
 def quote(reply: Reply) -> str:
-    """What the API said, in one short line without the key: `message`, `error` or `detail` of a JSON body, else its start.
+    """What the API said, in one short line: `message`, `error` or `detail` of a JSON body, else its start.
 
     Of a success only the former: its body could be full of records.
     """
@@ -148,8 +141,8 @@ def quote(reply: Reply) -> str:
     try:
         said = _message_in(json.loads(text))
     except (ValueError, RecursionError):
-        text = without_tags(reply.hidden(text))
-    return one_line(reply.hidden(said or (text if reply.status >= 400 else "")), _LONGEST_QUOTE)
+        text = without_tags(text)
+    return one_line(said or (text if reply.status >= 400 else ""), _LONGEST_QUOTE)
 
 
 def _message_in(body: object) -> str | None:
@@ -191,7 +184,7 @@ def _redirect_words(reply: Reply) -> str:
         return "The API answered that what was asked for is elsewhere, and not where. Check AVARA_BASE_URL."
     where = "an address that can't be read"
     with suppress(ValueError):
-        target = urlsplit(reply.hidden(location))
+        target = urlsplit(location)
         host = target.netloc.rpartition("@")[2]
         where = f"{target.scheme or 'https'}://{host}{target.path}" if host else target.path or where
     return (
@@ -217,7 +210,7 @@ def _words(error_class: type[ApiError], request: Request, status: int, asked: st
 
 
 def _error(error_class: type[E], request: Request, reply: Reply, words: str, wait: float | None = None) -> E:
-    said = "" if 300 <= reply.status < 400 else quote(reply)
+    said = "" if 300 <= reply.status < 400 or request.about_patients else quote(reply)
     facts = [f"HTTP {reply.status}", f"{request.method} {request.path}"]
     if reply.request_id:
         facts.append(f"request {reply.request_id}")

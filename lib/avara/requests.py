@@ -7,25 +7,35 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from lib.avara.models import CUSTOMER_ID_PATTERN
 from lib.avara.text import shown
 from lib.errors import BadId
 
 LARGEST_PAGE = 100
+#: The products of the vendor in which studies are; each has a list of its own.
+Product = Literal["viewer", "autoScribe"]
+PRODUCTS: tuple[Product, ...] = ("viewer", "autoScribe")
 
 _CUSTOMER_ID = re.compile(CUSTOMER_ID_PATTERN)
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `changes` is True where sending it twice could matter; `customer_id` is the customer it is about, if one."""
+    """One request. `changes` is True where sending it twice could matter; `customer_id` is the customer it is about, if one.
+
+    `about_patients`: the API may speak of patients in its answer, so nothing that it says is quoted. `last`: it goes after all
+    others that wait for their turn.
+    """
 
     method: str
     path: str
     params: tuple[tuple[str, str], ...] = ()
     changes: bool = False
     customer_id: str | None = None
+    about_patients: bool = False
+    last: bool = False
 
 
 def list_customers(cursor: str | None, limit: int) -> Request:
@@ -48,14 +58,13 @@ def reactivate(customer_id: str) -> Request:
     return _change(customer_id, "reactivate")
 
 
-def list_viewer_studies(cursor: str | None, limit: int, customer_id: str | None) -> Request:
-    """One page of Viewer studies: of one customer, or of all."""
-    return _list_studies("/v1/viewer/studies", cursor, limit, customer_id)
-
-
-def list_autoscribe_studies(cursor: str | None, limit: int, customer_id: str | None) -> Request:
-    """One page of AutoScribe studies: of one customer, or of all."""
-    return _list_studies("/v1/autoScribe/studies", cursor, limit, customer_id)
+def list_studies(
+    product: Product, cursor: str | None, limit: int, customer_id: str | None = None, *, last: bool = False
+) -> Request:
+    """One page of the studies of one product: of one customer, or of all. Raises as `list_customers`, and BadId."""
+    of = () if customer_id is None else (("expressCustomerId", checked_customer_id(customer_id)),)
+    asked = (*of, *_page_params(cursor, limit))
+    return Request("GET", f"/v1/{product}/studies", asked, customer_id=customer_id, about_patients=True, last=last)
 
 
 def checked_customer_id(text: str) -> str:
@@ -72,11 +81,6 @@ def _change(customer_id: str, action: str) -> Request:
 
 def _path(customer_id: str) -> str:
     return f"/v1/express/{checked_customer_id(customer_id)}"
-
-
-def _list_studies(path: str, cursor: str | None, limit: int, customer_id: str | None) -> Request:
-    of = () if customer_id is None else (("expressCustomerId", checked_customer_id(customer_id)),)
-    return Request("GET", path, (*of, *_page_params(cursor, limit)), customer_id=customer_id)
 
 
 def _page_params(cursor: str | None, limit: int) -> tuple[tuple[str, str], ...]:

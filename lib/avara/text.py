@@ -1,4 +1,4 @@
-"""Text from outside, made fit for one line of a message: short, without control characters, tags or the API key."""
+"""Text from outside, made fit for one line of a message: short, without control characters or tags."""
 
 from __future__ import annotations
 

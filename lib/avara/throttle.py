@@ -34,11 +34,14 @@ _ALIKE = 4
 _FLAT, _TWICE, _A_SECOND, _FIRST = 80, 220, 10.0, 4
 #: Seconds by which a request may miss its turn without that time being left out of the count.
 _LATE = 1.0
+#: How much the last answer says of how long answers take lately.
+_LATELY = 0.1
 #: Seconds within which the call that follows a reading should be able to go.
 _SOON = 1.0
 
-#: The kinds of request that differ in who goes first.
-CALL, READ, LIST = "call", "read", "list"
+#: The kinds of request that differ in who goes first: calls, then readings (of one customer, which lead to a call, and of
+#: lists), and last of all what nobody needs for a run.
+CALL, READ, LIST, LAST = "call", "read", "list", "last"
 
 
 @dataclass
@@ -79,6 +82,8 @@ class Throttle:
     _question: Question | None = None
     _early: int = 0  # 429s in a row that came early
     _sure: int = _SURE
+    #: Seconds from sending to answer, lately; None before the first one.
+    answers_in: float | None = None
     _undecided: tuple[int, int] = (0, 0)  # after how many others the last one came that stayed so, and how often in a row
 
     @property
@@ -130,6 +135,8 @@ class Throttle:
     def fine(self, now: float, sent: float, in_flight: int) -> None:
         """After an answer: one more at a time with each round (or two answers, until the first cut), and a little more rate."""
         self._active_at, rate = now, self.rate
+        before = now - sent if self.answers_in is None else self.answers_in
+        self.answers_in = before + _LATELY * (now - sent - before)
         if rate and now - self._filling_since(now, rate) < _CATCH_UP + 1 / rate:  # the limit holds us up
             self._grown += self._weight * min(1.0, _A_SECOND / rate)
         if in_flight * 2 >= self.at_once:

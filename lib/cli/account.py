@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from humanize import naturaltime
-
 from lib.avara.text import count
-from lib.cli.console import Console, command, plain
+from lib.avara.times import ago
+from lib.cli.console import Console, plain
 from lib.cli.exits import Exit
 from lib.errors import NotSameAccount
 from lib.journal.accounts import OtherAccount
@@ -27,10 +26,10 @@ def account(session: Session, options: Namespace, console: Console) -> Exit:
     for other in others:
         newest = other.newest.isoformat()
         console.row("other_key", keys=sorted(other.keys), runs=other.runs, live=other.live, newest=newest)
-        told = f"{count(other.runs, 'run')}, {other.live:,} of them live, newest {naturaltime(session.now() - other.newest)}"
+        told = f"{count(other.runs, 'run')}, {other.live:,} of them live, newest {ago(session.now() - other.newest)}"
         console.facts({"another key": f"{other.name[:8]}: {told}"})
     if others:
-        console.hint(f"If that is an older key of this account: {command('account', '--same', others[0].name[:8])}")
+        console.hint(f"If that is an older key of this account: {console.command('account', '--same', others[0].name[:8])}")
     return Exit.FINISHED
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 
 from lib.avara.text import count
-from lib.cli import planning
-from lib.cli.console import Console, command, plain
+from lib.cli import planning, rehearsing
+from lib.cli.console import Console, plain
 from lib.cli.exits import Exit
 from lib.cli.follow import carry, tell_end, wait_for
 from lib.errors import EmptyPlan, IllegalTransition, PlanError
+from lib.people import Right
+from lib.plans.approval import ApprovalNeeded
 from lib.plans.model import Run, RunState
 from lib.plans.plan import Plan
 from lib.runs.owner import carrier
@@ -17,7 +19,10 @@ from lib.session import Session
 
 
 def apply(session: Session, options: Namespace, console: Console) -> Exit:
-    """Carry out a plan file once its count is confirmed."""
+    """Carry out a plan file once its count is confirmed; or rehearse it."""
+    rehearsing.check_options(options)
+    if options.rehearse:
+        return rehearsing.rehearse(session, session.open_plan(options.plan), options, console)
     return _confirm_and_carry(session, session.open_plan(options.plan), options.confirm, console)
 
 
@@ -73,7 +78,7 @@ def cancel(session: Session, options: Namespace, console: Console) -> Exit:
     begin()
     console.row("cancel_asked", run_id=run.id, owner=run.owner)
     console.say(f"Asked. {plain(carrier(run.owner))} finishes and verifies the calls in flight, then {run.id} ends.")
-    console.hint(f"See it with: {command('show', run.id)}")
+    console.hint(f"See it with: {console.command('show', run.id)}")
     return Exit.FINISHED
 
 
@@ -85,13 +90,18 @@ def _taken_up(session: Session, named: str) -> Run:
 
 def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, console: Console) -> Exit:
     """Nothing is written before the account, the count and the way to the API are known to be right."""
-    session.check(plan, None)
+    try:
+        session.check(plan, None)
+    except ApprovalNeeded:  # nothing else is wrong with it
+        planning.tell_plan(plan, session, console)
+        raise
     planning.tell_plan(plan, session, console)
     wanted = len(plan.customers)
     if confirmed is None:
         raise PlanError(f"Nothing was done. If this is what you want, say how many: --confirm {wanted}")
     if confirmed != wanted:
         raise PlanError(f"Nothing was done: the plan has {count(wanted, 'customer')}, --confirm said {confirmed:,}.")
+    session.ask(Right.RUN)
     session.check_fresh(plan)
     session.check(plan, planning.count_active(session, plan.action, console))
 
@@ -99,6 +109,6 @@ def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, cons
         run = session.record(plan)
         console.row("recorded", run_id=run.id, plan_hash=plan.hash)
         console.hint(f"Recorded as {run.id}")
-        return session.resume(run.id)
+        return run if run.approval else session.resume(run.id)
 
     return carry(session, console, begin)

@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 import humanize
 
+from lib.accounts.arming import NotArmed
+from lib.accounts.tables import AccountNotChosen
 from lib.avara.text import one_line
 from lib.cli.exits import Exit
 from lib.errors import ExpressOpsError, ListUnclear, OtherKey, RunNotFound
@@ -22,6 +24,8 @@ from lib.runs.progress import asked_to_wait
 _LONGEST = 160
 #: Lines of a list for people.
 AT_MOST = 20
+#: Commands that change customers: production is armed for each.
+ARMED = frozenset({"apply", "undo", "resume", "retry"})
 #: How to say what a list leaves open.
 _UNCLEAR = {
     "sheet": "Say it with: --sheet NAME",
@@ -69,9 +73,11 @@ class Console:
     No line holds a character that could steer a terminal.
     """
 
-    def __init__(self, out: Outlet, err: Outlet, *, as_json: bool) -> None:
-        self._out, self._err, self.as_json = out, err, as_json
+    def __init__(self, out: Outlet, err: Outlet, *, as_json: bool, account: str = "") -> None:
+        self._out, self._err, self.as_json, self._account = out, err, as_json, account
         self._drawn = False
+        #: The account's label, where a command that changes customers has to name it.
+        self.label = ""
 
     @property
     def on_terminal(self) -> bool:
@@ -107,17 +113,27 @@ class Console:
         self.row("error", error=type(error).__name__, message=error.message, exit=int(code), run_id=run_id)
         self.hint(plain(error.message, 500))
         if run_id is not None:
-            self.hint(f"See it with: {command('show', run_id)}")
+            self.hint(f"See it with: {self.command('show', run_id)}")
         elif isinstance(error, OtherKey):
-            self.hint(f"If it is, say so: {command('account')} shows how")
+            self.hint(f"If it is, say so: {self.command('account')} shows how")
         elif isinstance(error, ListUnclear):
             self.hint(_UNCLEAR[error.needs])
+        elif isinstance(error, AccountNotChosen):
+            self.hint("Say it before or behind the command: --account NAME")
+        elif isinstance(error, NotArmed):
+            self.hint(f"Say it behind the command: --arm {shlex.quote(error.label)}")
         elif isinstance(error, RunNotFound):
-            self.hint(f"See all with: {command('list')}")
+            self.hint(f"See all with: {self.command('list')}")
 
     def hint(self, line: str) -> None:
         """What to do next: for people, and apart from the results."""
         self._line(self._err, line)
+
+    def command(self, *words: object) -> str:
+        """The command line of these words, to copy into a shell: of the same account, and with the label that arms it."""
+        arms = self.label and words[0] in ARMED
+        named = ("--account", self._account) if self._account else ()
+        return shlex.join(["python", "-m", "lib.runs", *map(str, words), *named, *(("--arm", self.label) if arms else ())])
 
     def progress(self, line: str) -> None:
         """Draw over the last progress line; nothing where no person watches."""
@@ -136,11 +152,6 @@ class Console:
             self._err.write("\r\x1b[K")
             self._drawn = False
         outlet.write(f"{printable(line)}\n")
-
-
-def command(*words: object) -> str:
-    """The command line of these words, to copy into a shell."""
-    return shlex.join(["python", "-m", "lib.runs", *map(str, words)])
 
 
 def printable(line: str) -> str:

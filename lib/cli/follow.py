@@ -8,7 +8,7 @@ from math import ceil
 
 from lib.avara.text import count
 from lib.cli import exits
-from lib.cli.console import AT_MOST, Console, command, plain, progress_line, states
+from lib.cli.console import AT_MOST, Console, plain, progress_line, states
 from lib.cli.exits import Exit
 from lib.errors import IllegalTransition, JournalUnavailable
 from lib.plans.model import Run, RunState, Step, StepState, Totals
@@ -51,7 +51,9 @@ def wait_for(session: Session, console: Console, run: Run) -> Run:
         session.recover()
     if now:
         where = plain(carrier(now[0].owner))
-        raise IllegalTransition(f"{run.id} is at work in {where}. See it with: {command('show', run.id)}", run_id=run.id)
+        raise IllegalTransition(
+            f"{run.id} is at work in {where}. See it with: {console.command('show', run.id)}", run_id=run.id
+        )
     return reads.run(run.id)
 
 
@@ -64,12 +66,17 @@ def tell_end(session: Session, console: Console, run_id: str) -> Exit:
     console.say(f"{run.id} is {run.state}: {run.totals.settled:,} of {run.totals.total:,} settled ({states(run.totals)})")
     if run.words:
         console.say(f"  {plain(run.words, 500)}")
+    if waits := run.awaits_approval(session.now()) and run.approval:
+        console.say(f"  {plain(waits.told(session.now()), 900)}")
     number = sum(run.totals.count(state) for state in LOOKED_AT)
     for step in reads.steps(run.id, LOOKED_AT, limit=AT_MOST):
         tell_step(console, step)
     if number > AT_MOST:
-        console.say(f"  and {number - AT_MOST:,} more: {command('show', run.id, '--steps')}")
-    console.hint(_next(run))
+        console.say(f"  and {number - AT_MOST:,} more: {console.command('show', run.id, '--steps')}")
+    somebody_else = (
+        f"Somebody else looks at it and says: {console.command('approve', run.id)}, or {console.command('refuse', run.id)}"
+    )
+    console.hint(somebody_else if waits else _next(run, console))
     return code
 
 
@@ -80,12 +87,12 @@ def tell_step(console: Console, step: Step) -> None:
     console.say(f"  {step.customer_id}  {state:<11}  {plain(step.name, 40)}{words}")
 
 
-def _next(run: Run) -> str:
+def _next(run: Run, console: Console) -> str:
     if run.can_resume or run.state is RunState.PLANNED:
-        return f"Go on with: {command('resume', run.id)}"
+        return f"Go on with: {console.command('resume', run.id)}"
     if run.can_retry:
-        return f"Try {count(run.totals.retryable, 'customer')} again with: {command('retry', run.id)}"
-    return f"Receipt: {command('export', run.id, '-o', 'receipt.html')}"
+        return f"Try {count(run.totals.retryable, 'customer')} again with: {console.command('retry', run.id)}"
+    return f"Receipt: {console.command('export', run.id, '-o', 'receipt.html')}"
 
 
 class _Follower:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from lib.avara.models import Customer
 from lib.avara.text import count
 from lib.avara.times import to_minute
-from lib.cli.console import Console, command, plain
+from lib.cli.console import Console, plain
+from lib.cli.evidence import find
 from lib.cli.exits import Exit
 from lib.customers.lists.columns import described
 from lib.customers.lists.report import Entry, Kind, Report, to_csv
-from lib.errors import ApiError, NotFound
+from lib.errors import ApiError, NotFound, PlanError
+from lib.evidence.listing import summary
+from lib.evidence.rules import Answer
 from lib.files import shown, write_new
 from lib.plans.evidence import Picked, Way
 from lib.plans.model import Action
@@ -52,8 +56,31 @@ _KINDS = {
 
 
 def plan(session: Session, options: Namespace, console: Console) -> Exit:
-    """Write a plan of those customers of `--ids-file` that are not as asked yet."""
-    name = shown(Path(options.ids_file.name))
+    """Write a plan of those customers of `--ids-file`, or whom `--rules` mean, that are not as asked yet."""
+    if (options.ids_file is None) == (options.rules is None):
+        raise PlanError("Say whom to plan: --ids-file FILE or --rules RULES, one of them.")
+    began, action = session.now(), Action(options.action)
+    picked, report = (_listed if options.rules is None else _meant)(session, options, console, began)
+    records = session.read(tuple(picked), on_read(session, console))
+    if options.report:
+        write_new(options.report, _reported(report, records, action, session))
+        console.hint(f"What became of each row of the list: {options.report}")
+    subject = session.review_of((one for one in records.values() if isinstance(one, Customer)), picked, began, action)
+    unread = tuple((id_, record.message) for id_, record in records.items() if isinstance(record, ApiError))
+    subject = replace(subject, unread=unread)
+    left_out = [_left_out(entry) for entry in report.entries if entry.kind is not Kind.FOUND]
+    left_out += _not_planned(records, subject)
+    _tell_left_out(left_out, console)
+    made = session.freeze(
+        subject, reason=options.reason, ticket=options.ticket, goes_on=options.goes_on or session.policy.canary.goes_on
+    )
+    session.check(made, None)
+    save(made, options.output, session, console)
+    return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
+
+
+def _listed(session: Session, options: Namespace, console: Console, began: datetime) -> tuple[dict[str, Picked], Report]:
+    """The customers of a list, and what became of its rows."""
     taken = session.read_list(
         options.ids_file,
         column=options.column,
@@ -65,23 +92,22 @@ def plan(session: Session, options: Namespace, console: Console) -> Exit:
     console.row("ids", file=str(options.ids_file), ids=len(listed), rows=len(taken.report.entries))
     for remark in taken.table.remarks:
         console.hint(plain(remark, 300))
-    began, action = session.now(), Action(options.action)
-    records = session.read(tuple(listed), on_read(session, console))
-    how = described(taken.table, taken.choice)
-    picked = dict.fromkeys(listed, Picked(Way.LISTED, f"{name}{how and f', {how}'}", began))
-    if options.report:
-        write_new(options.report, _reported(taken.report, records, action, session))
-        console.hint(f"What became of each row of the list: {options.report}")
-    subject = session.review_of((one for one in records.values() if isinstance(one, Customer)), picked, began, action)
-    left_out = [_left_out(entry) for entry in taken.report.entries if entry.kind is not Kind.FOUND]
-    left_out += _not_planned(records, subject)
-    _tell_left_out(left_out, console)
-    made = session.freeze(
-        subject, reason=options.reason, ticket=options.ticket, goes_on=options.goes_on or session.policy.canary.goes_on
-    )
-    session.check(made, None)
-    save(made, options.output, session, console)
-    return Exit.PARTLY if any(_KINDS[one.kind][1] for one in left_out) else Exit.FINISHED
+    how, name = described(taken.table, taken.choice), shown(Path(options.ids_file.name))
+    return dict.fromkeys(listed, Picked(Way.LISTED, f"{name}{how and f', {how}'}", began)), taken.report
+
+
+def _meant(session: Session, options: Namespace, console: Console, began: datetime) -> tuple[dict[str, Picked], Report]:
+    """Those for whom a rule set says yes, each with all that it says. A report of rows there is none."""
+    if options.report or options.column or options.where or options.sheet:
+        raise PlanError("--report, --column, --where and --sheet are about a list: leave them out beside --rules.")
+    rules = session.workspace.meant_rules(options.rules)
+    _, found = find(rules, session, console)
+    console.hint(plain(summary(rules, found), 300))
+    return {
+        facts.record.id: Picked(Way.RULES, rules.label, began, rules.judgement(facts))
+        for facts, finding in found
+        if finding.answer is Answer.YES
+    }, Report(())
 
 
 def _reported(report: Report, records: Mapping[str, Customer | ApiError], action: Action, session: Session) -> bytes:
@@ -112,7 +138,10 @@ def save(made: Plan, path: Path, session: Session, console: Console) -> None:
     write_new(path, made.to_json().encode())
     tell_plan(made, session, console)
     console.row("plan_file", file=str(path), plan_hash=made.hash)
-    carry_out = command("apply", path, "--confirm", len(made.customers))
+    if (why := session.gate.unchanging) is not None:
+        console.hint(f"Written to {path}. It can't be carried out here: {why.message}")
+        return
+    carry_out = console.command("apply", path, "--confirm", len(made.customers))
     console.hint(f"Written to {path}. To carry it out: {carry_out}")
 
 
@@ -157,15 +186,13 @@ def tell_plan(made: Plan, session: Session, console: Console) -> None:
     }
     console.facts(facts)
     told = [(item.customer, "; ".join(warning.words for warning in item.warnings)) for item in reviewed.items]
-    console.some("Customers:", [f"{customer.id}  {plain(customer.name, 50)}  {words}" for customer, words in told])
+    console.some("Customers:", [f"{customer.id}  {plain(customer.name, 50)}  {plain(words)}" for customer, words in told])
 
 
 def _not_planned(records: Mapping[str, Customer | ApiError], subject: Subject) -> Iterator[_LeftOut]:
-    for customer_id, record in records.items():
-        if isinstance(record, NotFound):
-            yield _LeftOut("unknown", customer_id)
-        elif isinstance(record, ApiError):
-            yield _LeftOut("unreadable", customer_id, record.message)
+    for customer_id, why in subject.unread:
+        unknown = isinstance(records[customer_id], NotFound)
+        yield _LeftOut("unknown", customer_id) if unknown else _LeftOut("unreadable", customer_id, why)
     for record in subject.reviewed.set_aside:
         yield _LeftOut("set_aside", record.id, record.name)
     for record, why in subject.reviewed.protected:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Collection, Iterable
 
-from humanize import naturaltime
-
 from lib.avara.text import count
-from lib.avara.times import to_second
+from lib.avara.times import ago, to_second
 from lib.cli.console import AT_MOST, Console, plain, states
 from lib.cli.exits import Exit
 from lib.cli.follow import LOOKED_AT, tell_step
@@ -16,7 +15,8 @@ from lib.errors import ExportRefused, OtherConnection
 from lib.files import check_new, write_new
 from lib.plans.model import DamagedStep, Run, RunState, Step, StepState
 from lib.receipts.export import Format
-from lib.receipts.rows import step_facts, summary
+from lib.receipts.rows import plain_value, step_facts, summary
+from lib.runs.aftermath import NOT_SHOWN
 from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
 from lib.runs.heartbeat import is_lost
 from lib.runs.owner import carrier
@@ -31,8 +31,9 @@ def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     keys = _keys(session)
     for run in runs:
         console.row("run", **summary(run))
-        who = f"{plain(run.operator, 30)}, {naturaltime(now - run.created_at)}"
+        who = f"{plain(run.operator, 30)}, {ago(now - run.created_at)}"
         needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person(now) else ""
+        needs = "  waiting for approval" if run.awaits_approval(now) else needs
         needs = f"  {plain(run.damage)}" if run.damage else needs
         console.say(
             f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
@@ -48,6 +49,9 @@ def show(session: Session, options: Namespace, console: Console) -> Exit:
     run = session.find_run(options.run)
     console.row("run", **summary(run))
     _tell_run(run, session, console)
+    if options.hurt:
+        _tell_aftermath(run, session, console)
+        return Exit.FINISHED
     number, steps = _steps(run, session, options, console)
     for shown, step in enumerate(steps):
         if options.steps is None and not console.as_json and shown == AT_MOST:
@@ -60,6 +64,17 @@ def show(session: Session, options: Namespace, console: Console) -> Exit:
             console.row("step", **step_facts(step))
             tell_step(console, step)
     return Exit.FINISHED
+
+
+def _tell_aftermath(run: Run, session: Session, console: Console) -> None:
+    """Whether customers that the run deactivated have come back to life since; those that have not are only counted."""
+    found = session.did_it_hurt(run.id, lambda found, total: console.progress(f"{len(found):,} of {total:,} asked again"))
+    for one in found:
+        console.row("aftermath", hurt=one.answer, **{name: plain_value(value) for name, value in vars(one).items()})
+    for one in (one for one in found if one.hurt is not False):
+        console.say(f"  {one.customer_id}  {one.answer:<7}  {plain(one.name, 50)}: {plain(one.words, 400)}")
+    answers = Counter(one.answer for one in found)
+    console.say(f"Did it hurt? {', '.join(f'{number:,} {answer}' for answer, number in answers.items())}. {NOT_SHOWN}")
 
 
 def _steps(run: Run, session: Session, options: Namespace, console: Console) -> tuple[int, Iterable[Step | DamagedStep]]:
@@ -129,7 +144,8 @@ def _form_of(options: Namespace) -> Format:
 def _stands(run: Run, session: Session) -> str:
     if run.id in _without_process(session):
         return f"{_GONE}; resume goes on"
-    return NEVER_STARTED if run.never_started(session.now()) else run.words
+    waits = run.awaits_approval(session.now())
+    return NEVER_STARTED if run.never_started(session.now()) else run.words or ("waiting for approval" if waits else "")
 
 
 def _keys(session: Session) -> frozenset[str]:
@@ -163,7 +179,17 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
     now = session.now()
     console.say(f"{run.id}  {run.state}: {run.action} {count(run.totals.total, 'customer')}")
     not_ours = _not_ours(run, session)
-    allowed = {"resume": run.can_resume, "retry": run.can_retry, "cancel": run.can_cancel, "undo": run.can_undo}
+    waits = run.awaits_approval(now)
+    undos = session.reads.undos(run.id)
+    is_taken_back = any(undo.live or undo.totals.verified == run.totals.verified for undo in undos)
+    allowed = {
+        "approve": waits,
+        "refuse": waits,
+        "resume": run.can_resume and not waits,
+        "retry": run.can_retry,
+        "cancel": run.can_cancel,
+        "undo": run.can_undo and not is_taken_back,
+    }
     if not_ours:
         allowed = {"cancel": run.can_cancel}
     console.facts(
@@ -178,15 +204,16 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
             "picked by": run.filter_text,
             "damage": run.damage,
             "planned by": run.operator,
+            "approval": run.approval.told(now, is_over=not run.live) if run.approval else "",
             "carried by": ", ".join(session.log.carriers(run.id)),
-            "recorded": f"{to_second(run.created_at)}, {naturaltime(now - run.created_at)}",
+            "recorded": f"{to_second(run.created_at)}, {ago(now - run.created_at)}",
             "started": to_second(run.started_at),
             "ended": to_second(run.finished_at),
             "process": carrier(run.owner) if run.state is RunState.RUNNING else "",
             "takes back": run.undo_of,
             "taken back by": "; ".join(
                 f"{undo.id}, {undo.state}: {undo.totals.verified:,} of {count(run.totals.verified, 'customer')}"
-                for undo in session.reads.undos(run.id)
+                for undo in undos
             ),
             "plan hash": run.plan_hash,
             "possible now": ", ".join(name for name, may in allowed.items() if may) or "export",

@@ -1,14 +1,16 @@
 """Files of the filtered table, in its order: CSV and Excel for people, JSON lines and Parquet for machines.
 
 CSV and Excel have the API's field names as columns, then one column "metadata.<key>" for each metadata key asked for: those on
-show. No text in them is run as a formula. JSON lines and Parquet hold the records exactly as the API gave them.
+show, and at the end what else is known of each customer. No text in them is run as a formula. JSON lines and Parquet hold the
+records exactly as the API gave them.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,14 +39,22 @@ _FIELDS = {
 _CHUNK = 5_000
 
 
-def to_csv(frame: CustomerFrame, positions: Positions, keys: Sequence[str]) -> bytes:
+@dataclass(frozen=True)
+class More:
+    """Columns besides the record's: their names, and what gives their cells for ids in their order."""
+
+    names: Sequence[str] = ()
+    cells: Callable[[Sequence[str]], Sequence[Sequence[Cell]]] = lambda ids: [()] * len(ids)
+
+
+def to_csv(frame: CustomerFrame, positions: Positions, keys: Sequence[str], more: More = More()) -> bytes:
     """A CSV file of these customers in this order (see lib/spreadsheet.py for its form)."""
-    return csv_bytes(_header(keys), _sheet_rows(frame, positions, keys))
+    return csv_bytes(_header(keys, more), _sheet_rows(frame, positions, keys, more))
 
 
-def to_xlsx(frame: CustomerFrame, positions: Positions, keys: Sequence[str]) -> bytes:
+def to_xlsx(frame: CustomerFrame, positions: Positions, keys: Sequence[str], more: More = More()) -> bytes:
     """An Excel workbook of these customers. Raises ExportTooLarge where a sheet can't hold them."""
-    return xlsx_bytes(_header(keys), _sheet_rows(frame, positions, keys))
+    return xlsx_bytes(_header(keys, more), _sheet_rows(frame, positions, keys, more))
 
 
 def to_jsonl(frame: CustomerFrame, positions: Positions) -> bytes:
@@ -66,14 +76,14 @@ def to_parquet(frame: CustomerFrame, positions: Positions) -> bytes:
     return out.getvalue()
 
 
-def _header(keys: Sequence[str]) -> list[str]:
-    return [*_FIELDS.values(), "createdBy", *(f"metadata.{key}" for key in keys)]
+def _header(keys: Sequence[str], more: More) -> list[str]:
+    return [*_FIELDS.values(), "createdBy", *(f"metadata.{key}" for key in keys), *more.names]
 
 
-def _sheet_rows(frame: CustomerFrame, positions: Positions, keys: Sequence[str]) -> Iterator[list[Cell]]:
-    makers = frame.rows["created_by"].take(positions).tolist()
-    for (cells, metadata), maker in zip(_records(frame, positions), makers, strict=True):
-        yield [*cells, maker, *(metadata.get(key) for key in keys)]
+def _sheet_rows(frame: CustomerFrame, positions: Positions, keys: Sequence[str], more: More) -> Iterator[list[Cell]]:
+    makers, besides = frame.rows["created_by"].take(positions).tolist(), more.cells(frame.ids(positions))
+    for (cells, metadata), maker, known in zip(_records(frame, positions), makers, besides, strict=True):
+        yield [*cells, maker, *(metadata.get(key) for key in keys), *known]
 
 
 def _records(frame: CustomerFrame, positions: Positions) -> Iterator[tuple[tuple[Any, ...], dict[str, str]]]:

@@ -48,6 +48,9 @@ class Filter(BaseModel):
     metadata: tuple[tuple[str, tuple[str, ...]], ...] = ()
     #: The customer has none of these keys.
     metadata_absent: tuple[str, ...] = ()
+    #: These alone, by id, as a bar of a chart or a rule set had them, and what they are in a few words; None: anybody.
+    among: tuple[str, ...] | None = None
+    among_is: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +127,8 @@ def _match_certain(frame: CustomerFrame, flt: Filter) -> Mask:
         matches &= ~_has(frame, key, ())
     for word in words(flt.text):
         matches &= frame.text.mask(word)
+    if flt.among is not None:
+        matches &= frame.among(frame.positions(flt.among))
     return matches
 
 
@@ -155,20 +160,16 @@ def _has(frame: CustomerFrame, key: str, values: tuple[str, ...]) -> Mask:
 
 def _conditions(flt: Filter) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Field, words, and the fields that switch the condition off."""
+    if flt.among is not None:
+        told = f"{flt.among_is}: " if flt.among_is else "among "
+        yield "among", f"{told}{count(len(flt.among), 'customer')}", {"among": None, "among_is": ""}
     if flt.text:
         yield "text", f"text “{flt.text}”", {"text": ""}
     if flt.status != "all":
         yield "status", flt.status, {"status": "all"}
     if flt.users_min is not None or flt.users_max is not None:
         yield "users", _users_in_words(flt.users_min, flt.users_max), {"users_min": None, "users_max": None}
-    if flt.not_updated_days is not None:
-        but = ", our own runs aside" if flt.ignore_our_runs else ""
-        cleared = {"not_updated_days": None, "ignore_our_runs": False}
-        yield "not_updated_days", f"not updated for {count(flt.not_updated_days, 'day')}{but}", cleared
-    if flt.created_from is not None or flt.created_to is not None:
-        yield "created", _created_in_words(flt.created_from, flt.created_to), {"created_from": None, "created_to": None}
-    if flt.time_unknown:
-        yield "time_unknown", "a date is unknown", {"time_unknown": False}
+    yield from _conditions_on_times(flt)
     if flt.created_by:
         makers = " or ".join(_MAKERS[maker] for maker in flt.created_by)
         yield "created_by", f"created by {makers}", {"created_by": ()}
@@ -179,6 +180,17 @@ def _conditions(flt: Filter) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for key in flt.metadata_absent:
         without = tuple(other for other in flt.metadata_absent if other != key)
         yield f"metadata_absent:{key}", f"has no {key}", {"metadata_absent": without}
+
+
+def _conditions_on_times(flt: Filter) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    if flt.not_updated_days is not None:
+        but = ", our own runs aside" if flt.ignore_our_runs else ""
+        cleared = {"not_updated_days": None, "ignore_our_runs": False}
+        yield "not_updated_days", f"not updated for {count(flt.not_updated_days, 'day')}{but}", cleared
+    if flt.created_from is not None or flt.created_to is not None:
+        yield "created", _created_in_words(flt.created_from, flt.created_to), {"created_from": None, "created_to": None}
+    if flt.time_unknown:
+        yield "time_unknown", "a date is unknown", {"time_unknown": False}
 
 
 def _users_in_words(low: int | None, high: int | None) -> str:

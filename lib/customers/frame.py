@@ -132,6 +132,11 @@ class CustomerFrame:
         at = self.positions([customer_id])
         return own if len(at) and _plain(self.rows["updated_at"].take(at)) == [own.at] else None
 
+    def by_us(self, record: Customer) -> str:
+        """Which run of ours made the last update of this record, in words; empty where none did."""
+        own = self.ours.get(id_key(record.id))
+        return own.words if own is not None and own.at == record.updated_at else ""
+
     @cached_property
     def updated_before_ours(self) -> pd.Series[Any]:
         """`times` of the last update; where runs of ours made it, that of the one before them. Aligned with `rows`."""

@@ -31,6 +31,11 @@ class OwnUpdate:
     at: datetime | None
     before: datetime | None
 
+    @property
+    def words(self) -> str:
+        """ "by run_1, before that 2025-01-25"."""
+        return f"by {self.run_id}, before that {f'{self.before:%Y-%m-%d}' if self.before else 'unknown'}"
+
 
 #: `id_key` of a customer → the last update that a run of ours made.
 Ours = Mapping[str, OwnUpdate]

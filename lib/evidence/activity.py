@@ -10,15 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from lib.avara.models import Study
-from lib.avara.times import known, to_minute
+from pydantic import ConfigDict, Field
+
+from lib.avara.models import Study, UtcDatetime
+from lib.avara.times import known, to_day
 
 #: Days back within which studies are counted, besides all there ever were.
 WINDOWS = (30, 90, 365)
+_Count = Annotated[int, Field(ge=0, lt=2**53)]
+_EACH = len(WINDOWS) + 1
+#: Why nothing is known of studies that nobody asked for.
+NOT_READ = "not read"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Activity:
     """What was seen of a customer's studies when they were read at `read_at`.
 
@@ -27,13 +34,16 @@ class Activity:
     were not, `why` says what kept them from being read; empty where enough was known before the end.
     """
 
-    read_at: datetime
-    newest: datetime | None = None
-    counts: tuple[int, ...] = (0,) * (len(WINDOWS) + 1)
-    cancelled: int = 0
-    undated: int = 0
+    # How it is read from a file; made in the code it is not checked.
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    read_at: UtcDatetime
+    newest: UtcDatetime | None = None
+    counts: Annotated[tuple[_Count, ...], Field(min_length=_EACH, max_length=_EACH)] = (0,) * _EACH
+    cancelled: _Count = 0
+    undated: _Count = 0
     whole: bool = False
-    why: str = ""
+    why: Annotated[str, Field(max_length=2000)] = ""
 
     def seen(self, studies: Iterable[Study]) -> Activity:
         """With these studies, too."""
@@ -71,6 +81,10 @@ class Activity:
             return True
         return False if self.whole and not self.undated else None
 
+    def answers(self, within: int | None) -> bool:
+        """Whether more need not be read to tell if a study came within so many days; None: to tell how many there ever were."""
+        return not self.why and (self.whole or (within is not None and self.within(within, self.read_at) is True))
+
     @property
     def ever(self) -> bool | None:
         """Whether a study ever came in; None where nobody can tell."""
@@ -78,18 +92,34 @@ class Activity:
             return True
         return False if self.whole and not self.undated else None
 
+    def came_since(self, later: Activity) -> datetime | None:
+        """When the newest study came in that a `later` reading saw and this one would have, had it been there; None where the
+        later one shows none, which is no proof that none came.
+
+        Where all studies had been seen that is one newer than all of them; else one that came in after they were read.
+        """
+        seen = self.newest if self.whole and not self.undated else self.read_at
+        return later.newest if later.newest is not None and (seen is None or later.newest > seen) else None
+
+    def may_have_come_since(self, later: Activity) -> bool:
+        """Whether a `later` reading saw studies whose time can't be a fact and that this one did not count: nobody can tell
+        when they came in. Where not all studies had been seen, any may be such a one.
+        """
+        return later.undated > (self.undated if self.whole else 0)
+
     @property
     def words(self) -> str:
-        """In one line: "newest study 2026-11-02 08:15 UTC, 214 in 90 days, as read 2026-11-29 05:00 UTC"."""
-        read = f"as read {to_minute(self.read_at)}"
+        """In one line, as of `read_at`: "newest study 2026-11-02, 214 in 90 days"."""
         if self.why:
-            return f"studies unknown: {self.why}, {read}"
+            return f"studies could not be read: {self.why}"
+        in_90 = self.counts[WINDOWS.index(90)]
         if self.newest is None:
-            none = "never a study" if self.ever is False else "no study seen"
-            told = [none, *([f"{self.undated:,} without a time that can be"] if self.undated else [])]
+            told = ["never a study" if self.ever is False else "no study seen"]
+        elif self.whole:
+            told = [f"newest study {to_day(self.newest)}", f"{in_90:,} in 90 days"]
         else:
-            at_least = "" if self.whole else "at least "
-            told = [f"newest study {to_minute(self.newest)}", f"{at_least}{self.counts[WINDOWS.index(90)]:,} in 90 days"]
-        if self.cancelled:
-            told.append(f"{self.cancelled:,} cancelled")
-        return ", ".join([*told, read])
+            told = [f"newest study {to_day(self.newest)} (reading stopped at it)"]
+            told += [f"at least {in_90:,} in 90 days"] if in_90 else []
+        told += [f"{self.undated:,} without a time that can be"] if self.undated else []
+        told += [f"{self.cancelled:,} cancelled"] if self.cancelled else []
+        return ", ".join(told)

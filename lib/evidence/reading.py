@@ -1,126 +1,282 @@
-"""Reading the studies of many customers, only as far as it takes to be certain."""
+"""Reading the studies of many customers, only as far as it takes to be certain, in threads that whoever looks can follow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from lib.avara.models import StudyPage, id_key
-from lib.customers.frame import CustomerFrame
-from lib.errors import ApiError
+from lib.avara.limiter import always
+from lib.avara.models import id_key
+from lib.avara.requests import PRODUCTS
+from lib.avara.times import possible
+from lib.errors import ApiError, ExpressOpsError, Interrupted, SnapshotNotKept, Withdrawn
 from lib.evidence.activity import Activity
-from lib.evidence.facts import facts_of
-from lib.evidence.rule_set import RuleSet
-from lib.evidence.rules import Answer, Facts, Finding, proof_within
+from lib.evidence.jobs import Job, Waiting, further
+from lib.evidence.kept import ActivityShelf, newest
+from lib.evidence.studies import Studies, is_of_all, read_studies, reason
+
+_log = logging.getLogger(__name__)
 
 #: Customers at a time, at most; how many requests go at a time, and how fast, the connection's limiter says.
-_AT_ONCE = 32
-#: For so long what was read of a customer's studies is used again.
-STANDS = timedelta(hours=1)
+_AT_ONCE = 64
 #: Seconds between two words on how far the reading is, while none comes.
 _LOOK = 0.5
+#: Seconds between two times that what was read is kept: so much a process that is killed loses.
+_KEEP_EVERY = 15.0
+#: After so many customers in a row that could not be read, one request that is about none of them tells whose fault it is.
+_IN_A_ROW = 20
+#: What is older than a setting says is looked for so often.
+_AGES = timedelta(minutes=1)
 
 
-class Studies(Protocol):
-    """The part of the API client that reads studies. Raises ApiError."""
+@dataclass(frozen=True)
+class UnderWay:
+    """How far a reading is: customers done, of how many, since when.
 
-    def iter_viewer_studies(self, customer_id: str | None = None, /) -> Iterator[StudyPage]: ...
-    def iter_autoscribe_studies(self, customer_id: str | None = None, /) -> Iterator[StudyPage]: ...
-
-
-def read_activity(client: Studies, customer_id: str, read_at: datetime, within: int | None = None) -> Activity:
-    """A customer's activity by both lists of its studies; what can't be read makes it unknown, with the reason in words.
-
-    Reading ends as soon as one study proves activity within so many days of `read_at`: then `whole` is false, and the counts
-    are of what was read. None: every study is read.
+    `seconds_left`: None while too little has come to tell. `waiting`: seconds for which the API asked all requests to wait.
     """
-    seen = Activity(read_at)
-    try:
-        for pages in (client.iter_viewer_studies(customer_id), client.iter_autoscribe_studies(customer_id)):
-            for page in pages:
-                seen = seen.seen(page.studies).with_unreadable(len({one.study_id for one in page.problems}))
-                if within is not None and seen.within(within, read_at):
-                    return seen
-    except ApiError as error:
-        return seen.cut_off(error.message)
-    return seen.completed()
+
+    done: int
+    total: int
+    began: datetime
+    seconds_left: float | None
+    waiting: float
 
 
 class ActivityReading:
-    """The activity of many customers, read in threads of its own; what was read stays, and reading goes on where it stopped."""
+    """The activity of many customers, read in threads of its own; what was read stays, and reading goes on where it stopped.
 
-    def __init__(self, client: Studies, now: Callable[[], datetime]) -> None:
-        self._client, self._now = client, now
-        #: What was read, by `id_key`.
-        self.known: dict[str, Activity] = {}
-
-    def read(
-        self,
-        ids: Sequence[str],
-        *,
-        within: int | None = None,
-        since: datetime | None = None,
-        tell: Callable[[int], object] = lambda _: None,
-    ) -> None:
-        """Have the activity of these customers among what is known.
-
-        What is known is read again where it was read before `since`, could not be read, or does not answer for `within` days.
-        `tell` hears how many are done. An Interrupt comes through: what was read by then stays.
-        """
-        left = [one for one in ids if not self._answers(one, within, since)]
-        done = len(ids) - len(left)
-
-        def one(customer_id: str) -> None:
-            self.known[id_key(customer_id)] = read_activity(self._client, customer_id, self._now(), within)
-
-        pool = ThreadPoolExecutor(min(_AT_ONCE, max(len(left), 1)), thread_name_prefix="activity")
-        try:
-            under_way = {pool.submit(one, customer_id) for customer_id in left}
-            while under_way:
-                tell(done)
-                ended, under_way = wait(under_way, timeout=_LOOK)
-                done += len(ended)
-                for each in ended:
-                    each.result()
-            tell(done)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def _answers(self, customer_id: str, within: int | None, since: datetime | None) -> bool:
-        seen = self.known.get(id_key(customer_id))
-        if seen is None or seen.why or (since is not None and seen.read_at < since):
-            return False
-        return seen.whole or (within is not None and seen.within(within, seen.read_at) is True)
-
-
-def find_candidates(
-    rules: RuleSet, frame: CustomerFrame, reading: ActivityReading, now: datetime, tell: Callable[[int, int], object]
-) -> list[tuple[Facts, Finding]]:
-    """Every active customer with what is known of it, and what the rule set says.
-
-    Studies are read only of those whom the other rules leave open; `tell` hears of how many, and of how many they are.
+    There is one reading, which does what anybody asked for; its requests go after all others of the connection. What was read
+    is used again for as long as it `stands`, and kept on the `shelf` meanwhile and at the end. `waiting`: seconds for which the
+    API asked everybody to wait. Any thread may call it.
     """
-    active = frame.rows.loc[frame.rows["is_active"], "id"].tolist()
-    return [(one, rules.judge(one)) for one in read_facts(rules, frame, active, reading, now, tell=tell)]
+
+    def __init__(
+        self,
+        client: Studies,
+        now: Callable[[], datetime],
+        *,
+        shelf: ActivityShelf | None = None,
+        stands: timedelta = timedelta(hours=24),
+        waiting: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._client, self._now, self._shelf, self._waiting = client, now, shelf, waiting
+        self.stands = stands
+        self.revision = 0  #: another number whenever more is known, or less
+        #: What stopped the reading as a whole, until it begins again.
+        self.failure: ExpressOpsError | None = None
+        #: What went wrong with what is kept, in words; the studies themselves are not affected.
+        self.word = ""
+        self._lock, self._keeping = threading.RLock(), threading.Lock()
+        self._sure = threading.Event()  # else it is being found out whose fault it is, and nobody goes on meanwhile
+        self._sure.set()
+        self._queue: dict[str, Job] = {}
+        self._going: dict[str, Job] = {}
+        self._threads = self._done = self._in_a_row = 0
+        self._began = self._looked_at = now()
+        self._closed = False
+        self._known: dict[str, Activity] = {}
+        self._kept_at, self._kept_revision = time.monotonic(), 0
+        if shelf is not None:
+            self._known, trouble = shelf.read(self._looked_at - stands, self._looked_at)
+            self._say(trouble)
+
+    @property
+    def known(self) -> dict[str, Activity]:
+        """What was read and still stands, by `id_key`."""
+        with self._lock:
+            now = self._now()
+            if not timedelta(0) <= now - self._looked_at < _AGES:
+                self._looked_at = now
+                gone = [key for key, seen in self._known.items() if not self._stands(seen, now)]
+                self.revision += sum(self._known.pop(key) is not None for key in gone)
+        return self._known
+
+    @property
+    def under_way(self) -> UnderWay | None:
+        """How far the reading is; None while nothing is read."""
+        with self._lock:
+            to_do, done, began = len(self._queue) + len(self._going), self._done, self._began
+        if not to_do:
+            return None
+        seconds = (self._now() - began).total_seconds()
+        left = seconds / done * to_do if done > 1 and seconds > 0 else None
+        return UnderWay(done, done + to_do, began, left, self._waiting())
+
+    def unread(self, ids: Iterable[str], within: int | None = None) -> list[str]:
+        """Those of whom it is not known whether a study came within so many days (None: how many there ever were), by what
+        still stands. Whoever could not be read comes last.
+        """
+        known, now = self.known, self._now()
+        asked = {id_key(one): one for one in ids}
+        answered = {key for key in asked.keys() & known if self._stands(known[key], now) and known[key].answers(within)}
+        left = [one for key, one in asked.items() if key not in answered]
+        return sorted(left, key=lambda one: id_key(one) in known and known[id_key(one)].why != "")
+
+    def _stands(self, seen: Activity, now: datetime) -> bool:
+        return now - self.stands <= seen.read_at <= possible(now)[1]  # later ones are of a clock that was ahead
+
+    def begin(self, ids: Iterable[str], within: int | None = None) -> None:
+        """Read the studies of those who are `unread`, in the background; beside those that are being read already."""
+        self._add(self.unread(ids, within), within)
+
+    def cancel(self) -> None:
+        """Stop: no more is sent, and an answer that is under way is waited for by nobody. What was read stays."""
+        with self._lock:
+            self._drop([*self._queue.values(), *self._going.values()], _stopped())
+
+    def read(self, ids: Sequence[str], *, within: int | None = None, tell: Callable[[int], object] = lambda _: None) -> None:
+        """Have the activity of these customers among what is known, and wait for it.
+
+        What is known is read again where it is `unread`. `tell` hears how many are done. Raises what stopped the reading as a
+        whole, and Interrupted where somebody cancelled it. An Interrupt comes through: what was read by then stays.
+        """
+        waiting, unread = Waiting(), self.unread(ids, within)
+        own = self._add(unread, within, waiting)
+        try:
+            tell(len(ids) - len(unread))
+            while waiting.left and not waiting.over.wait(_LOOK):
+                tell(len(ids) - waiting.left)
+            if waiting.failure is not None:
+                raise waiting.failure
+            tell(len(ids))
+        finally:
+            with self._lock:
+                self._drop(own, _stopped())
+
+    def close(self) -> None:
+        """Stop, and keep what was read. Nothing is read afterwards."""
+        with self._lock:
+            self.cancel()
+            self._closed = True
+        self._keep(last=True)
+
+    def _add(self, ids: Iterable[str], within: int | None, waiting: Waiting | None = None) -> list[Job]:
+        """Put these into the queue, and have somebody wait for them; the jobs made for it, beside those that do it anyway."""
+        own = []
+        with self._lock:
+            if not self._queue and not self._going:
+                self._done, self._in_a_row, self._began, self.failure = 0, 0, self._now(), None
+            for customer_id in ids:
+                key = id_key(customer_id)
+                job = self._going.get(key)
+                if job is None or further(job.within, within) != job.within:
+                    job = self._queue.get(key)
+                if job is None:
+                    job = self._queue[key] = Job(customer_id, within)
+                    own.append(job)
+                job.reach(within)
+                job.wait_for(waiting)
+            if self._closed:
+                self._drop(own, _stopped())
+            for _ in range(min(_AT_ONCE - self._threads, len(self._queue))):
+                self._threads += 1
+                threading.Thread(target=self._work, name="activity", daemon=True).start()
+        return own
+
+    def _drop(self, jobs: Iterable[Job], why: ExpressOpsError) -> None:
+        """Nobody reads these any more, and whoever waits for one hears why. The lock is held."""
+        for job in jobs:
+            key = id_key(job.customer_id)
+            for place in (self._queue, self._going):
+                if place.get(key) is job:
+                    del place[key]
+            job.end(why)
+
+    def _next(self) -> Job | None:
+        """Take up one customer; none where nobody is left, or is being read already: its thread then goes on with it."""
+        self._sure.wait()
+        with self._lock:
+            for key, job in self._queue.items():
+                if key not in self._going:
+                    self._going[key] = self._queue.pop(key)
+                    return job
+            self._threads -= 1
+        return None
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            try:
+                seen, error = read_studies(self._client, job.customer_id, self._now(), job.within, job.is_wanted, last=True)
+                if job.is_wanted() or error is None:
+                    self._note(job, seen, error)
+            except Withdrawn:
+                pass
+            except ExpressOpsError as exc:
+                self._fail(exc)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
+                if job.is_wanted():
+                    # Its type only: a message from elsewhere could hold anything, a patient's name too.
+                    _log.error("Reading studies stopped: %s", type(exc).__name__)
+                    self._fail(ExpressOpsError("Something unexpected went wrong while studies were read. See the log."))
+            if time.monotonic() - self._kept_at > _KEEP_EVERY:
+                self._keep()
+        if self.under_way is None:
+            self._keep()
+
+    def _note(self, job: Job, seen: Activity, error: ApiError | None) -> None:
+        """What came of one customer. Raises what is no fault of its own."""
+        if error is not None and is_of_all(error):
+            raise error
+        with self._lock:
+            if self._closed:
+                return
+            self._known[id_key(job.customer_id)] = seen if error is None else seen.cut_off(reason(error))
+            self.revision += 1
+            self._in_a_row = 0 if error is None else self._in_a_row + 1
+            in_doubt = self._in_a_row == _IN_A_ROW
+            if in_doubt:
+                self._sure.clear()
+            if job.is_wanted():
+                self._done += 1
+                job.end()
+                del self._going[id_key(job.customer_id)]
+        if in_doubt:
+            try:
+                next(self._client.iter_studies(PRODUCTS[0], wanted=always, last=True), None)
+            except ExpressOpsError as exc:
+                self._fail(exc)  # before the others go on
+            finally:
+                self._in_a_row = 0
+                self._sure.set()
+
+    def _fail(self, failure: ExpressOpsError) -> None:
+        with self._lock:
+            jobs = [*self._queue.values(), *self._going.values()]
+            if jobs:  # else it was stopped, or failed already
+                self.failure = failure
+            self._drop(jobs, failure)
+
+    def _keep(self, *, last: bool = False) -> None:
+        """Keep what was read, and learn what other processes kept; not where another thread does, but for the `last` time."""
+        if self._shelf is None or not self._keeping.acquire(blocking=last):
+            return
+        try:
+            with self._lock:
+                if (self._closed and not last) or self.revision == self._kept_revision:
+                    return
+                known, revision, now = dict(self.known), self.revision, self._now()
+            kept = self._shelf.write(known, now - self.stands, now)
+            with self._lock:
+                learned = len(kept.keys() - self._known.keys())
+                self._known = newest(kept, self._known)
+                self.revision += learned
+                self._kept_revision = revision + learned
+        except SnapshotNotKept as error:
+            self._say(error.message)
+        finally:
+            self._kept_at = time.monotonic()
+            self._keeping.release()
+
+    def _say(self, text: str) -> None:
+        if text:
+            _log.warning("%s", text)
+        self.word = text
 
 
-def read_facts(
-    rules: RuleSet,
-    frame: CustomerFrame,
-    ids: Sequence[str],
-    reading: ActivityReading,
-    now: datetime,
-    *,
-    tell: Callable[[int, int], object] = lambda *_: None,
-) -> list[Facts]:
-    """What is known of these customers; who is not in the frame is left out. Studies are read of those left open, as above."""
-    facts = facts_of(frame, ids, rules.rule, reading.known, now)
-    days = proof_within(rules.rule)
-    if days is None:
-        return facts
-    undecided = [one.record.id for one in facts if rules.rule.ask(replace(one, activity=None)).answer is Answer.UNKNOWN]
-    reading.read(undecided, within=days, since=now - STANDS, tell=lambda done: tell(done, len(undecided)))
-    return [replace(one, activity=reading.known.get(id_key(one.record.id))) for one in facts]
+def _stopped() -> Interrupted:
+    return Interrupted("Reading studies was stopped. What was read stays: reading again goes on from there.")

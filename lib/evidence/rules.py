@@ -7,21 +7,29 @@ no combination turns it into a yes that nothing supports.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lib.avara.models import Customer
-from lib.avara.times import known, to_minute
+from lib.avara.times import known, to_day
 from lib.evidence.activity import Activity
 from lib.spelling import folded
 
-_EVER = 36_500
-Days = Annotated[int, Field(ge=1, le=_EVER)]
+LONGEST_AGO, _folded = 36_500, lru_cache(4096)(folded)
+#: Percent that two names are alike, at least, to be compared; and name, id and that percentage of one of them.
+LEAST = 50
+Twin = tuple[str, str, int]
+Key = Annotated[str, Field(min_length=1, max_length=200)]
+_Text = Annotated[str, Field(max_length=500)]
+Days = Annotated[int, Field(ge=1, le=LONGEST_AGO)]
 
 
 class Answer(IntEnum):
@@ -52,7 +60,8 @@ class Facts:
     """What is known of a customer at `now`.
 
     `updated_before_ours`: the last update before our own runs', where the last one is ours. `activity`: None while its studies
-    were not read. `twins`: the names and ids of customers that look like the same one, with their likeness in percent.
+    were not read. `twins`: by the question, who looks like the same one. `matching`: by the pattern,
+    what it finds of all that may be asked for.
     """
 
     record: Customer
@@ -60,7 +69,8 @@ class Facts:
     activity: Activity | None = None
     ours: bool = False
     updated_before_ours: datetime | None = None
-    twins: tuple[tuple[str, str, int], ...] = ()
+    twins: Mapping[LikelyDuplicate, tuple[Twin, ...]] = field(default_factory=dict)
+    matching: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class _Rule(BaseModel):
@@ -68,11 +78,14 @@ class _Rule(BaseModel):
 
     @property
     def about(self) -> str:
-        """The question in a few words: "no study for 365 days", "has metadata: key tier"."""
+        """The question in a few words: "no study for 365 days", "has metadata: key tier, one of free or trial"."""
         told = self.model_dump(exclude={"kind"}, exclude_defaults=True)
         days = told.pop("days", None)
         words = self.kind.replace("_", " ") + (f" {days:,} days" if days else "")  # type: ignore[attr-defined]
-        return f"{words}: {', '.join(f'{name} {value}' for name, value in told.items())}" if told else words
+        asked = {
+            name.replace("_", " "): " or ".join(value) if isinstance(value, tuple) else value for name, value in told.items()
+        }
+        return f"{words}: {', '.join(f'{name} {value}' for name, value in asked.items())}" if told else words
 
 
 class NoUsers(_Rule):
@@ -92,9 +105,8 @@ class NoStudyFor(_Rule):
     days: Days
 
     def ask(self, facts: Facts) -> Finding:
-        if facts.activity is None:
-            return Finding(Answer.UNKNOWN, "its studies were not read")
-        return _unless(facts.activity.within(self.days, facts.now), facts.activity.words)
+        seen = facts.activity
+        return _studied(seen, came=None if seen is None else seen.within(self.days, facts.now))
 
 
 class NeverAStudy(_Rule):
@@ -103,9 +115,7 @@ class NeverAStudy(_Rule):
     kind: Literal["never_a_study"] = "never_a_study"
 
     def ask(self, facts: Facts) -> Finding:
-        if facts.activity is None:
-            return Finding(Answer.UNKNOWN, "its studies were not read")
-        return _unless(facts.activity.ever, facts.activity.words)
+        return _studied(facts.activity, came=None if facts.activity is None else facts.activity.ever)
 
 
 class NotUpdatedFor(_Rule):
@@ -117,7 +127,8 @@ class NotUpdatedFor(_Rule):
     def ask(self, facts: Facts) -> Finding:
         stated = facts.updated_before_ours if facts.ours else facts.record.updated_at
         left_out = ", our own runs left out" if facts.ours else ""
-        return _older(stated, self.days, facts.now, f"last updated {{}}{left_out}", "when it was last updated is unknown")
+        words = (f"record unchanged since {{}}{left_out}", f"record changed on {{}}{left_out}")
+        return _older(stated, self.days, facts.now, words, "when it was last updated is unknown")
 
 
 class OlderThan(_Rule):
@@ -127,36 +138,49 @@ class OlderThan(_Rule):
     days: Days
 
     def ask(self, facts: Facts) -> Finding:
-        return _older(facts.record.created_at, self.days, facts.now, "created {}", "when it was created is unknown")
+        words = ("a customer since {}", "a customer only since {}")
+        return _older(facts.record.created_at, self.days, facts.now, words, "when it was created is unknown")
 
 
 class HasMetadata(_Rule):
-    """A key of the metadata is there, or holds one of these values or what a pattern finds; letters of any size are alike."""
+    """A key of the metadata is there, or holds one of these values or what a pattern finds; letters of any size are alike.
+
+    Patterns are RE2's, which answer in time whatever they are: Python's own can be made to search for years.
+    """
 
     kind: Literal["has_metadata"] = "has_metadata"
-    key: str = Field(min_length=1)
-    one_of: tuple[str, ...] = ()
-    matches: str = ""
+    key: Key
+    one_of: tuple[_Text, ...] = Field(default=(), max_length=1000)
+    matches: _Text = ""
 
     @field_validator("matches")
     @classmethod
     def _can_be_read(cls, pattern: str) -> str:
         try:
-            re.compile(pattern)
-        except re.error as exc:
+            pc.match_substring_regex(pa.scalar(""), pattern)
+        except pa.ArrowInvalid as exc:
             raise ValueError(f"is no pattern: {exc}") from None
         return pattern
 
     def ask(self, facts: Facts) -> Finding:
-        values = [value for key, value in facts.record.metadata.items() if folded(key) == folded(self.key)]
+        values = self.values(facts.record)
         if not values:
             return Finding(Answer.NO, f"has no {self.key}")
-        fits = any(self._fits(value) for value in values)
+        matching = facts.matching[self.matches] if self.matches in facts.matching else self.matching(values)
+        fits = any((not self.one_of or _folded(value) in self._among) and value in matching for value in values)
         return Finding(Answer.YES if fits else Answer.NO, f"{self.key} is {', '.join(values)}")
 
-    def _fits(self, value: str) -> bool:
-        among = not self.one_of or folded(value) in map(folded, self.one_of)
-        return among and (not self.matches or re.search(self.matches, value, re.IGNORECASE) is not None)
+    def values(self, record: Customer) -> list[str]:
+        return [value for key, value in record.metadata.items() if _folded(key) == _folded(self.key)]
+
+    def matching(self, values: Iterable[str]) -> frozenset[str]:
+        """Those that the pattern finds, which is made ready once for all of them: that takes milliseconds."""
+        each = pa.array(set(values), pa.string())
+        return frozenset(each.filter(pc.match_substring_regex(each, self.matches, ignore_case=True)).to_pylist())
+
+    @cached_property
+    def _among(self) -> frozenset[str]:
+        return frozenset(map(folded, self.one_of))
 
 
 class LooksLikeTest(_Rule):
@@ -175,15 +199,14 @@ class LikelyDuplicate(_Rule):
     """Another customer has nearly its name, by so many percent at least; and the same values of these keys of the metadata."""
 
     kind: Literal["likely_duplicate"] = "likely_duplicate"
-    likeness: int = Field(default=92, ge=50, le=100)
-    same: tuple[str, ...] = ()
+    likeness: int = Field(default=92, ge=LEAST, le=100)
+    same: tuple[Key, ...] = Field(default=(), max_length=20)
 
     def ask(self, facts: Facts) -> Finding:
-        twins = [(name, id_, percent) for name, id_, percent in facts.twins if percent >= self.likeness]
+        twins = facts.twins.get(self, ())
         if not twins:
-            return Finding(Answer.NO, "no other customer has nearly its name")
-        told = "; ".join(f"{name} ({id_}), {percent} % alike" for name, id_, percent in twins[:3])
-        return Finding(Answer.YES, f"looks like {told}")
+            return Finding(Answer.NO, " and the same ".join(("no other customer has nearly its name", *self.same)))
+        return Finding(Answer.YES, "looks like " + "; ".join(f"{name} ({id_}), {like} % alike" for name, id_, like in twins))
 
 
 class AllOf(_Rule):
@@ -250,28 +273,28 @@ def leaves(rule: Rule) -> Iterable[Rule]:
             yield rule
 
 
-def proof_within(rule: Rule) -> int | None:
-    """A study within so many days answers all that the rule asks of studies; None where it asks nothing of them."""
-    asked = [one for one in leaves(rule) if isinstance(one, NoStudyFor | NeverAStudy)]
-    return min((one.days if isinstance(one, NoStudyFor) else _EVER for one in asked), default=None)
-
-
 def _combined(findings: Iterable[Finding], answer_of: Callable[[Iterable[Answer]], Answer]) -> Finding:
     told = list(findings)
     answer = answer_of(one.answer for one in told)
     return Finding(answer, "; ".join(one.words for one in told if one.answer is answer))
 
 
-def _unless(came: object, words: str) -> Finding:
-    """Yes where no study came: None is for nobody knows."""
-    return Finding(Answer.UNKNOWN if came is None else Answer.NO if came else Answer.YES, words)
+def _studied(seen: Activity | None, *, came: bool | None) -> Finding:
+    """Yes where no study `came`, with the day of the newest one; None is for nobody knows."""
+    if seen is None:
+        return Finding(Answer.UNKNOWN, "its studies were not read")
+    if came is None:
+        return Finding(Answer.UNKNOWN, seen.words)
+    if came:
+        return Finding(Answer.NO, f"a study came in on {to_day(seen.newest)}")
+    left_out = f", {seen.cancelled:,} cancelled left out" if seen.cancelled else ""
+    return Finding(Answer.YES, (f"no study since {to_day(seen.newest)}" if seen.newest else "never a study") + left_out)
 
 
-def _older(stated: datetime | None, days: int, now: datetime, words: str, unknown: str) -> Finding:
+def _older(stated: datetime | None, days: int, now: datetime, words: tuple[str, str], unknown: str) -> Finding:
     at = known(stated, now)
     if at is None:
-        said = f": the record says {to_minute(stated)}" if stated is not None else ""
+        said = f": the record says {to_day(stated)}" if stated is not None else ""
         return Finding(Answer.UNKNOWN, unknown + said)
-    age = max((now - at).days, 0)
-    answer = Answer.YES if now - at >= timedelta(days=days) else Answer.NO
-    return Finding(answer, f"{words.format(to_minute(at))}, {age:,} {'day' if age == 1 else 'days'} ago")
+    older = now - at >= timedelta(days=days)
+    return Finding(Answer.YES if older else Answer.NO, words[not older].format(to_day(at)))

@@ -21,7 +21,8 @@ from lib.journal.log import ENTRIES, Log, is_chained
 from lib.journal.proof.chain import NO_RUN
 from lib.journal.rows import to_entry
 from lib.journal.tables import log, runs, steps
-from lib.plans.model import LIVE, Person
+from lib.people import Person
+from lib.plans.model import LIVE
 
 #: What the log calls the entry.
 SAME_ACCOUNT = "same account"
@@ -70,6 +71,13 @@ class Accounts:
         """The fingerprints of all keys of the account that this key is of."""
         with self._database.read() as db:
             return _keys(_names(db), fingerprint)
+
+    def all_keys(self, fingerprints: Collection[str], labels: Collection[str]) -> frozenset[str]:
+        """The fingerprints of all keys of the accounts that these keys are of, or that made runs under one of these labels."""
+        with self._database.read() as db:
+            labelled = db.execute(select(runs.c.fingerprint).where(runs.c.connection_label.in_(labels)).distinct()).scalars()
+            known, names = {*fingerprints, *(labelled if labels else ())}, _names(db)
+            return frozenset().union(*(_keys(names, key) for key in known))
 
     def same(self, fingerprint: str, other: str) -> bool:
         """Whether two keys are of one account, as far as anybody has said so."""

@@ -60,8 +60,10 @@ class Database:
         self.write_within = patience + ANSWERS_WITHIN
         self._patience = patience
         self._engine = open_engine(where, patience=patience)
+        #: Several servers may have it at once.
+        self.is_shared = self._engine.dialect.name != "sqlite"
         # On PostgreSQL each statement of a transaction sees its own moment, unless it is told to see one.
-        one_moment = {} if self._engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        one_moment = {"isolation_level": "REPEATABLE READ"} if self.is_shared else {}
         self._reader = self._engine.execution_options(**one_moment)
         # Threads of this process queue here, in order; SQLite's own waiting between processes polls and is unfair.
         self._writing = threading.Lock()

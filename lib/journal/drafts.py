@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,13 +25,17 @@ from lib.plans.evidence import Picked
 
 _log = logging.getLogger(__name__)
 
-#: So many picks of a draft are kept, the first ones: about 800 kB. A run has some hundred.
+#: So many picks of a draft are kept, the first ones: about 800 kB; 3 MB where a rule set judged each. A run has some hundred.
 MOST_PICKS = 20_000
 #: So many drafts of a person on an account are kept, each for so long.
 MOST_DRAFTS, STAYS = 5, timedelta(days=30)
 #: Seconds that the end of the process waits for what is left to be written.
 _LAST_TRY = 5.0
 _HEAD = select(drafts.c.id, drafts.c.person, drafts.c.saved_at, drafts.c.size, drafts.c.reason)
+
+
+#: Characters from which a draft is packed; what it then begins with, which no JSON does.
+_LARGE, _PACKED = 100_000, "zlib:"
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,21 @@ class Save:
     reason: str = ""
     ticket: str = ""
     taken: frozenset[str] = frozenset()
+
+
+def _packed(text: str) -> str:
+    """Judgements say nearly the same of everybody: packed, they take a seventh."""
+    return text if len(text) < _LARGE else _PACKED + b64encode(zlib.compress(text.encode(), 1)).decode()
+
+
+def _unpacked(body: str) -> str:
+    """Empty, which is no draft, where it can't be unpacked."""
+    if not body.startswith(_PACKED):
+        return body
+    try:
+        return zlib.decompress(b64decode(body.removeprefix(_PACKED))).decode()
+    except (ValueError, zlib.error):
+        return ""
 
 
 class Drafts:
@@ -96,7 +117,8 @@ class Drafts:
             db.execute(delete(drafts).where(drafts.c.saved_at < draft.saved_at - STAYS))
             if not draft.picked:
                 return
-            body = Draft.of(dict(islice(draft.picked.items(), MOST_PICKS)), draft.reason, draft.ticket).model_dump_json()
+            kept = Draft.of(dict(islice(draft.picked.items(), MOST_PICKS)), draft.reason, draft.ticket)
+            body = _packed(kept.model_dump_json())
             facts = {name: getattr(draft, name) for name in ("id", "fingerprint", "person", "saved_at", "reason")}
             db.execute(insert(drafts).values(**facts, size=len(draft.picked), body=body))
             newest = select(drafts.c.id).where(*same).order_by(drafts.c.saved_at.desc())
@@ -109,11 +131,15 @@ class Drafts:
             rows = db.execute(_HEAD.where(drafts.c.fingerprint.in_(keys)).order_by(drafts.c.saved_at.desc())).all()
         return tuple(DraftHead(*row) for row in rows)
 
-    def read(self, draft_id: str) -> Draft | None:
-        """The draft, or None where it is gone: taken, discarded or started meanwhile. Raises JournalDamaged, too."""
+    def read(self, draft_id: str, keys: Collection[str]) -> Draft | None:
+        """The draft, or None where the account of these keys has it no more: taken, discarded or started meanwhile.
+
+        Raises JournalDamaged, too.
+        """
+        ours = drafts.c.id == draft_id, drafts.c.fingerprint.in_(keys)
         with self._database.read() as db:
-            body = db.execute(select(drafts.c.body).where(drafts.c.id == draft_id)).scalar()
-        return None if body is None else Draft.from_json(body)
+            body = db.execute(select(drafts.c.body).where(*ours)).scalar()
+        return None if body is None else Draft.from_json(_unpacked(body))
 
     def _write_all(self) -> None:
         while True:

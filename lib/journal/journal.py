@@ -9,13 +9,13 @@ run stand still; a cancel only by the run's end, so that it outlives the process
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lib.errors import AlreadyStarted, JournalUnavailable, RunsOverlap
@@ -23,14 +23,18 @@ from lib.journal.accounts import Accounts, account_of
 from lib.journal.database import PAGE, Database, Refusal
 from lib.journal.drafts import Drafts
 from lib.journal.holds import hold, holder
-from lib.journal.log import Log, Writing, in_log
+from lib.journal.lists.shared import Lists
+from lib.journal.log import Log, Writing
+from lib.journal.proof.approvals import Approvals, note_asked
 from lib.journal.proof.audit import Auditor, check_undo
 from lib.journal.reads import Reads
 from lib.journal.rows import run_row, step_rows
+from lib.journal.rule_sets import RuleSets
 from lib.journal.steps import Steps, give_up
 from lib.journal.tables import database_now, holds, plans, runs, steps
 from lib.journal.views import Views
-from lib.plans.model import LIVE, RETRYABLE, Hold, Person, Run, RunState, StepState, run_states_before
+from lib.people import Person
+from lib.plans.model import LIVE, RETRYABLE, Hold, Run, RunState, StepState, run_states_before
 from lib.plans.plan import Plan
 from lib.plans.words import Words
 
@@ -60,8 +64,11 @@ class Journal:
         self.steps = Steps(self._database, self.log)
         self.audit = Auditor(self._database)
         self.accounts = Accounts(self._database, self.log)
+        self.approvals = Approvals(self._database, self.log)
         self.views = Views(self._database)
         self.drafts = Drafts(self._database)
+        self.rule_sets = RuleSets(self._database)
+        self.lists = Lists(self._database)
 
     @property
     def closed(self) -> bool:
@@ -79,10 +86,11 @@ class Journal:
         self.views.close()
         self._database.close()
 
-    def record(self, plan: Plan, now: datetime, *, who: Person) -> Run:
+    def record(self, plan: Plan, now: datetime, *, who: Person, asks: Sequence[str] = ()) -> Run:
         """Write the run of `plan`, all its steps and its hold on their customers; nothing is called yet.
 
-        `who` records it: a plan file may be applied by somebody else than the operator whom it names.
+        `who` records it: a plan file may be applied by somebody else than the operator whom it names. `asks`: why a second
+        person has to approve it, if so.
 
         Raises AlreadyStarted (with `run_id`) for a plan that has a run, RunsOverlap (with `run_id`) when a live run of the
         same account holds one of its customers, and as `Auditor.check_undo`.
@@ -102,6 +110,8 @@ class Journal:
                     db.execute(update(runs).where(runs.c.id == plan.undo_of).values(undone_by=run_id))
                     writing.log(plan.undo_of, "undo", who=who, now=now, payload={"undone_by": run_id})
                 writing.log(run_id, "planned", who=who, now=now, payload=_told_of(plan))
+                if asks:
+                    note_asked(writing, run_id, asks, who=who, now=now)
         except IntegrityError as exc:
             raise self._standing_in_the_way(plan.hash, plan.fingerprint, plan.ids) from exc
         return self.reads.run(run_id)
@@ -115,34 +125,35 @@ class Journal:
         who: Person,
         cancelling: bool = False,
         canary: int | None = None,
+        settings: str | None = None,
         lease: float = LEASE_SECONDS,
     ) -> Run:
         """planned, paused or interrupted → running, carried by `owner` for `lease` seconds unless renewed.
 
         `cancelling`: only to settle what was in flight. So it is with a run whose cancel was not carried out yet.
         `canary` is how many first steps the run holds after; it counts at the first start only. A run that holds for them
-        does so no more from here on.
+        does so no more from here on. `settings`: the hash of those of the process.
         """
         before = run_states_before(RunState.RUNNING) - {RunState.FINISHED}
         with self.log.writing() as writing:
-            db = writing.db
-            started, hold, order = db.execute(_STANDS, {"of_run": run_id}).one_or_none() or (None, None, None)
+            started, hold, order = writing.db.execute(_STANDS, {"of_run": run_id}).one_or_none() or (None, None, None)
             requested = "cancel" if cancelling or order == "cancel" else None
             values = _carried_by(owner, lease) | {"requested": requested, "started_at": started or now}
             if started is None or hold == Hold.CANARY:
                 values["canary"] = None if started else canary
             self._move_run(writing, run_id, RunState.RUNNING, before=before, values=values)
-            payload = {"owner": owner, "requested": requested, "canary": canary}
+            payload = {"owner": owner, "requested": requested, "canary": canary, "settings": settings}
             writing.log(run_id, "resume" if started else "approved", who=who, now=now, payload=payload)
         return self.reads.run(run_id)
 
-    def retry(self, run_id: str, *, owner: str, now: datetime, who: Person, lease: float = LEASE_SECONDS) -> Run:
+    def retry(
+        self, run_id: str, *, owner: str, now: datetime, who: Person, settings: str | None = None, lease: float = LEASE_SECONDS
+    ) -> Run:
         """finished → running: failed and not applied steps become planned again, unknown ones wait to be read back.
 
         Raises RunsOverlap when another live run holds one of these customers by now.
         """
-        again = RETRYABLE - {StepState.UNKNOWN}
-        fingerprint, ids = "", []
+        again, fingerprint, ids = RETRYABLE - {StepState.UNKNOWN}, "", []
         try:
             with self.log.writing() as writing:
                 db = writing.db
@@ -157,7 +168,8 @@ class Journal:
                     .where(steps.c.run_id == run_id, steps.c.state.in_(again))
                     .values(state=StepState.PLANNED, settled_at=None)
                 )
-                writing.log(run_id, "retry", who=who, now=now, payload={"owner": owner, "steps": len(ids)})
+                payload = {"owner": owner, "settings": settings, "steps": len(ids)}
+                writing.log(run_id, "retry", who=who, now=now, payload=payload)
         except IntegrityError as exc:
             raise self._standing_in_the_way("", fingerprint, ids) from exc
         return self.reads.run(run_id)
@@ -208,7 +220,7 @@ class Journal:
             guards += [runs.c.lease_until < database_now()] if expired else []
             self._move_run(writing, run_id, to, *guards, before={RunState.RUNNING}, values=values)
             event = "canary" if hold is Hold.CANARY else _RUN_EVENTS[to]
-            _log_words(writing, run_id, event, words, now=now, who=who, hold=hold)
+            writing.log_words(run_id, event, words, now=now, who=who, hold=hold)
         return self.reads.run(run_id)
 
     def pass_canary(self, run_id: str, *, words: Words, now: datetime, who: Person, owner: str) -> None:
@@ -216,7 +228,7 @@ class Journal:
         with self.log.writing() as writing:
             running = RunState.RUNNING
             self._move_run(writing, run_id, running, runs.c.owner == owner, before={running}, values={"canary": None})
-            _log_words(writing, run_id, "canary", words, now=now, who=who)
+            writing.log_words(run_id, "canary", words, now=now, who=who)
 
     def cancel(self, run_id: str, *, words: Words, now: datetime, who: Person) -> Run:
         """planned, paused or interrupted → cancelled, for a run that nobody carries.
@@ -228,7 +240,7 @@ class Journal:
             values = {"words": words.text, "finished_at": now, "requested": None}
             self._move_run(writing, run_id, RunState.CANCELLED, before=before, values=values)
             give_up(writing, run_id, now=now, who=who)
-            _log_words(writing, run_id, _RUN_EVENTS[RunState.CANCELLED], words, now=now, who=who)
+            writing.log_words(run_id, _RUN_EVENTS[RunState.CANCELLED], words, now=now, who=who)
         return self.reads.run(run_id)
 
     def renew(self, owner: str, lease: float, run_ids: Iterable[str] | None = None) -> frozenset[str]:
@@ -278,17 +290,9 @@ def _carried_by(owner: str, lease: float) -> dict[str, Any]:
     return {"owner": owner, "lease_until": database_now() + lease, "hold": None, "words": ""}
 
 
-def _log_words(
-    writing: Writing, run_id: str, event: str, words: Words, *, now: datetime, who: Person, hold: Hold | None = None
-) -> None:
-    """Append why a run stands as it does, and how many steps are in each state: words may name customers, numbers never do."""
-    counted = select(steps.c.state, func.count()).where(steps.c.run_id == run_id).group_by(steps.c.state)
-    stand = {row[0]: row[1] for row in writing.db.execute(counted)}
-    writing.log(run_id, event, who=who, now=now, payload={**in_log(words), "hold": hold, "steps": stand})
-
-
 def _told_of(plan: Plan) -> dict[str, Any]:
-    """What the log says of a plan: all but the customers and the filter, which may hold any value; its hash binds them."""
-    without = {"customers", "filter_text"}
-    told = plan.model_dump(mode="json", exclude=without if plan.left_alone else without | {"left_alone"})
-    return told | {"plan_hash": plan.hash, "customers": len(plan.customers), "users_affected": plan.users_affected}
+    """What the log says of a plan: all but customers, names and the filter, which may hold any value; its hash binds them."""
+    without = dict.fromkeys(("customers", "filter_text", "set_aside"), True)
+    told = plan.model_dump(mode="json", exclude={**without, "left_alone": {"__all__": {"name"}} if plan.left_alone else True})
+    told |= {"plan_hash": plan.hash, "customers": len(plan.customers), "users_affected": plan.users_affected}
+    return told | {"judged": plan.judged}

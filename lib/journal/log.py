@@ -7,6 +7,7 @@ several servers too: what a transaction reads stays as it is until it commits, a
 from __future__ import annotations
 
 import itertools
+import logging
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,18 +16,26 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, func, insert, select, type_coerce, update
 
-from lib.errors import IllegalTransition, RunNotFound
+from lib.errors import IllegalTransition, JournalDamaged, RunNotFound
 from lib.journal.database import Database, in_pages
 from lib.journal.proof import chain
 from lib.journal.proof.chain import NO_RUN, ChainCheck, Entry, digest
 from lib.journal.rows import to_entry
-from lib.journal.tables import log, log_contexts, log_head, plain_text, runs
-from lib.plans.model import ITSELF, Person, RunState, StepState
+from lib.journal.tables import log, log_contexts, log_head, plain_text, runs, steps
+from lib.people import ITSELF, Person
+from lib.plans.model import Hold, RunState, StepState
 from lib.plans.plan import canonical_json
 from lib.plans.words import Words
 
+#: What this process's own log tells of an entry on a run as a whole: ids and counts, no words of anybody's.
+_TOLD = ("owner", "hold", "requested", "canary", "settings", "customers", "users_affected", "undone_by")
+logger = logging.getLogger(__name__)
+
 #: What the log calls it that somebody carries a run from then on.
 TAKEN_UP = ("approved", "resume", "retry")
+
+#: What of an entry's payload stands for the person, besides the name: see `lib.people.Person`.
+MARK = "mark"
 
 _HEAD = select(log_head.c.seq, log_head.c.hash).with_for_update()
 _MOVE_HEAD = update(log_head)
@@ -46,14 +55,23 @@ class Writing:
     def __init__(self, db: Connection, log: Log) -> None:
         self.db = db
         self._log = log
-        self._seq, self._hash = db.execute(_HEAD).one()
+        self._seq, self._hash = self._head()
         self._entries: list[dict[str, Any]] = []
         self._contexts: dict[str, str] = {}
+        self._told: list[tuple[str, str, Mapping[str, Any]]] = []
+
+    def _head(self) -> tuple[int, str]:
+        """The number and the hash of the last entry. Raises JournalDamaged: behind what nobody knows nothing is chained."""
+        match [tuple(row) for row in self.db.execute(_HEAD)]:
+            case [(int(seq), str(hash_))]:
+                return seq, hash_
+        raise JournalDamaged("The journal is damaged: its note of where the log ends can't be read, so nothing is written.")
 
     def log(
         self, run_id: str, event: str, *, who: Person, now: datetime, payload: Mapping[str, Any], customer_id: str | None = None
     ) -> None:
-        """Append an entry. Parts of `payload` that are None are left out."""
+        """Append an entry. Parts of `payload` that are None are left out. One of the run as a whole has the person's mark."""
+        payload = payload if customer_id or not who.mark else {**payload, MARK: who.mark}
         told = canonical_json({name: value for name, value in payload.items() if value is not None})
         context = self._log.context(self.db, run_id, who)
         self._seq += 1
@@ -62,6 +80,16 @@ class Writing:
         row = vars(entry) | {"hash": self._hash, "context_id": digest(context)}
         self._contexts[row["context_id"]] = row.pop("context")
         self._entries.append(row)
+        if customer_id is None:
+            self._told.append((run_id, event, payload))
+
+    def log_words(self, run_id: str, event: str, words: Words, *, now: datetime, who: Person, hold: Hold | None = None) -> None:
+        """Append why a run stands as it does, and how many steps are in each state: words may name customers, numbers never
+        do.
+        """
+        counted = select(steps.c.state, func.count()).where(steps.c.run_id == run_id).group_by(steps.c.state)
+        stand = {row[0]: row[1] for row in self.db.execute(counted)}
+        self.log(run_id, event, who=who, now=now, payload={**in_log(words), "hold": hold, "steps": stand})
 
     def refuse(self, run_id: str, to_state: RunState | StepState) -> IllegalTransition | RunNotFound:
         """Why an update guarded by the present state changed no row."""
@@ -87,8 +115,18 @@ class Writing:
         return True
 
     def committed(self) -> None:
-        """The contexts of this transaction are in the database for good."""
+        """The contexts of this transaction are in the database for good; what befell a run goes to this process's own log."""
         self._log.known_contexts.update(self._contexts)
+        for run_id, event, payload in self._told:
+            facts = {"run": run_id, "event": event, **_facts(payload)}
+            logger.info("%s: %s", run_id or "journal", event, extra={"facts": facts})
+
+
+def _facts(payload: Mapping[str, Any]) -> dict[str, object]:
+    """The facts of a run's entry that this process's log tells, with how many steps are in each state."""
+    told: dict[str, object] = {name: payload[name] for name in _TOLD if payload.get(name) is not None}
+    steps = payload.get("steps")
+    return told | ({str(state): number for state, number in steps.items()} if isinstance(steps, Mapping) else {})
 
 
 def in_log(words: Words) -> dict[str, str | None]:
@@ -104,6 +142,15 @@ def is_chained(db: Connection, entry: Entry) -> bool:
     before = beside.get(entry.seq - 1, (chain.START, ""))[0]
     after = beside[entry.seq + 1][1] if entry.seq + 1 in beside else db.execute(select(log_head.c.hash)).scalar()
     return entry.computed() == entry.hash == after and entry.previous == before
+
+
+def is_whole_since(db: Connection, first: Entry) -> bool:
+    """Whether from this entry to the end of the log none is missing and none was altered; as `is_chained` for this one."""
+    if not is_chained(db, first):
+        return False
+    head = db.execute(select(log_head.c.seq, log_head.c.hash)).one_or_none() or (0, "")
+    rows = itertools.chain.from_iterable(in_pages(db, ENTRIES.where(log.c.seq >= first.seq), log.c.seq))
+    return chain.verify(map(to_entry, rows), *head, after=(first.seq - 1, first.previous)).ok
 
 
 class Log:
@@ -140,6 +187,8 @@ class Log:
                 row = db.execute(_FACTS.where(runs.c.id == run_id)).one_or_none()
                 if row is None:
                     raise RunNotFound
+                if not all(isinstance(value, str) for value in row):
+                    raise JournalDamaged("The journal is damaged: what a run is about can't be read.", run_id=run_id)
                 self._facts[run_id] = dict(row._mapping)
             here = {"host": self._host, "version": self._version, "known": who.known}
             said = self._said[run_id, who.known] = canonical_json(self._facts[run_id] | here)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, bindparam, exists, func, or_, select, type_coerce
 
+from lib.avara.models import id_key
 from lib.errors import JournalDamaged, RunNotFound
 from lib.journal.database import PAGE, Database
 from lib.journal.log import TAKEN_UP
+from lib.journal.proof.approvals import standings
 from lib.journal.rows import to_run, to_step
-from lib.journal.tables import as_stored, database_now, log, log_head, plans, runs, steps
+from lib.journal.tables import as_stored, database_now, log, plans, runs, steps
 from lib.plans.model import DamagedStep, Run, RunState, Step, StepState, Totals
 from lib.plans.plan import Plan
 
 States = StepState | Iterable[StepState] | None
+_Keys = Callable[[], Collection[str]]
+_ENTRIES_AT_ONCE = 5000
 _ORDERS = select(runs.c.state, runs.c.owner, runs.c.requested).where(runs.c.id == bindparam("of_run"))
 _LEASES = select(runs.c.id, runs.c.owner, runs.c.lease_until, runs.c.lease_until - database_now()).where(
     runs.c.state == RunState.RUNNING
@@ -37,9 +41,6 @@ class Lease:
     left: float
 
 
-_ENTRIES_AT_ONCE = 5000
-
-
 @dataclass(frozen=True)
 class Orders:
     """What a worker must know before it takes the next step: the run's state, who carries it, what was asked for."""
@@ -52,13 +53,30 @@ class Orders:
 class Reads:
     """The reading half of the journal, for any number of threads. Every method raises JournalUnavailable."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, of: _Keys | None = None, but: _Keys = tuple) -> None:
+        self._database, self._of, self._but = database, of, but
 
-    def runs(self, limit: int = 100, *, offset: int = 0, state: RunState | None = None, text: str = "") -> tuple[Run, ...]:
-        """The newest runs first, of all or of one state, or those that `text` finds: see `run_counts`."""
-        query = as_stored(runs) if state is None else as_stored(runs).where(runs.c.state == state)
+    def of(self, keys: _Keys, but: _Keys) -> Reads:
+        """The same, but lists and counts tell only of runs of these keys, and nothing tells of runs of the keys `but`."""
+        return Reads(self._database, keys, but)
+
+    def runs(
+        self,
+        limit: int = 100,
+        *,
+        offset: int = 0,
+        state: RunState | None = None,
+        text: str = "",
+        since: datetime | None = None,
+        keys: Collection[str] = (),
+    ) -> tuple[Run, ...]:
+        """The newest runs first: of all or of one state, those that `text` finds (see `run_counts`), were recorded `since` then
+        or made by one of these keys.
+        """
+        query = self._those(as_stored(runs) if state is None else as_stored(runs).where(runs.c.state == state))
         query = query.where(_found_by(text)) if text else query
+        query = query if since is None else query.where(runs.c.created_at >= since)
+        query = query.where(runs.c.fingerprint.in_(keys)) if keys else query
         return self._runs(query.order_by(runs.c.created_at.desc(), runs.c.id).limit(limit).offset(offset))
 
     def run_counts(self, text: str = "") -> dict[RunState, int]:
@@ -67,18 +85,19 @@ class Reads:
         With `text` of those that have it in their id, ticket, reason, the names of who planned or carried them or of their
         customers; whose customer's id it is; or that were recorded, started or ended on that day, or at that time of it.
         """
-        query = select(runs.c.state, func.count()).group_by(runs.c.state)
+        query = self._those(select(runs.c.state, func.count()).group_by(runs.c.state))
         with self._database.read() as db:
             rows = db.execute(query.where(_found_by(text)) if text else query).all()
         return {RunState(state): number for state, number in rows if state in set(RunState)}
 
     def live_runs(self, *states: RunState) -> tuple[Run, ...]:
         """The runs in one of these states, oldest first."""
-        return self._runs(as_stored(runs).where(runs.c.state.in_(states)).order_by(runs.c.created_at, runs.c.id))
+        query = self._those(as_stored(runs).where(runs.c.state.in_(states)))
+        return self._runs(query.order_by(runs.c.created_at, runs.c.id))
 
     def undos(self, run_id: str) -> tuple[Run, ...]:
         """The runs that were to take this run back, oldest first, whatever came of them."""
-        return self._runs(as_stored(runs).where(runs.c.undo_of == run_id).order_by(runs.c.created_at, runs.c.id))
+        return self._runs(as_stored(runs).where(runs.c.undo_of == run_id, self._seen).order_by(runs.c.created_at, runs.c.id))
 
     def leases(self, run_id: str | None = None) -> tuple[Lease, ...]:
         """Who carries the running runs (or this one), oldest run first, and for how long unless the lease is renewed."""
@@ -93,21 +112,22 @@ class Reads:
 
     def run(self, run_id: str) -> Run:
         """The run with its totals. Raises RunNotFound."""
-        found = self._runs(as_stored(runs).where(runs.c.id == run_id))
+        found = self._runs(as_stored(runs).where(runs.c.id == run_id, self._seen))
         if not found:
             raise RunNotFound
         return found[0]
 
     def run_ids(self, start: str, *, limit: int = 10) -> tuple[str, ...]:
         """Up to `limit` ids of runs that begin with `start`, in their order: for people who type part of one."""
-        query = select(runs.c.id).where(runs.c.id.startswith(start, autoescape=True)).order_by(runs.c.id).limit(limit)
+        query = select(runs.c.id).where(runs.c.id.startswith(start, autoescape=True), self._seen)
         with self._database.read() as db:
-            return tuple(db.execute(query).scalars())
+            return tuple(db.execute(query.order_by(runs.c.id).limit(limit)).scalars())
 
     def plan(self, run_id: str) -> Plan:
         """The plan that the run carries out, its hash checked. Raises RunNotFound, PlanError."""
+        query = select(plans.c.body).join(runs, runs.c.id == plans.c.run_id).where(plans.c.run_id == run_id, self._seen)
         with self._database.read() as db:
-            body = db.execute(select(plans.c.body).where(plans.c.run_id == run_id)).scalar()
+            body = db.execute(query).scalar()
         if body is None:
             raise RunNotFound
         return Plan.from_json(body)
@@ -170,6 +190,12 @@ class Reads:
             raise RunNotFound("This run has no step for that customer.")
         return _sound(to_step(row))
 
+    def verified_in(self, run_ids: Collection[str]) -> tuple[str, ...]:
+        """The ids of the customers that any of these runs verified, each once."""
+        query = select(steps.c.customer_id).where(steps.c.run_id.in_(run_ids), steps.c.state == StepState.VERIFIED)
+        with self._database.read() as db:
+            return tuple(db.execute(query.distinct().order_by(steps.c.customer_id)).scalars())
+
     def totals(self, run_id: str) -> Totals:
         """How many steps are in each state. Raises RunNotFound."""
         return self.run(run_id).totals
@@ -186,7 +212,7 @@ class Reads:
         the number of the last entry looked at. Ask again with that until it stays the same.
         """
         with self._database.read() as db:
-            until = min(db.execute(select(log_head.c.seq)).scalar() or 0, entry + _ENTRIES_AT_ONCE)
+            until = min(db.execute(select(func.max(log.c.seq))).scalar() or 0, entry + _ENTRIES_AT_ONCE)
             if until <= entry:
                 return entry, ()
             of_step = log.c.customer_id.is_not(None), log.c.event != "attempt"
@@ -205,19 +231,38 @@ class Reads:
             found = [to_step(row) for row in db.execute(query.order_by(told.c.entry)).all()]
         return until, tuple(step for step in found if isinstance(step, Step))
 
+    def changed_between(self, since: datetime, until: datetime, keys: Collection[str]) -> tuple[tuple[str, Step], ...]:
+        """The steps of runs that these keys made which were found changed in that time, in its order, each with who planned
+        its run.
+        """
+        when = steps.c.state == StepState.VERIFIED, steps.c.settled_at >= since, steps.c.settled_at <= until
+        query = as_stored(steps).join(runs, runs.c.id == steps.c.run_id).where(runs.c.fingerprint.in_(keys), *when)
+        with self._database.read() as db:
+            found = [to_step(row) for row in db.execute(query.order_by(steps.c.settled_at)).all()]
+            whose = select(runs.c.id, runs.c.operator).where(runs.c.id.in_({step.run_id for step in found}))
+            operators = {row.id: row.operator for row in db.execute(whose)}
+        return tuple((operators[step.run_id], step) for step in found if isinstance(step, Step))
+
     def history(
         self, customer: str, *, by_name: bool = False, limit: int | None = None
     ) -> tuple[tuple[Run, Step | DamagedStep], ...]:
         """What happened in every run that planned it to the customer of this id, newest first; `by_name`: or to those with this
         in their names.
         """
-        whom = _of_customer(customer) if by_name else steps.c.customer_id == customer
-        query = as_stored(steps).join(runs, runs.c.id == steps.c.run_id).where(whom)
+        whom = _of_customer(customer) if by_name else _has_id(customer)
+        query = as_stored(steps).join(runs, runs.c.id == steps.c.run_id).where(whom, self._seen)
         with self._database.read() as db:
             rows = db.execute(query.order_by(runs.c.created_at.desc(), runs.c.id, steps.c.position).limit(limit)).all()
             found = [to_step(row) for row in rows]
         by_id = {run.id: run for run in self._runs(as_stored(runs).where(runs.c.id.in_([step.run_id for step in found])))}
         return tuple((by_id[step.run_id], step) for step in found)
+
+    @property
+    def _seen(self) -> ColumnElement[bool]:
+        return runs.c.fingerprint.not_in(self._but())
+
+    def _those(self, query: Select[Any]) -> Select[Any]:
+        return query if self._of is None else query.where(runs.c.fingerprint.in_(self._of()))
 
     def _runs(self, query: Select[Any]) -> tuple[Run, ...]:
         with self._database.read() as db:
@@ -226,11 +271,17 @@ class Reads:
             counted = select(steps.c.run_id, steps.c.state, func.count()).where(steps.c.run_id.in_(counts))
             for run_id, state, number in db.execute(counted.group_by(steps.c.run_id, steps.c.state)):
                 counts[run_id][state] = number
-        return tuple(to_run(row, Totals.of(counts[row.id])) for row in rows)
+            spoken_of = standings(db, counts)
+        return tuple(to_run(row, Totals.of(counts[row.id]), spoken_of.get(row.id)) for row in rows)
+
+
+def _has_id(text: str) -> ColumnElement[bool]:
+    """Ids are the same in any case: as the API gave it, and as a person or another version of the API may write it."""
+    return steps.c.customer_id.in_({text, id_key(text)})
 
 
 def _of_customer(text: str) -> ColumnElement[bool]:
-    return (steps.c.customer_id == text.lower()) | steps.c.name.icontains(text, autoescape=True)
+    return _has_id(text) | steps.c.name.icontains(text, autoescape=True)
 
 
 def _found_by(text: str) -> ColumnElement[bool]:

@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import Row
 
 from lib.avara.models import Customer
+from lib.evidence.activity import Activity
 from lib.journal.proof.chain import Entry
+from lib.plans.approval import Standing
 from lib.plans.model import Action, DamagedStep, Hold, Run, RunState, Step, StepState, Totals
 from lib.plans.plan import Plan
 
 Reader = Callable[[Any], object]
+_ACTIVITY = TypeAdapter(Activity)
 
 
 def run_row(run_id: str, plan: Plan, now: datetime) -> dict[str, Any]:
@@ -30,7 +34,7 @@ def run_row(run_id: str, plan: Plan, now: datetime) -> dict[str, Any]:
 
 def step_rows(run_id: str, plan: Plan) -> Iterator[dict[str, Any]]:
     for position, planned in enumerate(plan.customers):
-        record = planned.record
+        record, judged = planned.record, planned.judgement
         yield {
             "run_id": run_id,
             "position": position,
@@ -38,6 +42,7 @@ def step_rows(run_id: str, plan: Plan) -> Iterator[dict[str, Any]]:
             "name": record.name,
             "state": StepState.PLANNED,
             "before": record_json(record),
+            "activity": activity_json(judged.activity if judged else None),
         }
 
 
@@ -50,14 +55,15 @@ def to_step(row: Row[*tuple[Any, ...]]) -> Step | DamagedStep:
     return Step(**told)
 
 
-def to_run(row: Row[*tuple[Any, ...]], totals: Totals) -> Run:
+def to_run(row: Row[*tuple[Any, ...]], totals: Totals, approval: Standing | None = None) -> Run:
     """The run of a row that was read as it is stored. It is `damaged` where it can't be read, or its steps don't add up."""
     told, damaged = _read(row, _RUN)
     size = told.pop("size")
     del told["lease_until"]
     words = [f"what it has as {', '.join(damaged)} of this run can't be read"] if damaged else []
     words += [f"it has {totals.total:,} steps, its plan {size:,}"] if totals.total != size else []
-    return Run(**told, totals=totals, damage=f"The journal is damaged: {'; '.join(words)}." if words else "")
+    damage = f"The journal is damaged: {'; '.join(words)}." if words else ""
+    return Run(**told, totals=totals, damage=damage, approval=approval)
 
 
 def _read(row: Row[*tuple[Any, ...]], how: Mapping[str, tuple[Reader, object]]) -> tuple[dict[str, Any], list[str]]:
@@ -114,6 +120,7 @@ _STEP: Mapping[str, tuple[Reader, object]] = {
     "state": (StepState, StepState.PLANNED),
     "before": (Customer.model_validate_json, None),
     "after": (_or_none(Customer.model_validate_json), None),
+    "activity": (_or_none(_ACTIVITY.validate_json), None),
     "attempts": (_number, 0),
     "status": (_or_none(_number), None),
     "seconds": (_or_none(float), None),
@@ -131,10 +138,15 @@ def to_entry(row: Row[*tuple[Any, ...]]) -> Entry:
 _ENTRY: Mapping[str, tuple[Reader, object]] = {
     "seq": (_number, 0),
     "at": (_time, _NO_TIME),
-    "customer_id": (_or_none(_text), None),
+    "customer_id": (_or_none(_text), ""),  # which no entry has: none is what those of a whole run have
 }
 
 
 def record_json(record: Customer) -> str:
     """A record as the API would write it."""
     return record.model_dump_json(by_alias=True)
+
+
+def activity_json(activity: Activity | None) -> str | None:
+    """As a plan has it; None where there is none."""
+    return None if activity is None else _ACTIVITY.dump_json(activity).decode()

@@ -18,7 +18,8 @@ from lib.journal.log import Log, Writing, in_log
 from lib.journal.proof.chain import digest
 from lib.journal.rows import record_json
 from lib.journal.tables import database_now, runs, steps
-from lib.plans.model import Person, RunState, Step, StepState, check
+from lib.people import Person
+from lib.plans.model import RunState, Step, StepState, check
 from lib.plans.words import NOTHING, Words, said
 
 # Built once: putting a statement together costs more than running it. Parameters that are no bindparam are columns to set.
@@ -26,13 +27,14 @@ _MOVE_STEP = update(steps).where(
     steps.c.run_id == bindparam("of_run"), steps.c.position == bindparam("at"), steps.c.state == bindparam("seen")
 )
 _BEGIN_STEP = _MOVE_STEP.where(
+    steps.c.customer_id == bindparam("whom"),
     exists().where(
         runs.c.id == bindparam("of_run"),
         runs.c.state == RunState.RUNNING,
         runs.c.owner == bindparam("mine"),
         runs.c.lease_until > database_now(),
         runs.c.requested.is_(None),
-    )
+    ),
 )
 _SETTLE_STEP = _MOVE_STEP.where(exists().where(runs.c.id == bindparam("of_run"), runs.c.owner == bindparam("mine")))
 
@@ -84,7 +86,9 @@ class Steps:
         begun = replace(step, state=StepState.IN_FLIGHT, attempts=step.attempts + 1, started_at=now, settled_at=None, words="")
         values = {"state": begun.state, "attempts": begun.attempts, "started_at": now, "settled_at": None, "words": ""}
         told = ("attempt", {"attempt": begun.attempts, "before": _seen_of(step.before)})
-        self._together.do(_Move(_BEGIN_STEP, _guard(step) | values | {"mine": owner}, (told,), begun, who, now))
+        self._together.do(
+            _Move(_BEGIN_STEP, _guard(step) | values | {"mine": owner, "whom": step.customer_id}, (told,), begun, who, now)
+        )
         return begun
 
     def settle(

@@ -36,10 +36,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
+from lib.errors import JournalDamaged
 from lib.plans.model import Action, Hold, RunState, StepState
 
 #: The version of these tables: the last one in lib/journal/migrations/versions.
-HEAD = "0006"
+HEAD = "0009"
 
 
 class UtcText(TypeDecorator[datetime]):
@@ -52,7 +53,12 @@ class UtcText(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002  # its interface
-        return None if value is None else datetime.fromisoformat(value)
+        if value is None:
+            return None
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, TypeError, OverflowError):
+            raise JournalDamaged("The journal is damaged: a time that it has of this can't be read.") from None
 
 
 class PlainText(TypeDecorator[str]):
@@ -153,6 +159,7 @@ steps = Table(
     Column("started_at", UtcText),
     Column("settled_at", UtcText),
     Column("seconds", Float),
+    Column("activity", Text),  # of the plan's judgement: what a study that comes in before the call is told from
     PrimaryKeyConstraint("run_id", "position"),
     UniqueConstraint("run_id", "customer_id"),
     _one_of("state", StepState),
@@ -226,6 +233,19 @@ drafts = Table(
     Column("reason", PlainText, nullable=False),
     Column("body", PlainText, nullable=False),
     Index("drafts_newest", "saved_at"),
+)
+
+#: Rule sets, every version that was saved: plans name them. A name's versions are counted up.
+rule_sets = Table(
+    "rule_sets",
+    metadata,
+    Column("fingerprint", String(64), nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("author", PlainText, nullable=False),
+    Column("body", PlainText, nullable=False),
+    Column("saved_at", UtcText, nullable=False),
+    PrimaryKeyConstraint("fingerprint", "name", "version"),
 )
 
 

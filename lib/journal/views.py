@@ -18,7 +18,7 @@ from lib.errors import ViewNameTaken, ViewUnreadable
 from lib.journal.database import Database
 from lib.journal.group import GroupCommit
 from lib.journal.tables import plain_text, views
-from lib.plans.model import Person
+from lib.people import Person
 
 #: For so long a view without a name stays: what the links of a season show is then another question.
 KEPT_FOR = timedelta(days=365)

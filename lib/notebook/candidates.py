@@ -1,36 +1,15 @@
-"""Rule sets in a notebook: which one is meant, and whom it means as a table."""
+"""Whom a rule set means, as a table in a notebook."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
-from lib.avara.text import count
 from lib.customers.frame import CustomerFrame
-from lib.errors import UploadUnreadable
-from lib.evidence.rule_set import LARGEST, PRESETS, RuleSet
+from lib.evidence.rule_set import RuleSet
 from lib.evidence.rules import Answer, Facts, Finding
-from lib.files import read_at_most, shown, typed_path
 from lib.notebook.tables import customers_table
-
-
-def rule_set(meant: object) -> RuleSet:
-    """The rule set itself, a preset by its name, or one that a file holds. Raises UploadUnreadable."""
-    if isinstance(meant, RuleSet):
-        return meant
-    for preset in PRESETS:
-        if preset.name == str(meant).strip().lower():
-            return preset
-    names = ", ".join(f"'{preset.name}'" for preset in PRESETS)
-    if isinstance(meant, str | Path) and Path(meant).suffix == ".json":
-        path = typed_path(meant)
-        try:
-            return RuleSet.from_json(read_at_most(path, LARGEST + 1))
-        except OSError as exc:
-            raise UploadUnreadable(f"{shown(path)} can't be read ({exc.strerror}).") from exc
-    raise UploadUnreadable(f"There are these rule sets: {names}; or name a file of rules that ends in .json.")
 
 
 def candidates_table(frame: CustomerFrame, found: Sequence[tuple[Facts, Finding]]) -> pd.DataFrame:
@@ -43,8 +22,7 @@ def candidates_table(frame: CustomerFrame, found: Sequence[tuple[Facts, Finding]
     return table.assign(_order=order).sort_values(["_order", "updated_at"], ignore_index=True).drop(columns="_order")
 
 
-def summary(rules: RuleSet, found: Sequence[tuple[Facts, Finding]]) -> str:
-    """In one line: "dormant, version 1, 3f2a90c1: 41 candidates, 2 unknown, of 8,012 active customers"."""
-    answers = [finding.answer for _, finding in found]
-    yes, unknown = answers.count(Answer.YES), answers.count(Answer.UNKNOWN)
-    return f"{rules.label}: {count(yes, 'candidate')}, {unknown:,} unknown, of {count(len(found), 'active customer')}"
+def explained(rules: RuleSet, facts: Facts) -> pd.DataFrame:
+    """One row a question of the rule set: what it asks, what it answers, what it saw."""
+    rows = [(rule.about, str(finding.answer), finding.words) for rule, finding in rules.explain(facts)]
+    return pd.DataFrame(rows, columns=["question", "answer", "seen"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
 
 from lib.avara.models import id_key
 from lib.errors import PlanError
+from lib.evidence.judgement import Judgement
 from lib.plans.evidence import Picked, Way
 
 _PICKED = "express_ops_picked"
@@ -35,6 +37,24 @@ def ids_of(customers: object) -> list[str]:
     if not isinstance(customers, Iterable):
         raise PlanError("These are no customers: give a table with a column id, or ids.")
     return list({id_key(text): text for one in customers if (text := str(one).strip())}.values())
+
+
+def each_picked(customers: object, how: Picked, said: Mapping[str, Judgement]) -> dict[str, Picked]:
+    """Each id with how it was picked and what the rules `said` of it, by `id_key`; the table itself says it where they don't.
+
+    Raises PlanError where nobody can tell of one: an analyst has to say that unknown is taken for yes.
+    """
+    ids, table = ids_of(customers), {}
+    if isinstance(customers, pd.DataFrame) and "candidate" in customers:
+        table = dict(zip(map(id_key, customers["id"].astype(str)), customers["candidate"], strict=True))
+    each = {one: replace(how, judgement=said.get(id_key(one))) for one in ids}
+    answers = (one.judgement.answer if one.judgement else table.get(id_key(id_)) for id_, one in each.items())
+    if unknown := sum(answer == "unknown" for answer in answers):
+        raise PlanError(
+            f"Of {unknown:,} of these customers nobody can tell whether the rules mean {'it' if unknown == 1 else 'them'}. "
+            'Plan the others: candidates[candidates["candidate"] == "yes"], or ask a rule set with unknown_counts=True.'
+        )
+    return each
 
 
 def picked_of(customers: object) -> Picked | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +17,10 @@ from lib.errors import EmptyPlan, IllegalTransition, Interrupted, JournalUnavail
 from lib.files import check_new, typed_path, write_new
 from lib.notebook import glance
 from lib.notebook.proposal import Proposal
-from lib.notebook.tables import changes_of, records_table
+from lib.notebook.tables import aftermath_table, changes_of, records_table
 from lib.plans.model import Run, RunState, Step, StepState
 from lib.receipts.export import Format
+from lib.runs.aftermath import NOT_SHOWN, Aftermath
 from lib.runs.interrupts import noted
 from lib.runs.owner import carrier
 from lib.runs.progress import asked_to_wait
@@ -59,8 +61,13 @@ class OpenRun:
         """Every customer of the run with its record before and after: see `records_table`."""
         return records_table(self._session.reads.every_step_to_show(self.id))
 
-    def resume(self) -> OpenRun:
-        """Begin the run, or go on with it, and wait. Raises Interrupted once it is paused, and as `Session.resume`."""
+    def resume(self, *, account: str = "") -> OpenRun:
+        """Begin the run, or go on with it, and wait. Raises Interrupted once it is paused, and as `Session.resume`.
+
+        `account`: its name, which stands for a second person's approval where nobody signs in and the settings say so.
+        """
+        if account:
+            self._session.confirm_alone(self.id, account)
         return self.carried(lambda: self._session.resume(self.id))
 
     def retry(self) -> OpenRun:
@@ -92,7 +99,26 @@ class OpenRun:
             raise PlanError("The reason and the ticket are texts.")
         plan = self._session.freeze_undo(subject, reason=reason, ticket=ticket)
         self._session.check(plan, None)
-        return Proposal(plan, subject, self._session.policy)
+        return Proposal(plan, subject, self._session)
+
+    def did_it_hurt(self) -> pd.DataFrame:
+        """Of each customer that the run deactivated whether it has come back to life since, read now; see `aftermath_table`.
+
+        Raises IllegalTransition where it deactivated nobody, OtherConnection, ApiError, and Interrupted.
+        """
+        with tqdm(unit=" customers", desc="Asking again", file=sys.stdout, leave=False) as bar:
+
+            def tell(found: Sequence[Aftermath], total: int) -> None:
+                bar.total = total
+                bar.update(len(found) - bar.n)
+
+            try:
+                found = self._session.did_it_hurt(self.id, tell)
+            except KeyboardInterrupt:
+                raise Interrupted(f"Stopped after {count(bar.n, 'customer')} of {self.id}; nothing was changed.") from None
+        answers = ", ".join(f"{number:,} {answer}" for answer, number in Counter(one.answer for one in found).items())
+        print(f"Did it hurt? {answers}. {NOT_SHOWN}")
+        return aftermath_table(found)
 
     def receipt(self, file: str | Path) -> Path:
         """Write the proof of the run: .html to print, .csv or .jsonl; says what it holds to be wrong.
@@ -167,7 +193,10 @@ class OpenRun:
 
     def _go_on(self, run: Run) -> str:
         """What can be done next. The run is `run` where the cell has named it so, and `ops.last` in any case."""
-        left = count(run.totals.planned, "customer")
+        left, now = count(run.totals.planned, "customer"), self._session.now()
+        if run.approval is not None and run.awaits_approval(now):
+            how = f" Or confirm it alone: ops.last.resume(account={run.connection_label!r})."
+            return run.approval.told(now) + (how if self._session.alone_by_name else "")
         if run.totals.in_flight:
             left = (
                 f"{left} and reads back the {run.totals.in_flight:,} in flight"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,25 +13,30 @@ import pandas as pd
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from lib.avara.connection import KINDS
 from lib.avara.models import id_key
 from lib.avara.text import count, one_line
 from lib.avara.times import to_minute
-from lib.charts import Drawing, bars
+from lib.charts import Drawing
 from lib.config import load_settings
-from lib.customers.counts import by_age
 from lib.customers.filters import describe, matching
 from lib.customers.lists.columns import described
-from lib.customers.reading.load import LoadState
 from lib.customers.reading.loads import View
+from lib.customers.reading.progress import LoadState
 from lib.errors import EmptyPlan, ExpressOpsError, Interrupted, ListUnclear, NotStarted, PlanError, RunNotFound
+from lib.evidence.judgement import Judgement
+from lib.evidence.listing import summary
 from lib.evidence.rule_set import RuleSet
 from lib.files import typed_path
-from lib.notebook.candidates import candidates_table, rule_set, summary
+from lib.notebook.candidates import candidates_table, explained
+from lib.notebook.charts import drawing, what_if_table, whole_days
 from lib.notebook.conditions import filter_of
-from lib.notebook.picked import ids_of, note, picked_of
+from lib.notebook.errors import show_in_a_line
+from lib.notebook.picked import each_picked, ids_of, note, picked_of
 from lib.notebook.proposal import Proposal
+from lib.notebook.report import day_of, written
 from lib.notebook.run import OpenRun
-from lib.notebook.tables import customers_table
+from lib.notebook.tables import customers_table, runs_table
 from lib.plans.evidence import Picked, Way
 from lib.plans.model import Action
 from lib.plans.plan import Plan
@@ -53,15 +58,15 @@ class NotebookSession:
         """Of a session that is open. It is closed at the end of the process at the latest."""
         self._session = session
         self._last: OpenRun | None = None
-        self._why: dict[str, dict[str, str]] = {}  # a rule set's label → id_key → what it last saw of the customer
+        self._why: dict[str, dict[str, Judgement]] = {}  # a rule set's label → id_key → what it last said of the customer
         atexit.register(self.close)
 
     @classmethod
-    def opened(cls) -> Self:
+    def opened(cls, account: str = "") -> Self:
         """Open it, say which account it is of, and have a notebook show our errors in a line."""
-        _show_errors_in_a_line()
-        session = Session(load_settings(), known="as the user of the notebook").open()
-        print(f"{session.connection.label}: {'made-up customers' if session.sandbox else 'real customers'}")
+        show_in_a_line()
+        session = Session(load_settings(), known="as the user of the notebook", account=account).open()
+        print(f"{session.connection.label}: {KINDS[session.connection.environment]}")
         return cls(session)
 
     def close(self) -> None:
@@ -69,6 +74,10 @@ class NotebookSession:
         if not self._session.closed:
             atexit.unregister(self.close)
             self._session.close()
+
+    def arm(self, label: str) -> None:
+        """Arm production for a while, by its label: `run`, `resume` and `retry` ask for that. Raises NotArmed."""
+        print(f"Armed until {to_minute(self._session.arming.arm(str(label), self._session.operator))}.")
 
     @property
     def last(self) -> OpenRun:
@@ -85,7 +94,8 @@ class NotebookSession:
         view, failure = self._waited(anew=anew)
         if failure is not None:
             raise failure
-        number = len(self.problems)
+        shown = self._session.loads.shown
+        number = shown.progress().problems if shown else 0
         left_out = f"; without {count(number, 'record')} that can't be read: ops.problems" if number else ""
         print(f"{count(len(view.frame), 'customer')}, read {to_minute(view.read_at)}{left_out}")
         return customers_table(view.frame)
@@ -147,33 +157,54 @@ class NotebookSession:
     def candidates(self, rules: RuleSet | str | Path) -> pd.DataFrame:
         """The customers that a rule set means, and those of whom nobody can tell: a column each for that and for why.
 
-        `rules`: a preset ("never used", "dormant", "empty shell", "duplicate"), a RuleSet, or a file of one that ends in .json.
-        The studies of those whom nothing else decides are read for it. Raises UploadUnreadable, ApiError, Interrupted.
+        `rules`: a preset ("never used", "dormant", "empty shell", "duplicate"), a RuleSet, the name of a saved one, or a file
+        of one that ends in .json. The studies of those whom nothing else decides are read for it. Raises UploadUnreadable,
+        ApiError, Interrupted.
         """
-        asked, view = rule_set(rules), self._view()
+        asked, view = self._session.workspace.meant_rules(rules), self._view()
         with tqdm(unit=" customers", desc="Reading studies", file=sys.stdout, leave=False, delay=_SOON) as bar:
             try:
-                found = self._session.find_candidates(asked, view, lambda done, of: _show(bar, done, of))
+                found = self._session.evidence.find(asked, view.frame, lambda done, of: _show(bar, done, of))
             except KeyboardInterrupt:
                 raise Interrupted("Stopped. What was read stays: the next ops.candidates(...) goes on from there.") from None
         print(summary(asked, found))
-        self._why[asked.label] = {id_key(facts.record.id): finding.words for facts, finding in found}
+        self._why[asked.label] = {id_key(facts.record.id): asked.judgement(facts) for facts, _ in found}
         return note(candidates_table(view.frame, found), Picked(Way.RULES, asked.label, self._session.now()))
 
     def explain(self, customer: str, rules: RuleSet | str | Path) -> pd.DataFrame:
         """Each question of a rule set, what it answers for this customer (an id), and what it saw. Raises as `candidates`."""
-        asked, view = rule_set(rules), self._view()
-        (facts,) = self._session.facts(asked, view, ids_of(customer)[:1]) or (None,)
+        asked, view = self._session.workspace.meant_rules(rules), self._view()
+        (facts,) = self._session.evidence.facts(asked, view.frame, ids_of(customer)[:1]) or (None,)
         if facts is None:
             raise PlanError(f"{one_line(str(customer), 60)} is not in the list.")
-        rows = [(rule.about, str(finding.answer), finding.words) for rule, finding in asked.explain(facts)]
-        return pd.DataFrame(rows, columns=["question", "answer", "seen"])
+        return explained(asked, facts)
+
+    def what_if(self, rules: RuleSet | str | Path, days: Iterable[int] = range(30, 1100, 5)) -> pd.DataFrame:
+        """By each number of days: `candidates`, `unknown`, of what is known of studies. Raises UploadUnreadable, PlanError."""
+        asked, view, steps = self._session.workspace.meant_rules(rules), self._view(), whole_days(days)
+        return what_if_table(self._session.evidence.what_if(asked, view.frame, steps))
 
     def chart(self, found: pd.DataFrame | None = None) -> Drawing:
-        """How long ago the customers were updated: the active and the inactive, or those of a table and the others."""
-        frame = self._view().frame
-        chart = bars(by_age(frame, self._session.now(), None if found is None else frame.positions(ids_of(found))))
-        return Drawing(chart.properties(width=600, height=220, title="Customers by the time since their last update"))
+        """How long ago the customers were updated, those of a table beside the others; of a table of `what_if` its curve."""
+        return drawing(self._view().frame, found, self._session.now())
+
+    def compare(self, before: date | str, after: date | str | None = None) -> pd.DataFrame:
+        """What changed from the last list kept of a day (2026-11-28, UTC) to that of a later one, or until now: a row a change.
+
+        `what` is its kind; `run` and `by` name the run of ours that made it. Raises SnapshotUnusable: none is kept of that day.
+        """
+        if after is None:
+            self._view()
+        found = self._session.days.compare(day_of(before), None if after is None else day_of(after))
+        print(f"{found.changes.words or 'Nothing changed'}, from {to_minute(found.since)} to {to_minute(found.until)}")
+        return found.table.copy()
+
+    def report(self, file: str | Path, *runs: str, since: date | str | None = None) -> Path:
+        """Write what runs were about, for somebody who was not there: these, those recorded since a day (UTC), else today's.
+
+        Raises ExportRefused where the file does not end in .html or there is no such run, RunNotFound, and PlanError.
+        """
+        return written(self._session, file, runs, since)
 
     def take(
         self, file: str | Path, *, column: str = "", where: Iterable[tuple[str, str]] = (), sheet: str = ""
@@ -192,8 +223,7 @@ class NotebookSession:
         print(", ".join(f"{number:,} {kind}" for kind, number in taken.report.counts.items()))
         table = customers_table(view.frame, view.frame.positions(taken.report.found))
         how = described(taken.table, taken.choice)
-        read_at = view.read_at or self._session.now()
-        note(table, Picked(Way.LISTED, f"{path.name}{how and f', {how}'}", read_at))
+        note(table, Picked(Way.LISTED, f"{path.name}{how and f', {how}'}", view.read_at or self._session.now()))
         self.taken = pd.DataFrame(taken.report.entries)
         return table
 
@@ -211,9 +241,8 @@ class NotebookSession:
         """
         view = self._view()
         how = picked_of(customers) or Picked(Way.NOTEBOOK, read_at=view.read_at)
-        seen = self._why.get(how.filter_text, {}) if how.way is Way.RULES else {}
-        each = {one: replace(how, seen=seen[id_key(one)]) if id_key(one) in seen else how for one in ids_of(customers)}
-        subject = self._session.review(each, view)
+        said = self._why.get(how.filter_text, {}) if how.way is Way.RULES else {}
+        subject = self._session.review(each_picked(customers, how, said), view)
         if not subject.reviewed.in_order:
             left_out = f": {', '.join(subject.left_out)}" if subject.left_out else ""
             raise EmptyPlan(f"There is no customer left to act on{left_out}.")
@@ -222,7 +251,7 @@ class NotebookSession:
         except (ValidationError, AttributeError, UnicodeError):
             raise PlanError("The reason and the ticket are texts, and goes_on is True or False.") from None
         self._session.check(plan, view.active_total)
-        return Proposal(plan, subject, self._session.policy)
+        return Proposal(plan, subject, self._session)
 
     def run(self, plan: Proposal | Plan, *, confirm: int | None = None) -> OpenRun:
         """Carry out a plan once `confirm` says how many customers it has, and wait.
@@ -261,33 +290,11 @@ class NotebookSession:
 
     def runs(self, most: int = 20) -> pd.DataFrame:
         """The newest runs, one row each."""
-        told = ("id", "state", "action", "operator", "reason", "ticket", "created_at", "undone_by")
         if not isinstance(most, int) or most < 1:
             raise PlanError("How many runs are shown is a number from 1 on.")
-        found = self._session.reads.runs(min(most, _MOST_RUNS))
-        return pd.DataFrame(
-            [[*(getattr(run, name) for name in told), run.totals.total, run.totals.verified] for run in found],
-            columns=[*told, "customers", "verified"],
-        )
+        return runs_table(self._session.reads.runs(min(most, _MOST_RUNS)))
 
 
 def _show(bar: tqdm[Any], done: int, of: int | None = None) -> None:
     bar.n, bar.total = done, of
     bar.refresh()
-
-
-def _show_errors_in_a_line() -> None:
-    """In IPython our errors are their words alone: what happened, to whom, what to do. Elsewhere nothing is changed."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if shell is None:
-        return
-
-    def told(shell: Any, _: object, error: ExpressOpsError, *__: object, **___: object) -> list[str]:  # noqa: ANN401 - IPython's
-        words = error.message
-        if isinstance(error, ListUnclear):
-            words += f" Say it with: {error.needs}=..."
-        shell._showtraceback(type(error), error, [words])
-        return [words]
-
-    shell.set_custom_exc((ExpressOpsError,), told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -11,7 +11,8 @@ from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
 from lib.plans.drift import drift
-from lib.plans.model import DamagedStep, Step
+from lib.plans.model import DamagedStep, Run, Step
+from lib.runs.aftermath import Aftermath
 
 #: Metadata keys that are columns, the most common first; `frame.metadata` has all.
 MOST_KEYS = 50
@@ -37,6 +38,13 @@ def records_table(steps: Iterable[Step | DamagedStep]) -> pd.DataFrame:
     return pd.DataFrame([_row(step) for step in steps])
 
 
+def aftermath_table(found: Iterable[Aftermath]) -> pd.DataFrame:
+    """One row a customer that a run deactivated: `hurt` (yes, no, unknown), and what was seen of it since."""
+    told = ("customer_id", "name", "answer", "words", "studies", "newest", "active", "since", "read_at")
+    table = pd.DataFrame([[getattr(one, name) for name in told] for one in found], columns=list(told))
+    return table.rename(columns={"customer_id": "id", "answer": "hurt", "newest": "newest_study"})
+
+
 def changes_of(step: Step) -> str:
     """What differs between the records before and after, in words."""
     changes = drift(step.before, step.after, exact=True) if step.after is not None else ()
@@ -56,3 +64,10 @@ def _row(step: Step | DamagedStep) -> dict[str, object]:
 
 def _metadata(record: Customer) -> dict[str, object]:
     return {f"metadata.{key}": value for key, value in record.metadata.items()}
+
+
+def runs_table(found: Sequence[Run]) -> pd.DataFrame:
+    """One row a run, in their order: what it was, why, when and by whom it was planned, its customers and those verified."""
+    told = ("id", "state", "action", "operator", "reason", "ticket", "created_at", "undone_by")
+    rows = [[*(getattr(run, name) for name in told), run.totals.total, run.totals.verified] for run in found]
+    return pd.DataFrame(rows, columns=[*told, "customers", "verified"])

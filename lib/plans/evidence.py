@@ -13,6 +13,9 @@ from functools import cached_property
 
 from lib.avara.models import Customer
 from lib.avara.times import known, to_minute
+from lib.evidence.activity import Activity
+from lib.evidence.judgement import Judgement, without_hash
+from lib.plans.plan import PlannedCustomer
 
 
 class Way(StrEnum):
@@ -31,7 +34,7 @@ class Way(StrEnum):
 @dataclass(frozen=True)
 class Picked:
     """How customers came to be picked: the filter on show then, what was meant of a list, or a rule set, and when they had been
-    read (None: not all of them yet). `seen`: what the rules saw of just this one.
+    read (None: not all of them yet). `judgement`: what the rule set said of just this one.
 
     One value serves all that were picked at once.
     """
@@ -39,33 +42,39 @@ class Picked:
     way: Way
     filter_text: str = ""
     read_at: datetime | None = None
-    seen: str = ""
+    judgement: Judgement | None = None
 
     @property
     def names_source(self) -> bool:
         return self.way in (Way.LISTED, Way.CHOSEN, Way.RULES)
 
     @property
-    def evidence(self) -> tuple[str, ...]:
-        """What a plan keeps of it, a line each."""
-        return (self.words, self.seen) if self.seen else (self.words,)
-
-    @property
     def chosen(self) -> str:
         """In one line: "Picked from a list: names.xlsx, column Hospital"."""
+        return self._chosen(self.filter_text)
+
+    def _chosen(self, filter_text: str) -> str:
         between = ": " if self.names_source else ", filter: "
-        return f"{self.way}{between}{self.filter_text}" if self.filter_text else str(self.way)
+        return f"{self.way}{between}{filter_text}" if filter_text else str(self.way)
 
     @cached_property
     def words(self) -> str:
         """In one line: "Ticked in the table, filter: active · no users; customers as read 2026-03-01 12:00 UTC"."""
         read = f"as read {to_minute(self.read_at)}" if self.read_at else "not all read yet"
-        return f"{self.chosen}; customers {read}"
+        told = without_hash(self.filter_text) if self.judgement else self.filter_text
+        return f"{self._chosen(told)}; customers {read}"
 
 
 def filters_of(picked: Iterable[Picked]) -> str:
     """The filters and lists that these were picked by, each once, for a plan: "active · no users; all customers"."""
     return "; ".join(dict.fromkeys(one.chosen if one.names_source else one.filter_text or str(one.way) for one in picked))
+
+
+def planned(record: Customer, how: Picked, read_at: datetime, activity: Activity | None) -> PlannedCustomer:
+    """One customer of a plan: how it was picked, what its record said, and what is known of studies if no judgement says it."""
+    studied = () if activity is None or how.judgement is not None else (activity.words,)
+    evidence = (how.words, *seen_in(record, read_at), *studied)
+    return PlannedCustomer(record=record, evidence=evidence, read_at=read_at, judgement=how.judgement)
 
 
 def seen_in(record: Customer, read_at: datetime) -> tuple[str, str]:

@@ -9,21 +9,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lib.avara.models import Customer
 from lib.errors import IllegalTransition, OtherConnection
+from lib.evidence.activity import Activity
 
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody's name as the log copies it, and how that name is known: by a login, say, or as the server's own user."""
-
-    name: str
-    known: str
-
-
-#: Who does what nobody asked for.
-ITSELF = Person("Express Ops", "by itself")
+if TYPE_CHECKING:
+    from lib.plans.approval import Standing
 
 
 class Action(StrEnum):
@@ -70,7 +63,7 @@ class Hold(StrEnum):
 
     PERSON = "person"  # asked for it
     CANARY = "canary"  # the first steps are done; a person looks at their records before the others follow
-    BREAKER = "breaker"  # trouble on the way to the API, or inside Express Ops
+    BREAKER = "breaker"  # trouble on the way to the API, or inside Express Ops; or it is read-only by now
     CAP = "cap"  # fresh records show that more would be affected than the settings allow
 
 
@@ -178,6 +171,7 @@ class Step:
     started_at: datetime | None = None
     settled_at: datetime | None = None
     seconds: float | None = None
+    activity: Activity | None = None  # of its studies, as the rule set knew it when the customer was picked
 
     @property
     def called_before(self) -> bool:
@@ -224,6 +218,7 @@ class Run:
     goes_on: bool = False  # ... or goes on by itself if they are all verified: the plan chose so
     words: str = ""  # why it paused, was interrupted or where it stopped
     damage: str = ""  # what of it can't be read or does not add up: then it can only be cancelled
+    approval: Standing | None = None  # what the log says of a second person's word on it; None where nobody asked for that
 
     @property
     def live(self) -> bool:
@@ -241,11 +236,17 @@ class Run:
     def needs_person(self, now: datetime) -> bool:
         """It holds its customers and goes on only if a person says so."""
         waits = self.state in (RunState.PAUSED, RunState.INTERRUPTED) or (self.live and bool(self.damage))
-        return waits or self.never_started(now)
+        return waits or self.never_started(now) or (self.state is RunState.PLANNED and self.approval is not None)
 
     def never_started(self, now: datetime) -> bool:
         """It was recorded, and whoever recorded it did not get to start it."""
-        return self.state is RunState.PLANNED and now - self.created_at > STARTED_WITHIN
+        return self.state is RunState.PLANNED and self.approval is None and now - self.created_at > STARTED_WITHIN
+
+    def awaits_approval(self, now: datetime) -> bool:
+        """It could be taken up, were it not for a second person's word; once it is over, only where somebody asked for that."""
+        if self.approval is None or self.state is RunState.RUNNING or not self.approval.is_open(now):
+            return False
+        return self.live or (self.can_retry and not self.approval.to_ask(now))
 
     @property
     def on_canary(self) -> bool:

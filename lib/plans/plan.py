@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -17,8 +17,10 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lib.avara.models import Customer, UtcDatetime, id_key
-from lib.avara.text import one_line
+from lib.avara.text import count, one_line
+from lib.avara.times import is_after, to_second
 from lib.errors import EmptyPlan, OtherConnection, PlanError, ReasonMissing
+from lib.evidence.judgement import NOT_PICKED, Judgement
 from lib.plans.model import Action
 from lib.spelling import visible
 
@@ -28,25 +30,55 @@ class _Frozen(BaseModel):
 
 
 class PlannedCustomer(_Frozen):
-    """One customer of a plan: the record as seen, why it was picked, and when both were read (UTC)."""
+    """One customer of a plan: the record as seen, why it was picked, and when both were read (UTC).
+
+    `judgement`: what a rule set said of it then, if one did.
+    """
 
     record: Customer
     evidence: tuple[str, ...] = ()
     read_at: UtcDatetime
+    # Left out where there is none: plans made before there were rule sets keep their hash.
+    judgement: Judgement | None = Field(default=None, exclude_if=lambda judged: judged is None)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The evidence for people, a line each, nothing twice: first why, in one sentence, where a rule set said so."""
+        return self.judgement.told(self.evidence) if self.judgement else self.evidence
+
+
+#: Whom a review left out: as many are named of each kind, and entries that a plan holds at most.
+MOST_NAMED, _MOST_LEFT_OUT = 100, 2000
+#: Titles those whom a rule set meant and nobody picked.
+OF_RULES = "of the rules not picked"
 
 
 class Untouched(_Frozen):
-    """A customer of the run that an undo takes back whom it leaves alone, and why: in words without data, which get logged."""
+    """A customer whom a plan leaves alone, and why; without an id, so many of whom the same is true. Where an undo leaves it
+    alone, `why` is in words without data, which get logged.
+    """
 
     customer_id: str
     why: str
+    # Left out where there is none: plans made before there were these keep their hash.
+    name: str = Field(default="", exclude_if=lambda name: not name)
+    number: int = Field(default=1, ge=1, exclude_if=lambda number: number == 1)
+
+    @property
+    def not_picked(self) -> bool:
+        """Whether a rule set meant it and nobody picked it: no review left it out."""
+        return self.why.startswith(NOT_PICKED) or (not self.customer_id and OF_RULES in self.why)
+
+    @property
+    def who(self) -> str:
+        return self.name if self.customer_id else count(self.number, "customer")
 
 
 class Plan(_Frozen):
     """What one run will do, to whom, and why. Made by `make_plan`; never changed afterwards.
 
-    However it is made or read, a customer that is there twice raises PlanError, with its name, and a reason that shows nothing
-    raises ReasonMissing.
+    However it is made or read, a customer that is there twice, or a time that comes before what it must come after, raises
+    PlanError, with the customer's name, and a reason that shows nothing raises ReasonMissing.
     """
 
     version: Literal[1] = 1
@@ -63,6 +95,7 @@ class Plan(_Frozen):
     undo_of: str | None = None
     goes_on: bool = False  # after the canary, by itself, if all its steps are verified
     left_alone: tuple[Untouched, ...] = ()  # of the run that it undoes
+    set_aside: tuple[Untouched, ...] = Field(default=(), max_length=_MOST_LEFT_OUT)  # by the review that it was made of
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -75,6 +108,27 @@ class Plan(_Frozen):
             raise ReasonMissing
         return self
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """What was read later than that could hide from the look right before its call whatever came in since."""
+        for planned in self.customers:
+            for what, at, before, latest in _times(planned, self.created_at):
+                if at is not None and is_after(at, latest):
+                    who = f"{planned.record.name} ({planned.record.id})"
+                    raise PlanError(
+                        f"{who}: {what} {to_second(at)}, later than {before} ({to_second(latest)}). That can't be: check the "
+                        "clock of the machine that made this plan, and make a new one."
+                    )
+        return self
+
+    def check_made(self, now: datetime) -> None:
+        """Raise PlanError where the plan was made later than now, by more than two clocks may differ."""
+        if is_after(self.created_at, now):
+            raise PlanError(
+                f"This plan says that it was made {to_second(self.created_at)}, which is yet to come: here it is "
+                f"{to_second(now)}. Check the clocks of both machines, and make a new plan."
+            )
+
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the canonical JSON, as 64 hexadecimal characters."""
@@ -83,7 +137,7 @@ class Plan(_Frozen):
     def canonical(self) -> str:
         """The plan as canonical JSON; records carry the API's own field names."""
         # Left out where there is none: plans made before there was this choice keep their hash.
-        exclude = {name for name in ("goes_on", "left_alone") if not getattr(self, name)}
+        exclude = {name for name in ("goes_on", "left_alone", "set_aside") if not getattr(self, name)}
         return canonical_json(self.model_dump(mode="json", by_alias=True, exclude=exclude))
 
     def to_json(self) -> str:
@@ -91,9 +145,9 @@ class Plan(_Frozen):
         return f'{{"hash":"{self.hash}","plan":{self.canonical()}}}'
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Plan:
+    def from_json(cls, text: str | bytes, now: datetime | None = None) -> Plan:
         """The plan of a file that `to_json` wrote. Raises PlanError: unreadable, altered, with a repeat, or with something that
-        no plan has, whose name it says.
+        no plan has, whose name it says; as `check_made` where `now` is told.
         """
         try:
             envelope = json.loads(text, object_pairs_hook=_each_name_once)
@@ -108,6 +162,8 @@ class Plan(_Frozen):
             raise PlanError(_unreadable(*envelope))
         if said != plan.hash:
             raise PlanError("This plan was altered after it was saved: its contents do not match its hash. Make a new plan.")
+        if now is not None:
+            plan.check_made(now)
         return plan
 
     def check_account(self, keys: Collection[str], here: str) -> None:
@@ -119,9 +175,28 @@ class Plan(_Frozen):
     def ids(self) -> tuple[str, ...]:
         return tuple(planned.record.id for planned in self.customers)
 
+    @cached_property
+    def judged(self) -> dict[str, Any] | None:
+        """What the log keeps of the judgements: see `judged_in`."""
+        customers = ((one.record.id, one.judgement) for one in self.customers)
+        return judged_in((id_, judgement.model_dump(mode="json")) for id_, judgement in customers if judgement)
+
+    @property
+    def left_out(self) -> int:
+        """How many customers its review set aside."""
+        return sum(one.number for one in self.set_aside)
+
     @property
     def users_affected(self) -> int:
         return sum(planned.record.user_count for planned in self.customers)
+
+
+def _times(planned: PlannedCustomer, created_at: datetime) -> Iterator[tuple[str, datetime | None, str, datetime]]:
+    """What happened when, and before what it must have been."""
+    yield "its record was read", planned.read_at, "the plan was made", created_at
+    if seen := planned.judgement and planned.judgement.activity:
+        yield "its studies were read", seen.read_at, "the plan was made", created_at
+        yield "its newest study came in", seen.newest, "its studies were read", seen.read_at
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -143,6 +218,18 @@ def canonical_json(value: Any) -> str:  # noqa: ANN401  # whatever JSON can hold
     return _CANONICAL.encode(value)
 
 
+def judged_in(judgements: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Any] | None:
+    """How many of a plan's customers a rule set judged, the hashes of the rule sets, and one hash over all that they said;
+    None where nobody was judged. `judgements` are plain JSON, each with its customer's id, in the plan's order.
+    """
+    told, rule_sets, number = hashlib.sha256(), set(), 0
+    for customer_id, judgement in judgements:
+        told.update(canonical_json([customer_id, judgement]).encode())
+        rule_sets.add(judgement["hash"])
+        number += 1
+    return {"customers": number, "rule_sets": sorted(rule_sets), "hash": told.hexdigest()} if number else None
+
+
 def make_plan(
     customers: Sequence[PlannedCustomer],
     *,
@@ -158,6 +245,7 @@ def make_plan(
     undo_of: str | None = None,
     goes_on: bool = False,
     left_alone: Sequence[Untouched] = (),
+    set_aside: Sequence[Untouched] = (),
 ) -> Plan:
     """The plan to do `action` to `customers`, in their order.
 
@@ -179,4 +267,5 @@ def make_plan(
         undo_of=undo_of,
         goes_on=goes_on,
         left_alone=tuple(left_alone),
+        set_aside=tuple(set_aside),
     )

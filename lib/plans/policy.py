@@ -5,7 +5,8 @@
     preflight = true                  # read each record again right before its call
     concurrency = 64                  # calls at a time, at most; the limiter finds out how many are wise
     recent_days = 30                  # the review warns of customers that changed within so many days
-    drift = ["active", "users", "name", "metadata"]     # changes since the review for which a customer is skipped
+    drift = ["active", "users", "name", "metadata", "activity"]   # changes since the review that skip a customer; activity:
+                                      # a study came in, which is asked where a rule set picked by studies
 
     [caps]
     max_customers = 500               # in one run
@@ -15,6 +16,19 @@
     [protected]
     ids = ["cus_..."]
     metadata = { tier = "gold*" }     # `*`, `?` and `[...]` as in file names; other spellings of one text are the same
+
+    [protected.ask]                   # the same of those for whom a second person is asked; they may be in a plan
+    metadata = { tier = "silver*" }
+
+    [approval]                        # a run needs a second person's word ...
+    from_customers = 100              # ... from so many customers on
+    from_users = 200                  # ... from so many users on
+    from_percent = 5                  # ... from such a share of the active customers on, for a deactivation
+    hours = 24                        # which holds for so long
+    alone = "refuse"                  # where nobody signs in; "type": whoever plans it types the account's name
+    webhook = "https://..."           # hears of each run that waits for it
+    secret = "env:NAME"               # signs that; or "file:/run/secrets/hook"
+    link = "https://ops.example.com"  # the app's address, for the link in it
 
     [canary]
     steps = 5                         # the first steps, after which a run holds; 0: never
@@ -27,26 +41,39 @@
     window = 40                       # ... of the last so many steps ...
     at_least = 20                     # ... once so many have been taken
 
+    [load]
+    max_customers = 5000000
+    max_problems = 100000
+
     [snapshot]
     keep = true                       # keep the finished load in the data folder and show it at the next start
     max_age_minutes = 15              # a kept list older than this feeds no plan; 0: a kept list never does
+    days = 30                         # lists kept by date, the last of each day, to compare; 0: none
+
+    [activity]
+    stands_for_hours = 24             # what was read of a customer's studies is used again for so long; kept as the list is
+
+    [people]                          # who may do what, where people log in: lib.people
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import accumulate, takewhile
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from lib.avara.models import CUSTOMER_ID_PATTERN, Customer, id_key
 from lib.errors import CapExceeded, ProtectedCustomer
+from lib.people import People
+from lib.plans.approval import ApprovalRules
 from lib.plans.model import Action
-from lib.plans.plan import Plan
+from lib.plans.plan import Plan, canonical_json
 from lib.plans.words import NOTHING, Words, said
 from lib.spelling import folded
 
@@ -54,7 +81,7 @@ from lib.spelling import folded
 _MANY, _DAYS = 1_000_000_000, 36_500
 _FROM_A_LIST = Field(strict=False)
 
-DriftField = Literal["active", "users", "name", "metadata"]
+DriftField = Literal["active", "users", "name", "metadata", "activity"]
 
 
 def _pairs(value: object) -> object:
@@ -80,8 +107,8 @@ class Caps(_Frozen):
     max_users: int = Field(default=1000, ge=0, le=_MANY)
 
 
-class ProtectedCustomers(_Frozen):
-    """Who is never touched: by id, or by a metadata value that matches the pattern of its key, however it is spelled."""
+class Guarded(_Frozen):
+    """Some customers: by id, or by a metadata value that matches the pattern of its key, however it is spelled."""
 
     ids: Annotated[frozenset[_Id], _FROM_A_LIST] = frozenset()
     metadata: _Patterns = ()
@@ -100,6 +127,12 @@ class ProtectedCustomers(_Frozen):
                     told = f"its metadata has a value of {key} that the settings protect"
                     return Words(f"its metadata says {key} = “{value}”", told)
         return NOTHING
+
+
+class ProtectedCustomers(Guarded):
+    """Who is never touched, and for whom a second person is asked."""
+
+    ask: Guarded = Guarded()
 
 
 class Canary(_Frozen):
@@ -123,11 +156,27 @@ class Thresholds(_Frozen):
     at_least: int = Field(default=20, ge=1, le=_MANY)
 
 
+class LoadRules(_Frozen):
+    """What a list of customers may hold; what sends more may never end."""
+
+    max_customers: int = Field(default=5_000_000, ge=1, le=_MANY)
+    max_problems: int = Field(default=100_000, ge=0, le=_MANY)
+
+
 class SnapshotRules(_Frozen):
-    """Whether a finished load is kept in the data folder, and how old it may be when a plan is made from it."""
+    """Whether a finished load is kept in the data folder, how old it may be when a plan is made from it, and how many are kept
+    by date.
+    """
 
     keep: bool = True
     max_age_minutes: float = Field(default=15, ge=0, le=24 * 60)
+    days: int = Field(default=30, ge=0, le=1000)
+
+
+class ActivityRules(_Frozen):
+    """For how long what was read of a customer's studies is used again."""
+
+    stands_for_hours: float = Field(default=24, ge=1, le=24 * 365)
 
 
 class Policy(_Frozen):
@@ -136,12 +185,34 @@ class Policy(_Frozen):
     preflight: bool = True
     concurrency: int = Field(default=64, ge=1, le=256)
     recent_days: int = Field(default=30, ge=0, le=_DAYS)
-    drift: Annotated[frozenset[DriftField], _FROM_A_LIST] = frozenset({"active", "users", "name", "metadata"})
+    drift: Annotated[frozenset[DriftField], _FROM_A_LIST] = frozenset(get_args(DriftField))
     caps: Caps = Caps()
     protected: ProtectedCustomers = ProtectedCustomers()
+    approval: ApprovalRules = ApprovalRules()
     canary: Canary = Canary()
     breaker: Thresholds = Thresholds()
+    load: LoadRules = LoadRules()
     snapshot: SnapshotRules = SnapshotRules()
+    activity: ActivityRules = ActivityRules()
+    people: People = People()  # checked at the start; `lib.gate` asks the file anew
+
+    @cached_property
+    def hash(self) -> str:
+        """Tells settings apart: the same for those that say the same of runs, in whatever order they were written."""
+        told = self.model_dump(mode="json", exclude={"people"})
+        told["drift"] = sorted(self.drift)
+        told["protected"] = [[sorted(one.ids), sorted(one.metadata)] for one in (self.protected, self.protected.ask)]
+        return hashlib.sha256(canonical_json(told).encode()).hexdigest()[:12]
+
+    def without_approvals(self) -> Policy:
+        """The same where no second person is asked."""
+        protected = self.protected.model_copy(update={"ask": Guarded()})
+        return self.model_copy(update={"approval": ApprovalRules(), "protected": protected})
+
+    @property
+    def counts_active(self) -> bool:
+        """Whether what a deactivation may do depends on how many customers are active."""
+        return self.caps.max_percent < 100 or self.approval.from_percent is not None
 
     @property
     def snapshot_feeds_plans_for(self) -> timedelta:

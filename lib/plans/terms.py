@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lib.avara.text import count
+from lib.evidence.judgement import judged_by
+from lib.plans.evidence import Way
 from lib.plans.model import Action
 from lib.plans.plan import Plan
 from lib.plans.policy import Policy
@@ -33,10 +36,13 @@ def protected_in(plan: Plan, policy: Policy) -> int:
 def terms(plan: Plan, policy: Policy) -> dict[str, str]:
     """All of it, as names and words; what does not apply is left out."""
     protected, left_alone = protected_in(plan, policy), len(plan.left_alone)
+    unsaid = "nobody: what that rule set said is not in this plan" if Way.RULES in plan.filter_text else ""
     told = {
         "picked by": plan.filter_text,
+        "judged by": judged_by(planned.judgement for planned in plan.customers) or unsaid,
         "takes back": plan.undo_of or "",
         "left alone": f"{left_alone:,} of that run" if left_alone else "",
+        "left out": count(plan.left_out, "customer") if plan.left_out else "",
         "caps": caps_of(plan, policy),
         "canary": holds_of(plan, policy),
         "protected": f"{protected:,} of them: the plan can't run with them" if protected else "",

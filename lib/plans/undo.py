@@ -13,34 +13,21 @@ from lib.plans.plan import PlannedCustomer, Untouched
 
 
 @dataclass(frozen=True)
-class LeftAlone:
-    """A customer that an undo does not touch, and why, in words."""
-
-    customer_id: str
-    name: str
-    why: str
-
-
-@dataclass(frozen=True)
 class Undo:
     """What an undo would do. Feed `customers` to `make_plan(action=undo.action, undo_of=undo.undo_of, ...)`."""
 
     undo_of: str
     action: Action
     customers: tuple[PlannedCustomer, ...]
-    left_alone: tuple[LeftAlone, ...]
-
-    @property
-    def untouched(self) -> tuple[Untouched, ...]:
-        """Those left alone as the plan keeps them."""
-        return tuple(Untouched(customer_id=one.customer_id, why=one.why) for one in self.left_alone)
+    left_alone: tuple[Untouched, ...]
 
     def without(self, ids: Collection[str], why: str) -> Undo:
         """The same undo, but for these customers, whom it leaves alone for this reason."""
         keys = set(map(id_key, ids))
-        out = tuple(LeftAlone(one.record.id, one.record.name, why) for one in self.customers if id_key(one.record.id) in keys)
+        out = [one.record for one in self.customers if id_key(one.record.id) in keys]
+        left = tuple(Untouched(customer_id=one.id, name=one.name, why=why) for one in out)
         rest = tuple(one for one in self.customers if id_key(one.record.id) not in keys)
-        return replace(self, customers=rest, left_alone=self.left_alone + out)
+        return replace(self, customers=rest, left_alone=self.left_alone + left)
 
 
 def undo_plan(run: Run, steps: Iterable[Step], current: Mapping[str, Customer], read_at: datetime) -> Undo:
@@ -55,7 +42,7 @@ def undo_plan(run: Run, steps: Iterable[Step], current: Mapping[str, Customer], 
         record = found.get(id_key(step.customer_id))
         why = _why_not(run, step, record)
         if why or record is None:
-            left_alone.append(LeftAlone(step.customer_id, step.name, why))
+            left_alone.append(Untouched(customer_id=step.customer_id, name=step.name, why=why))
         else:
             evidence = (f"{_past(run.action)} by {run.id}", "The same in every field as that run left it")
             customers.append(PlannedCustomer(record=record, evidence=evidence, read_at=read_at))

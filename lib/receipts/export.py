@@ -10,7 +10,7 @@ from pathlib import Path
 from lib.avara.text import one_line
 from lib.errors import ExportRefused, JournalDamaged
 from lib.journal.journal import Journal
-from lib.plans.model import Person
+from lib.people import Person
 from lib.receipts.page import to_html
 from lib.receipts.rows import Proof, to_csv, to_jsonl
 

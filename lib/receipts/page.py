@@ -16,10 +16,11 @@ from markupsafe import Markup
 
 from lib.avara.models import Customer
 from lib.avara.times import to_second
+from lib.evidence.judgement import judged_by
 from lib.journal.proof.chain import Entry
 from lib.plans.model import Run, Step, StepState
 from lib.plans.plan import Plan
-from lib.receipts.rows import Proof
+from lib.receipts.rows import Proof, approval_of
 
 _WORDS = {
     StepState.VERIFIED: "verified: the record, read after the call, says what was asked for",
@@ -39,19 +40,28 @@ def to_html(run: Run, plan: Plan, steps: Iterable[Step], entries: Iterable[Entry
     """
     counts = [(words, run.totals.count(state)) for state, words in _WORDS.items()]
     page = PAGES.get_template("page.html").generate(
-        run=run, plan=plan, steps=steps, entries=entries, proof=proof, made_at=made_at, facts=_facts(run, proof), counts=counts
+        run=run,
+        plan=plan,
+        steps=steps,
+        entries=entries,
+        proof=proof,
+        made_at=made_at,
+        facts=_facts(run, plan, proof),
+        counts=counts,
     )
     return "".join(page).encode("utf-8", errors="replace")
 
 
-def _facts(run: Run, proof: Proof) -> dict[str, str | None]:
+def _facts(run: Run, plan: Plan, proof: Proof) -> dict[str, str | None]:
     return {
         "Planned by": run.operator,
         "Carried out by": ", ".join(proof.carried_by) or "nobody",
+        "Approval": approval_of(run),
         "What": f"{run.action.value} {run.totals.total:,}",
         "Why": run.reason,
         "Ticket": run.ticket,
         "Picked by": run.filter_text,
+        "Judged by": judged_by(planned.judgement for planned in plan.customers),
         "Account": f"{run.connection_label} ({run.base_url})" if run.base_url else run.connection_label,
         "Recorded": to_second(run.created_at),
         "Started": to_second(run.started_at),

@@ -8,11 +8,13 @@ from datetime import datetime
 
 from lib.avara.times import to_second
 from lib.customers.workbook import xlsx_bytes
+from lib.evidence.judgement import judged_by
 from lib.plans.evidence import seen_in
+from lib.plans.plan import Untouched
 from lib.plans.review import ReviewItem
 from lib.plans.subject import Subject
-from lib.plans.undo import LeftAlone
 from lib.receipts.page import PAGES
+from lib.receipts.rows import judged_cells
 from lib.spreadsheet import Cell
 
 
@@ -28,19 +30,24 @@ class Proposal:
     read_at: datetime | None = None
 
     @property
-    def left_out(self) -> tuple[LeftAlone, ...]:
+    def left_out(self) -> tuple[Untouched, ...]:
         return tuple(one for those in self.subject.left_out.values() for one in those)
 
 
 def to_html(proposal: Proposal, made_at: datetime) -> bytes:
     """A UTF-8 page to print: what, why, and each customer with why it was picked."""
     subject, reviewed = proposal.subject, proposal.subject.reviewed
-    whence = {"Picked by": subject.filter_text, "Takes back": subject.about, "Customers read": to_second(proposal.read_at)}
+    whence = {
+        "Picked by": subject.filter_text,
+        "Judged by": judged_by(item.planned.judgement for item in reviewed.in_order),
+        "Takes back": subject.about,
+        "Customers read": to_second(proposal.read_at),
+    }
     counts = {
         "Customers": len(reviewed.in_order),
         "Users affected": reviewed.users_affected,
         "To look at first": reviewed.warning_count,
-        "Set aside": len(proposal.left_out),
+        "Set aside": sum(one.number for one in proposal.left_out),
     }
     facts = {**proposal.facts, **whence}
     page = PAGES.get_template("review.html").generate(proposal=proposal, facts=facts, counts=counts, made_at=made_at)
@@ -61,7 +68,7 @@ def _rows(proposal: Proposal) -> Iterator[dict[str, Cell]]:
     for item in proposal.subject.reviewed.items:
         yield _cells(item) | {f"metadata.{key}": item.customer.metadata.get(key) for key in proposal.metadata_keys}
     for one in proposal.left_out:
-        yield {"customer id": one.customer_id, "name": one.name, "planned": f"no: {one.why}"}
+        yield {"customer id": one.customer_id, "name": one.who, "planned": f"no: {one.why}"}
 
 
 def _cells(item: ReviewItem) -> dict[str, Cell]:
@@ -74,6 +81,7 @@ def _cells(item: ReviewItem) -> dict[str, Cell]:
         "planned": "yes",
         "look at": "; ".join(warning.words for warning in item.warnings),
         "evidence": "; ".join(line for line in item.planned.evidence if line not in said),
+        **judged_cells(item.planned.judgement),
         "users": record.user_count,
         "updated (UTC)": record.updated_at,
         "created (UTC)": record.created_at,

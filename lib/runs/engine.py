@@ -6,16 +6,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Protocol
+from dataclasses import dataclass
 
 from lib.avara.limiter import Wanted, always
 from lib.avara.models import Customer
 from lib.errors import ApiError, Withdrawn
-from lib.journal.journal import Journal
-from lib.plans.model import ITSELF, Action, Person, Run, RunState, Step, StepState
-from lib.plans.policy import Policy
+from lib.plans.model import Action, Run, RunState, Step, StepState
 from lib.plans.words import NOTHING, Words, of_error, said
 from lib.runs.judge import (
     INTERRUPTED,
@@ -29,69 +25,18 @@ from lib.runs.judge import (
     keeping,
     suspicion_of,
 )
-from lib.runs.preflight import preflight, protection
+from lib.runs.look import look, read_record
+from lib.runs.tools import Client, Tools
 
-#: Seconds to wait before each reading of a record whose call left its outcome open.
-READ_BACK_WAITS = (0.2, 0.8, 2.0)
 #: Seconds for which the record read before a call counts. When the call had to wait for longer (the API asked to, say), the
 #: customer is read again, and that reading counts twice as long.
 FRESH = 15.0
+#: Seconds for which the journal's word that a call may go counts: as long as a call takes to leave by a connection that stands.
+_JUST_NOW = 0.02
 #: Why a call was not made.
 LEASE_LOST = said(
     "The journal could not be reached for a while, so another process may have this run by now. Nothing more was sent."
 )
-
-
-class Answer(Protocol):
-    """What the client returns for a call that changes something."""
-
-    @property
-    def customer(self) -> Customer: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def request_id(self) -> str | None: ...
-    @property
-    def sent(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-class Client(Protocol):
-    """The part of the API client that a run needs. Every method raises ApiError, whose `sent` counts the requests that left.
-
-    A request may have to wait until it can go out. `wanted` is asked meanwhile; `ready` each time that its turn has come, what
-    it raises comes through; and `wanted` once more right before the first byte, for the connection may have to be dialled, or
-    the machine slept. Once one says no, nothing is sent any more (Withdrawn).
-    """
-
-    def get_customer(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Customer: ...
-    def deactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Answer: ...
-    def reactivate(self, customer_id: str, /, wanted: Wanted = always, ready: Wanted = always) -> Answer: ...
-
-
-def clocks() -> tuple[float, float]:
-    """Seconds by two clocks: one never jumps but stands still while the machine sleeps; the other is the other way round."""
-    return time.monotonic(), time.time()
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What the engine works with, wired once by the worker."""
-
-    journal: Journal
-    owner: str
-    who: Person = ITSELF  # for whom it works, as the log names them
-    now: Callable[[], datetime] = utc_now
-    sleep: Callable[[float], object] = time.sleep
-    read_back_waits: Sequence[float] = READ_BACK_WAITS
-    policy: Policy = field(default_factory=Policy)
-    held: Callable[[], bool] = always  # whether the run's lease can't have run out; see lib/runs/heartbeat.py
-    clocks: Callable[[], Sequence[float]] = clocks  # seconds; the longest of the times that they show counts
 
 
 #: Asked with the freshest record right before its call; the reason why the run must hold instead, or nothing.
@@ -133,7 +78,7 @@ def carry_out_step(
     """
     fresh = FRESH
     while True:
-        record, read_at, before_call = _look(run, step, client, tools, wanted)
+        record, read_at, before_call = look(run, step, client, tools, wanted)
         if before_call is not None:
             if before_call.trouble is not None or isinstance(before_call, Settled):
                 heard(before_call.trouble)
@@ -162,6 +107,7 @@ class _Intent:
     wanted: Wanted
     refusal: Words = NOTHING
     old: bool = False  # the record, by the time that the call could go
+    told: Sequence[float] = ()  # when the journal last said that the call may go, once it is in flight
 
     def ready(self) -> bool:
         """Whether the call may go now. Asked again before each time that it is repeated."""
@@ -169,22 +115,36 @@ class _Intent:
         if not self._stands():
             return False
         if self.step.state is StepState.IN_FLIGHT:  # it is repeated, so no writing asks the journal for what it holds by now
-            orders = tools.journal.reads.orders(self.step.run_id)
-            return (orders.state, orders.owner, orders.requested) == (RunState.RUNNING, tools.owner, None)
+            return self._ordered()
         self.refusal = self.admit(self.record)
         if self.refusal:
             return False
         self.step = tools.journal.steps.begin(self.step, owner=tools.owner, now=tools.now(), who=tools.who)
+        self.told = tools.clocks()
         return self._stands()  # writing may have taken its time
 
     def still_wanted(self) -> bool:
-        """Whether nobody asked for a stop and the run is still ours: also asked when the connection stands."""
-        return self.tools.held() and self.wanted()
+        """Whether nobody asked for a stop and the run is still ours: also asked when the connection stands.
+
+        Another process may have asked, which this one hears of when it looks: so the journal is, where dialling took its time.
+        """
+        if not (self.tools.held() and self.wanted()):
+            return False
+        return not self.told or self._since(self.told) < _JUST_NOW or self._ordered()
 
     def _stands(self) -> bool:
-        age = max(now - then for now, then in zip(self.tools.clocks(), self.read_at, strict=True))
-        self.old = self.tools.policy.preflight and age >= self.fresh
+        self.old = self.tools.policy.preflight and self._since(self.read_at) >= self.fresh
         return not self.old and self.still_wanted()
+
+    def _ordered(self) -> bool:
+        """Whether the run is to go on by what the journal holds now."""
+        self.told = self.tools.clocks()
+        orders = self.tools.journal.reads.orders(self.step.run_id)
+        return (orders.state, orders.owner, orders.requested) == (RunState.RUNNING, self.tools.owner, None)
+
+    def _since(self, then: Sequence[float]) -> float:
+        """Seconds, by the clock that shows the longest time."""
+        return max(now - was for now, was in zip(self.tools.clocks(), then, strict=True))
 
 
 def _withdrawn(intent: _Intent, call: _Call, tools: Tools, heard: Heard) -> tuple[Step, Trouble | None]:
@@ -213,24 +173,6 @@ def _judged(run: Run, step: Step, call: _Call, client: Client, tools: Tools, *, 
     return _settle(step, verdict, tools, call, sent=call.sent, read_back=read_back), verdict.trouble or trouble
 
 
-def _look(
-    run: Run, step: Step, client: Client, tools: Tools, wanted: Wanted
-) -> tuple[Customer, Sequence[float], Settled | NotSent | None]:
-    """The freshest record there is, when its request left, and what stands in the way of the call, if anything does."""
-    left = [tools.clocks()]
-    protected = protection(step.before, tools.policy)
-    if protected is not None or not tools.policy.preflight:
-        return step.before, left[-1], protected
-
-    def leaves() -> bool:  # it may have waited for its turn, too
-        left.append(tools.clocks())
-        return True
-
-    read = _read(client, step.customer_id, wanted, leaves)
-    verdict = preflight(run.action, step, read, tools.policy, exact=run.undo_of is not None)
-    return read if isinstance(read, Customer) else step.before, left[-1], verdict
-
-
 def read_back_step(
     run: Run, step: Step, client: Client, tools: Tools, *, again: bool = False, heard: Heard = lambda _: None
 ) -> tuple[Step, Trouble | None]:
@@ -251,7 +193,7 @@ def _read_back(action: Action, customer_id: str, open_case: ReadBack, client: Cl
     waits = tools.read_back_waits
     for number, wait in enumerate(waits, start=1):
         tools.sleep(wait)
-        settled = judge_read_back(action, customer_id, open_case.why, _read(client, customer_id), len(waits) - number)
+        settled = judge_read_back(action, customer_id, open_case.why, read_record(client, customer_id), len(waits) - number)
         if settled is not None:
             return keeping(settled, open_case.seen)
     raise ValueError("read_back_waits must not be empty")
@@ -280,13 +222,6 @@ def _settle(
         request_id=call.request_id if call else None,
         seconds=call.seconds if call else None,
     )
-
-
-def _read(client: Client, customer_id: str, wanted: Wanted = always, ready: Wanted = always) -> Customer | ApiError:
-    try:
-        return client.get_customer(customer_id, wanted, ready)
-    except ApiError as exc:
-        return exc
 
 
 def _call(action: Action, client: Client, customer_id: str, wanted: Wanted, ready: Wanted) -> _Call:

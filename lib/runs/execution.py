@@ -13,14 +13,16 @@ from itertools import chain, islice, takewhile
 
 from lib.avara.models import Customer
 from lib.avara.times import to_minute
-from lib.errors import IllegalTransition, JournalError, JournalUnavailable
+from lib.errors import ExpressOpsError, IllegalTransition, JournalError, JournalUnavailable
 from lib.journal.reads import Orders
-from lib.plans.model import ITSELF, Hold, Run, RunState, Step, StepState
+from lib.people import ITSELF, NotAllowed, Right
+from lib.plans.model import Hold, Run, RunState, Step, StepState
 from lib.plans.words import Words, joined, said
 from lib.runs.breaker import Breaker
 from lib.runs.ending import Halt, all_verified, canary_words, ending
-from lib.runs.engine import Client, Tools, carry_out_step, read_back_step
+from lib.runs.engine import carry_out_step, read_back_step
 from lib.runs.judge import Trouble
+from lib.runs.tools import Client, Tools
 from lib.runs.user_cap import COUNTED, UserCap
 
 #: Seconds between two looks at the orders. The journal itself refuses an intent once they have changed.
@@ -148,7 +150,8 @@ class Execution:
         self.look()
         if not self._may_take(states):
             return False
-        steps = self._tools.journal.reads.every_step(self._run.id, states)
+        journal = self._tools.journal
+        steps = journal.audit.as_planned(self._run.id, journal.reads.every_step(self._run.id, states))
         queue = StepQueue(islice(takewhile(lambda step: until is None or step.position < until, steps), most))
         if queue.empty:
             return False
@@ -208,12 +211,25 @@ class Execution:
             return False
         if self._orders.requested == "cancel" and states == _OPEN:
             return self._halt is None or self._halt.hold is not None  # trouble leaves it unknown, and the run still ends
-        return self._halt is None and (self._orders.requested is None or states == _OPEN)
+        return self._halt is None and (states == _OPEN or (self._orders.requested is None and self._may_change()))
 
     def _may_call(self) -> bool:
         """Whether a call that waits may still go out. A cap that is reached stops only those that come after it."""
         halted = self._halt is not None and self._halt.hold is not Hold.CAP
-        return not halted and not self._stopping.is_set() and self._ours() and self._orders.requested is None
+        wanted = not halted and not self._stopping.is_set() and self._ours() and self._orders.requested is None
+        return wanted and self._may_change()
+
+    def _may_change(self) -> bool:
+        """Whether the settings of this moment let anything be changed from here; if not, the run holds."""
+        try:
+            self._tools.site.check(Right.RUN, ITSELF)
+        except NotAllowed:
+            self._stop_taking(Halt(said("Express Ops is read-only now (read_only in settings.toml), so nothing more is sent.")))
+        except ExpressOpsError:
+            self._stop_taking(Halt(said("settings.toml can't be used any more, so nothing more is sent.")))
+        else:
+            return True
+        return False
 
     def _ours(self) -> bool:
         return self._orders.state is RunState.RUNNING and self._orders.owner == self._tools.owner

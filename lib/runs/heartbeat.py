@@ -20,9 +20,10 @@ from collections.abc import Callable
 from lib.errors import JournalError
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Lease
+from lib.logs import Trouble
 from lib.plans.model import Run
-from lib.runs.engine import clocks
 from lib.runs.owner import is_gone
+from lib.runs.tools import clocks
 
 #: Seconds that any lease may hold.
 LONGEST_LEASE = 3600.0
@@ -43,6 +44,7 @@ class Heartbeat:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._trouble = Trouble(logger, f"The leases of {owner} can't be renewed")
         self._renewed: dict[str, tuple[float, float]] = {}  # run id → the clocks before its lease was last renewed
 
     def start(self) -> None:
@@ -84,8 +86,9 @@ class Heartbeat:
             try:
                 self._renew()
                 self._look_around()
+                self._trouble.is_now("")
             except JournalError as exc:
-                logger.warning("The leases of %s could not be renewed: %s", self._owner, exc.message)
+                self._trouble.is_now(exc.message)
             except Exception:  # a heartbeat that ends would cost every run of this process its lease
                 logger.exception("The heartbeat of %s missed a beat", self._owner)
 

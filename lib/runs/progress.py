@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -59,6 +59,15 @@ def time_carried(entries: Iterable[Entry], before: Callable[[Entry], datetime | 
 def last_taken_up(entries: Iterable[Entry]) -> datetime | None:
     """When the run was started or taken up last. What was settled before says nothing of its pace since."""
     return max((entry.at for entry in entries if entry.event in _BEGINS), default=None)
+
+
+def taken_up_under(entries: Sequence[Entry]) -> str:
+    """The hash of the settings of the process that took the run up last; empty where none is written down."""
+    last = next((entry.payload for entry in reversed(entries) if entry.event in _BEGINS), "{}")
+    try:
+        return str(json.loads(last).get("settings", ""))
+    except (ValueError, AttributeError):  # it was altered, which others say
+        return ""
 
 
 def _went_on(entry: Entry) -> bool:

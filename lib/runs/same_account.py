@@ -10,7 +10,7 @@ from lib.avara.connection import Connection
 from lib.errors import ApiError, NotFound, NotSameAccount
 from lib.journal.accounts import Checked, OtherAccount
 from lib.journal.journal import Journal
-from lib.plans.model import Person
+from lib.people import Person
 from lib.runs.records import Reader, read_records
 
 #: So many customers of a kept list, or of ended runs, are enough: their ids are random, so that no two accounts share them.

@@ -11,29 +11,36 @@ from datetime import datetime
 from functools import partial
 from math import ceil
 
-from lib.errors import AlreadyOver, IllegalTransition, JournalDamaged, NotCounted, OtherConnection
+from lib.errors import AlreadyOver, IllegalTransition, JournalDamaged, OtherConnection
 from lib.journal.journal import LEASE_SECONDS, Journal
 from lib.journal.reads import Lease
-from lib.plans.model import ITSELF, Action, Person, Run, RunState
-from lib.plans.policy import Policy, check_amount
+from lib.people import ITSELF, Person, Right, guarded
+from lib.plans.model import Run, RunState
+from lib.plans.policy import Policy
+from lib.runs.admission import admit
 from lib.runs.ending import ABANDONED, cancelled, ending
-from lib.runs.engine import READ_BACK_WAITS, Client, Tools, utc_now
 from lib.runs.execution import Execution
 from lib.runs.heartbeat import Heartbeat, is_lost
 from lib.runs.owner import carrier, new_owner
+from lib.runs.tools import READ_BACK_WAITS, Client, Site, Tools, Unasked, utc_now
 
 #: Seconds to wait for calls that a run has under way here before the same worker takes it up again.
 _LAST_CALLS = 5.0
 
 
+@guarded
 class Worker:
     """Carries out recorded runs. Every method but `stop` and `join` returns at once; the journal shows what is going on.
 
     `client_for` gives the client for what the key with this fingerprint began, or None where that key is of another account:
     a run never goes out to another account than its plan was made for. `active_total` tells how many of its customers
     are active now (None: not counted yet, so that no deactivation can start), for the cap on their share; without it that cap
-    is not checked. `concurrency` is calls at a time for a run, at most.
+    is not checked. `ask` raises where a person may not do it; `site` is asked before each call too. `concurrency` is calls at
+    a time for a run, at most.
     """
+
+    #: Of the process, not of a person: called like verbs of a session.
+    unasked = frozenset({"start", "join"})
 
     def __init__(
         self,
@@ -42,13 +49,15 @@ class Worker:
         *,
         policy: Policy | None = None,
         active_total: Callable[[], int | None] | None = None,
+        ask: Callable[[Right, Person | None], object] = lambda *_: None,
+        site: Site | None = None,
         concurrency: int | None = None,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
         read_back_waits: Sequence[float] = READ_BACK_WAITS,
         lease: float = LEASE_SECONDS,
     ) -> None:
-        self.owner = new_owner()
+        self.owner, self.ask = new_owner(), ask
         self._journal, self._client_for = journal, client_for
         self._heartbeat = Heartbeat(journal, self.owner, self._look_around, seconds=lease)
         self._tools = Tools(
@@ -58,6 +67,7 @@ class Worker:
             sleep=sleep,
             read_back_waits=tuple(read_back_waits),
             policy=policy or Policy(),
+            site=site or Unasked(),
         )
         self._concurrency = concurrency or self._tools.policy.concurrency
         self._active_total = active_total
@@ -82,8 +92,8 @@ class Worker:
     def submit(self, run_id: str, *, who: Person) -> Run:
         """Start a planned run.
 
-        Raises OtherConnection, CapExceeded, NotCounted, RunNotFound, JournalDamaged if the run is not what its plan says, and
-        IllegalTransition if it was started already.
+        Raises OtherConnection, CapExceeded, NotCounted, ApprovalNeeded, RunNotFound, JournalDamaged if the run is not what its
+        plan says, and IllegalTransition if it was started already.
         """
         return self._take_up(run_id, {RunState.PLANNED}, who)
 
@@ -101,7 +111,7 @@ class Worker:
         self._journal.audit.check_plan(run_id)
         if run.state is RunState.FINISHED and not run.can_retry:
             raise IllegalTransition("Nothing in this run failed, was not applied or is unknown.", run_id=run_id)
-        self._check_caps(run)
+        admit(run, who, self._tools, self._active_total)
         return self._launch(run, client, who, self._journal.retry, again=True, probe=True)
 
     def pause(self, run_id: str, *, who: Person) -> None:
@@ -168,7 +178,7 @@ class Worker:
             raise IllegalTransition(self._why_not(run), run_id=run_id)
         client = self._client(run)
         self._journal.audit.check_plan(run_id)
-        self._check_caps(run)
+        admit(run, who, self._tools, self._active_total)
         take_up = partial(self._journal.claim, canary=self._tools.policy.canary.of(run.totals.total))
         return self._launch(run, client, who, take_up, probe=RunState.PLANNED not in states)
 
@@ -190,18 +200,6 @@ class Worker:
                 return f"Another process has it ({carrier(lease.owner)}). If that is gone, it can be resumed in {seconds} s."
         return f"This run is {run.state}, so it can't be taken up."
 
-    def _check_caps(self, run: Run) -> None:
-        """Count once more, on what the run froze: the settings or the account may have changed since its review."""
-        users = sum(step.before.user_count for step in self._journal.reads.every_step(run.id))
-        active = None
-        if self._active_total is not None and run.action is Action.DEACTIVATE:
-            active = self._active_total()
-            if active is None and self._tools.policy.caps.max_percent < 100:
-                raise NotCounted
-        # those that this run has deactivated already were active when it began
-        before = None if active is None else active + run.totals.verified
-        check_amount(self._tools.policy.caps, run.action, run.totals.total, users, before)
-
     def _client(self, run: Run) -> Client:
         if self._stopping.is_set():
             raise IllegalTransition("Express Ops is being stopped and takes up no run.", run_id=run.id)
@@ -218,6 +216,7 @@ class Worker:
             raise IllegalTransition("A call of this run is still under way here. Try again once it has ended.", run_id=run.id)
         self._heartbeat.start()
         claim = {"owner": self.owner, "now": self._tools.now(), "who": who, "lease": self._heartbeat.seconds}
+        claim["settings"] = self._tools.policy.hash
         with self._lock:
             claimed = self._heartbeat.claim(lambda: take_up(run.id, **claim))
             execution = Execution(

@@ -91,6 +91,7 @@ def _faults_help() -> str:
         "Faults. RATE is the share of requests struck, 0 to 1 (default 1); @OPERATION strikes that operation only.\n"
         + "\n".join(lines)
         + '\nThey can be changed while it runs: PUT /_sandbox/faults {"faults": ["timeout-after=0.3"]}, with the same key.\n'
+        'A study comes in: POST /_sandbox/studies {"expressCustomerId": "cus_..."}, "createdAt" for another time than now.\n'
         "GET /_sandbox/calls shows every call the sandbox saw, what it sent and whether it applied it.\n\n"
         f"Limits. {(limiter.__doc__ or '').partition('written. ')[2].rstrip()}"
     )

@@ -8,6 +8,8 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,6 +19,7 @@ from starlette.routing import Route
 
 from lib.sandbox import api, faults
 from lib.sandbox.core import Sandbox
+from lib.sandbox.data import stamp
 from lib.sandbox.openapi import document
 from lib.sandbox.responses import Cut, Hang, Reset, Truncated
 from lib.sandbox.wire import MAX_BODY, Answer, Call, RefusedError, body_object, encode
@@ -35,7 +38,7 @@ def application(sandbox: Sandbox, cut: Cut, stopping: asyncio.Event) -> Starlett
             struck = sandbox.faults.strike(call)
             sandbox.under_way += 1
             try:
-                if delay := sandbox.delay + ("slow" in struck) * faults.SLOW_SECONDS:
+                if delay := sandbox.delay + (not faults.SLOW.isdisjoint(struck)) * faults.SLOW_SECONDS:
                     await asyncio.sleep(delay)
             finally:
                 sandbox.under_way -= 1
@@ -89,7 +92,22 @@ def _own_routes(sandbox: Sandbox) -> list[Route]:
         ),
         Route("/_sandbox/faults", guarded(switched_on), methods=["GET"]),
         Route("/_sandbox/faults", guarded(switch), methods=["PUT"]),
+        Route("/_sandbox/studies", guarded(partial(_add_study, sandbox)), methods=["POST"]),
     ]
+
+
+def _add_study(sandbox: Sandbox, body: bytes) -> object:
+    """A study comes in. Fields: expressCustomerId; createdAt, now where it is left out; isCancelled."""
+    given = body_object(body)
+    position = sandbox.store.position(str(given.get("expressCustomerId")))
+    if position is None:
+        raise RefusedError(404, "not_found", "There is no customer with that expressCustomerId.")
+    try:
+        at = datetime.fromisoformat(given["createdAt"]).astimezone(UTC) if "createdAt" in given else None
+    except (ValueError, TypeError, OverflowError):
+        raise RefusedError(400, "invalid_time", "createdAt must be a time: 2026-11-02T08:15:00Z.") from None
+    added = sandbox.store.add_study(position, at, is_cancelled=given.get("isCancelled") is True)
+    return {"createdAt": stamp(added.at), "isCancelled": added.is_cancelled}
 
 
 async def _call(operation: str, request: Request) -> Call:

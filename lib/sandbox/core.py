@@ -19,8 +19,8 @@ from lib.sandbox.wire import Answer, Call, RefusedError, encode, read_cursor
 #: How a call ends on the wire: the whole answer, none while the client waits, a reset, or half of the answer.
 Ending = Literal["whole", "hang", "reset", "half"]
 
-_NOT_APPLIED = ("timeout-before", "http-500", "http-503", "html-error", "unauthorized-midway")
-_WIRE: dict[str, Ending] = {"timeout-after": "hang", "reset-after": "reset", "truncated": "half"}
+_NOT_APPLIED = ("timeout-before", "http-500", "http-503", "html-error", "studies-403", "unauthorized-midway")
+_WIRE: dict[str, Ending] = {"timeout-after": "hang", "reset-after": "reset", "truncated": "half", "studies-cut": "half"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Outcome:
 
 
 class Sandbox:
-    """Answers calls. The caller sleeps `delay` seconds, and SLOW_SECONDS where "slow" struck, before `carry_out`.
+    """Answers calls. The caller sleeps `delay` seconds, and SLOW_SECONDS where one of SLOW struck, before `carry_out`.
 
     `rate_limit` is a text of lib/sandbox/limiter.py; `load_ms` is how much longer an answer takes for each other request that
     is under way. Raises LimitError.

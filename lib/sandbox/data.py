@@ -16,7 +16,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
-from lib.sandbox import names
+from lib.sandbox.invented import cases, names
+from lib.sandbox.invented.cases import Activity
 
 Record = dict[str, Any]
 T = TypeVar("T")
@@ -60,15 +61,6 @@ PROFILES = {
     "never used": Profile(0.03, (5, 900), None, (1, 2), 0.93, (0, 0)),
     "closed": Profile(0.10, (20, 1500), (30, 1700), (1, 12), 0.7, (1, 20), active=False),
 }
-
-
-@dataclass(frozen=True)
-class Activity:
-    """The studies of one customer in outline: when the first and the last were made, and how many there are."""
-
-    first: datetime
-    last: datetime
-    count: int
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,11 @@ def customer(seed: int, position: int, anchor: date = ANCHOR) -> Made:
     record: Record = {
         "createdAt": stamp(created),
         "expressCustomerId": f"cus_{rng.getrandbits(128):032x}",
-        "expressCustomerName": _name(rng, position, region, department),
+        "expressCustomerName": cases.name_at(
+            position,
+            _name(rng, position, region, department),
+            lambda earlier: customer(seed, earlier, anchor).record["expressCustomerName"],
+        ),
         "isActive": profile.active,
         "updatedAt": stamp(updated),
         "userCount": _user_count(rng, profile),
@@ -127,10 +123,11 @@ def customer(seed: int, position: int, anchor: date = ANCHOR) -> Made:
     _add_author(rng, seed, record)
     _add_metadata(rng, position, record, _Site(kind, region, department, created))
     _forget_dates(rng, record)
-    if profile.last_study is None:
-        return Made(record, None)
-    first = min(created + timedelta(days=rng.random() * 30), last)
-    return Made(record, Activity(first, last, _between(rng, *profile.studies)))
+    outline = None
+    if profile.last_study is not None:
+        first = min(created + timedelta(days=rng.random() * 30), last)
+        outline = Activity(first, last, _between(rng, *profile.studies))
+    return Made(record, cases.studies_of(rng, position, kind, outline, now))
 
 
 def user_ids(seed: int, position: int, count: int) -> list[str]:

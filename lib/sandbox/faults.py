@@ -4,7 +4,8 @@ A fault is written NAME[@OPERATION][=RATE]. RATE is the share of requests that i
 out. Without an OPERATION it strikes the operations of the table, so that a page can still load while changes fail.
 
 Whether it strikes is a pure function of the seed, the fault, what the request is about (a customer or a page), and how
-many requests about that came before: the same customers are struck whatever the order and the number of threads.
+many requests about that came before: the same customers are struck whatever the order and the number of threads. A fault
+of studies strikes a customer always or never.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ HANG_SECONDS = 120.0
 
 CHANGES = ("deactivate", "reactivate")
 WRITES = (*CHANGES, "create", "update", "add-user", "remove-user")
-READS = ("list", "get", "viewer-studies", "autoscribe-studies")
+STUDIES = ("viewer-studies", "autoscribe-studies")
+READS = ("list", "get", *STUDIES)
 ALL = (*READS, *WRITES)
 
 
@@ -57,6 +59,9 @@ FAULTS = {
         ("list", *WRITES),
         ALL,
     ),
+    "studies-403": Fault("403 for the studies of a customer, each time", STUDIES, STUDIES),
+    "studies-cut": Fault("the studies of a customer stop half way and the connection closes, each time", STUDIES, STUDIES),
+    "studies-slow": Fault(f"each page of a customer's studies takes {SLOW_SECONDS:g} s longer", STUDIES, STUDIES),
     "drift": Fault(
         "just before a record is read or changed, somebody else changes it (a user, the name or a metadata value), once each",
         ("get", *CHANGES),
@@ -64,8 +69,10 @@ FAULTS = {
     ),
 }
 
+#: These make an answer late.
+SLOW = frozenset({"slow", "studies-slow"})
 #: These end the request; at most one of them strikes it. The others change what an ordinary answer is about.
-ENDINGS = frozenset(FAULTS) - {"slow", "drift"}
+ENDINGS = frozenset(FAULTS) - SLOW - {"drift"}
 
 
 class FaultError(ValueError):
@@ -116,7 +123,8 @@ class Faults:
 
     def strike(self, call: Call) -> tuple[str, ...]:
         """The faults that strike this request, at most one of ENDINGS among them, in the order they were given."""
-        about = call.customer_id or call.query.get("cursor", "")
+        customer = call.customer_id or call.query.get("expressCustomerId", "")
+        about = call.customer_id or f"{customer}{call.query.get('cursor', '')}"
         asked = self._asked[call.operation, about]
         self._asked[call.operation, about] += 1
         self._changes += call.operation in WRITES
@@ -125,7 +133,8 @@ class Faults:
             ended = any(name in ENDINGS for name in struck)
             if call.operation not in setting.operations or (ended and setting.name in ENDINGS):
                 continue
-            if self._has_a_chance(setting.name, call) and _draw(self.seed, setting.name, about, asked) < setting.rate:
+            drawn = (customer, 0) if setting.name.startswith("studies-") else (about, asked)
+            if self._has_a_chance(setting.name, call) and _draw(self.seed, setting.name, *drawn) < setting.rate:
                 struck.append(setting.name)
         if "drift" in struck:
             self._drifted.add(about)
@@ -187,7 +196,7 @@ def not_json(answer: Answer) -> Answer:
 
 
 def error(name: str) -> Answer:
-    """The answer of http-500, http-503, html-error and unauthorized-midway."""
+    """The answer of http-500, http-503, html-error, studies-403 and unauthorized-midway."""
     match name:
         case "http-503":
             body = {"message": "Service unavailable. Try again later."}
@@ -197,6 +206,8 @@ def error(name: str) -> Answer:
             return Answer(502, page, media_type="text/html")
         case "unauthorized-midway":
             return unauthorized()
+        case "studies-403":
+            return Answer(403, encode({"message": "This key may not read the studies of this customer."}))
         case _:
             return Answer(500, encode({"message": "Internal server error."}))
 

@@ -7,8 +7,8 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +22,7 @@ from lib.sandbox.core import Sandbox
 from lib.sandbox.data import ANCHOR
 from lib.sandbox.faults import parse
 from lib.sandbox.limiter import rate_limit as limit_of
-from lib.sandbox.store import CallRecord, Store
+from lib.sandbox.store import CallRecord, Given, Store
 
 DEFAULT_KEY = "sandbox-key"
 DEFAULT_CUSTOMERS = 10_000
@@ -34,8 +34,8 @@ class SandboxServer:
     """A sandbox on a loopback port; `port=0` takes a free one. Use as a context manager, or `start` and `stop`.
 
     `more_keys` open it as `api_key` does. Faults are texts of faults.py, a rate limit one of limiter.py;
-    `state` is the SQLite file kept over restarts, None keeps nothing. Raises FaultError, LimitError and StateError before
-    anything runs, OSError where the port is taken.
+    `state` is the SQLite file kept over restarts, None keeps nothing; `given` customers come after those that
+    are made. Raises FaultError, LimitError and StateError before anything runs, OSError where the port is taken.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class SandboxServer:
         rate_limit: str | float | None = None,
         faults: Sequence[str] = (),
         anchor: date = ANCHOR,
+        given: Iterable[Given] = (),
     ) -> None:
         for text in faults:
             parse(text)
@@ -60,6 +61,7 @@ class SandboxServer:
         self.api_key, self._more_keys = api_key, tuple(more_keys)
         self.customers, self.seed = customers, seed
         self._port, self._state, self._anchor = port, Path(state) if state else None, anchor
+        self._given = tuple(given)
         self._speed = {"latency_ms": latency_ms, "load_ms": load_ms}
         self._rate_limit, self._faults = rate_limit, tuple(faults)
         self._running: _Running | None = None
@@ -77,7 +79,7 @@ class SandboxServer:
 
     def start(self) -> Self:
         """Makes the data, binds the port and returns when the server answers."""
-        store = Store(self.customers, self.seed, self._anchor, self._state)
+        store = Store(self.customers, self.seed, self._anchor, self._state, given=self._given)
         sandbox = Sandbox(store, (self.api_key, *self._more_keys), rate_limit=self._rate_limit, **self._speed)
         sandbox.set_faults(self._faults)
         listener = _listener(self._port)
@@ -101,6 +103,13 @@ class SandboxServer:
     def set_faults(self, faults: Sequence[str]) -> None:
         """Switches on exactly these faults from the next request on. Raises FaultError."""
         self.sandbox.set_faults(faults)
+
+    def add_study(self, customer_id: str, at: datetime | None = None, *, is_cancelled: bool = False) -> None:
+        """A study of this customer comes in, made now unless `at` says otherwise. Raises KeyError for an unknown one."""
+        position = self.sandbox.store.position(customer_id)
+        if position is None:
+            raise KeyError(customer_id)
+        self.sandbox.store.add_study(position, at, is_cancelled=is_cancelled)
 
     def calls(self) -> list[CallRecord]:
         """The sandbox's own record of the API calls, oldest first."""

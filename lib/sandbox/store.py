@@ -10,13 +10,15 @@ import hashlib
 import json
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from lib.sandbox import data
 from lib.sandbox.data import Record
+from lib.sandbox.invented.cases import Activity
 from lib.sandbox.state import StateFile
 from lib.sandbox.wire import encode
 
@@ -40,11 +42,26 @@ class CallRecord:
     fault: str
 
 
+class Added(NamedTuple):
+    """A study that came in while the sandbox ran."""
+
+    at: datetime
+    is_cancelled: bool
+
+
+class Given(NamedTuple):
+    """A customer that is not made from the seed: its record, as the API shows it, and its studies."""
+
+    record: Record
+    studies: tuple[Added, ...] = ()
+
+
 class Store:
     """All state of one sandbox. Used by one event loop; `calls` and `read` may be called from any thread.
 
     With a file, a change and the call that made it are written together, before the answer leaves. What could not be
     written (a full disk) stays in memory and goes along with the next call. Raises StateError for a file of other data.
+    `given` customers come after the `count` that are made, and are not kept in the file.
     """
 
     def __init__(
@@ -53,7 +70,9 @@ class Store:
         seed: int,
         anchor: date = data.ANCHOR,
         state: Path | None = None,
+        *,
         now: Callable[[], datetime] | None = None,
+        given: Iterable[Given] = (),
     ) -> None:
         self._now = now or (lambda: datetime.now(UTC))
         self._file = StateFile(state, count, seed, anchor) if state else None
@@ -61,11 +80,16 @@ class Store:
         self._records: list[bytes] = []
         self._positions: dict[str, int] = {}
         self._users: dict[int, list[str]] = {}
+        self._added: dict[int, tuple[Added, ...]] = {}
         self._calls: deque[CallRecord] = deque(maxlen=CALLS_KEPT)
         self._unwritten: tuple[set[int], list[CallRecord]] = (set(), [])
         self._lock = threading.Lock()
         for made in data.customers(count, seed, self.anchor):
             self._append(made.record["expressCustomerId"], encode(made.record))
+        for position, one in enumerate(given, count):
+            self._append(one.record["expressCustomerId"], encode(one.record))
+            self._users[position] = data.user_ids(seed, position + 1, one.record["userCount"])
+            self._added[position] = one.studies
         if self._file:
             self._load(self._file)
 
@@ -86,9 +110,19 @@ class Store:
     def encoded(self, position: int) -> bytes:
         return self._records[position]
 
-    def activity(self, position: int) -> data.Activity | None:
+    def activity(self, position: int) -> Activity | None:
         """The outline of a customer's studies; None where it has none (never used, or created here)."""
         return data.customer(self.seed, position, self.anchor).activity if position < self.count else None
+
+    def added(self, position: int) -> tuple[Added, ...]:
+        """The studies that a customer got since the start; they are not kept over a restart."""
+        return self._added.get(position, ())
+
+    def add_study(self, position: int, at: datetime | None = None, *, is_cancelled: bool = False) -> Added:
+        """One more study of a customer, in both lists; made now unless `at` says otherwise."""
+        added = Added(at or self._now(), is_cancelled)
+        self._added[position] = (*self.added(position), added)
+        return added
 
     def users(self, position: int) -> list[str]:
         """The ids of the users in a customer."""

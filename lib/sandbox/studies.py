@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from lib.sandbox import names
-from lib.sandbox.data import Activity, Record, stamp
-from lib.sandbox.store import Store
+from lib.sandbox.data import Record, stamp
+from lib.sandbox.invented import names
+from lib.sandbox.invented.cases import Activity
+from lib.sandbox.store import Added, Store
 from lib.sandbox.wire import Answer, Call, RefusedError, checked_user_id, cursor, customer_id, limit, ok, one_of, read_cursor
 
 SEVERITIES = ("normal", "high", "stat")
@@ -36,6 +37,7 @@ class _Site:
     customer_id: str
     name: str
     activity: Activity
+    added: tuple[Added, ...] = ()
 
 
 def list_viewer(store: Store, call: Call) -> Answer:
@@ -126,20 +128,27 @@ def _page(store: Store, call: Call, kind: str, make: Callable[[random.Random, _S
 def _outline(store: Store, start: int, number: int, end: int) -> Iterator[tuple[_Site, int]]:
     """Every (customer, number of the study) from one place on."""
     for position in range(start, end):
-        activity = store.activity(position)
-        if activity is not None:
-            record = store.read(position)
-            site = _Site(position, record["expressCustomerId"], record["expressCustomerName"], activity)
-            yield from ((site, at) for at in range(number if position == start else 0, activity.count))
+        activity, added = store.activity(position), store.added(position)
+        if activity is None and not added:
+            continue
+        record = store.read(position)
+        outline = activity or Activity(added[0].at, added[0].at, 0)
+        site = _Site(position, record["expressCustomerId"], record["expressCustomerName"], outline, added)
+        yield from ((site, at) for at in range(number if position == start else 0, outline.count + len(added)))
 
 
 def _study(rng: random.Random, site: _Site, number: int) -> tuple[Record, datetime, str]:
-    """What both kinds have in common, when it was made, and its modality. One study is as late as the outline's last."""
+    """What both kinds have in common, when it was made, and its modality. One study is as late as the outline's last; those
+    added later come after all of the outline's.
+    """
     activity = site.activity
     share = 1.0 if number == activity.count // 2 else rng.random() ** 0.5
     created = activity.first + (activity.last - activity.first) * share
     updated = min(created + timedelta(minutes=rng.randrange(5, 2000)), max(activity.last, created))
-    cancelled = rng.random() < 0.04
+    cancelled = rng.random() < 0.04 or (activity.cancelled_from is not None and created > activity.cancelled_from)
+    if number >= activity.count:
+        created, cancelled = site.added[number - activity.count]
+        updated = created
     description, modality = rng.choice(names.PROCEDURES)
     return (
         {

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 import streamlit as st
 from pydantic import BaseModel, ValidationError
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from lib.avara.text import one_line
 from lib.errors import JournalUnavailable, ViewUnreadable
 from lib.journal.views import new_token
-from lib.ui import nav, notices
+from lib.ui import account, nav, notices
 from lib.ui.resources import Resources, operator
-from lib.ui.text import md
 from lib.ui.widgets import head
 
 #: What holds a token, and then stands alone.
@@ -32,7 +32,7 @@ class Address(Generic[_View]):
     """The address of a page, and the view that it shows in this session.
 
     `model` makes the view of the bare address; `spelled` says a view in plain parameters, or None where it holds what must not
-    stand in an address; `read` takes such parameters back. Raises ViewUnreadable for others.
+    stand in an address; `read` takes such parameters back. Raises ViewUnreadable for others. `anew` offers the bare address.
     """
 
     def __init__(
@@ -41,8 +41,10 @@ class Address(Generic[_View]):
         model: type[_View],
         spelled: Callable[[_View], dict[str, str] | None],
         read: Callable[[Query], _View],
+        anew: str = "",
     ) -> None:
         self._page, self._model, self._spelled, self._read = page, model, spelled, read
+        self._anew = anew or f"Show all {page}"
         self._view, self._opened, self._kept, self._not_kept = (
             f"{page}_{name}" for name in ("view", "view_opened", "view_tokens", "view_not_kept")
         )
@@ -63,6 +65,12 @@ class Address(Generic[_View]):
         self.show(view)
         st.session_state[self._opened] = view, token
 
+    def go(self, resources: Resources, view: _View) -> NoReturn:
+        """Open the page with this view, from any other page."""
+        self.show(view)
+        said = st.session_state[self._left] = self._said(resources, view)
+        nav.go_to(self._page, **said)
+
     def opened(self) -> str:
         """The token of what is on show, where it was opened by one; empty else."""
         view, token = st.session_state.get(self._opened, (None, ""))
@@ -73,7 +81,7 @@ class Address(Generic[_View]):
 
         Raises ViewUnreadable, and JournalUnavailable where it must tell what the address stands for.
         """
-        query = {name: st.query_params.get_all(name) for name in st.query_params}
+        query = account.without({name: st.query_params.get_all(name) for name in st.query_params})
         if self._went_to(query):
             st.session_state.pop(self._left, None)  # until it has been read
             self._open(resources, query)
@@ -82,15 +90,15 @@ class Address(Generic[_View]):
     def say(self, resources: Resources) -> None:
         """Let the address say what is shown; for a choice after which only a part of the page is drawn."""
         said = st.session_state[self._left] = self._said(resources, self.shown())
-        if st.query_params.to_dict() != said:
-            st.query_params.from_dict(said)
+        if account.without(st.query_params.to_dict()) != said:
+            st.query_params.from_dict(said | account.said())
 
     def refuse(self, error: ViewUnreadable) -> None:
         """In place of the page: nothing is shown, so that nobody is picked who was not meant."""
         head.show(self._page.capitalize())
         notices.tell(error)
         icon = ":material/table_rows:"
-        st.button(f"Show all {md(self._page)}", icon=icon, key="view_all", on_click=self.show, args=(self._model(),))
+        st.button(self._anew, icon=icon, key="view_all", on_click=self.show, args=(self._model(),))
 
     def show_trouble(self) -> None:
         """A line where the address stands for what is not kept yet."""
@@ -162,6 +170,7 @@ class Address(Generic[_View]):
 
 
 def unreadable(said: str) -> ViewUnreadable:
+    told = one_line(said, 200)
     return ViewUnreadable(
-        f"This address says {said}, which can't be read, so nothing is shown: it could be something else than was meant."
+        f"This address says {told}, which can't be read, so nothing is shown: it could be something else than was meant."
     )

@@ -9,10 +9,12 @@ import streamlit as st
 from lib.config import VERSION
 from lib.errors import ExpressOpsError
 from lib.files import shown
+from lib.plans.approval import ApprovalRules
 from lib.plans.policy import Policy
-from lib.ui import notices, other_keys
+from lib.ui import notices
+from lib.ui.accounts import other_keys
 from lib.ui.resources import Resources, operator
-from lib.ui.text import count, number
+from lib.ui.text import count, duration, number
 from lib.ui.widgets import id_table
 from lib.ui.widgets.id_table import Column
 
@@ -27,12 +29,18 @@ def show(resources: Resources) -> None:
     _table(
         "Facts about the connection",
         {
+            "Account": resources.account.label,
             "Base URL": connection.base_url,
             "API key": "none set: embedded sandbox" if resources.sandbox is not None else "set (never shown)",
             "Fingerprint": connection.fingerprint,
             "Operator": operator().name,
+            "Known": operator().known,
+            "Roles": _roles(resources),
+            "Read-only": f"yes: {why.message}" if (why := resources.gate.unchanging) is not None else "no",
+            "Stays armed": f"for {duration(resources.arming.stays.total_seconds())}",
             "Data folder": shown(resources.settings.home),
             "Journal": "PostgreSQL" if isinstance(journal := resources.settings.journal, str) else f"SQLite, {shown(journal)}",
+            "Settings": f"{resources.policy.hash}: alike on servers that have the same",
             "Version": VERSION,
         },
     )
@@ -58,6 +66,25 @@ def show(resources: Resources) -> None:
     )
 
 
+def _roles(resources: Resources) -> str:
+    """Those of whoever is at work."""
+    sign_in = operator().sign_in
+    if sign_in is None:
+        return "all: nobody signs in here"
+    return ", ".join(sorted(resources.gate.people.roles(sign_in)))
+
+
+def _asks(rules: ApprovalRules) -> str:
+    """From which sizes on a run needs a second person."""
+    sizes = (
+        count(rules.from_customers, "customer") if rules.from_customers else "",
+        count(rules.from_users, "user") if rules.from_users else "",
+        f"{rules.from_percent:g} % of the active customers" if rules.from_percent else "",
+    )
+    told = ", ".join(filter(None, sizes))
+    return f"asked from {told} on" if told else "asked for no size"
+
+
 def limits(policy: Policy) -> dict[str, str]:
     """What the settings let a run do, in words."""
     caps, canary, protected = policy.caps, policy.canary, policy.protected
@@ -65,6 +92,7 @@ def limits(policy: Policy) -> dict[str, str]:
     return {
         "Customers": f"at most {number(caps.max_customers)}, and {caps.max_percent:g} % of the active ones",
         "Users affected": f"at most {number(caps.max_users)}",
+        "A second person": _asks(policy.approval),
         "Protected": ", ".join([count(len(protected.ids), "id"), *patterns]) if protected.ids or patterns else "nobody",
         "First steps": (
             f"holds after {number(canary.steps)} in runs of {number(canary.from_size)} or more" if canary.steps else "no hold"
@@ -72,6 +100,7 @@ def limits(policy: Policy) -> dict[str, str]:
         "Read again before a call": "yes" if policy.preflight else "no",
         "Changes that skip a customer": ", ".join(sorted(policy.drift)),
         "A kept list": _kept(policy),
+        "What was read of studies": f"is used again for {policy.activity.stands_for_hours:g} hours",
         "Calls at a time": f"at most {number(policy.concurrency)}",
     }
 
@@ -80,7 +109,8 @@ def _kept(policy: Policy) -> str:
     if not policy.snapshot.keep:
         return "customers are not kept on this machine"
     minutes = policy.snapshot_feeds_plans_for.total_seconds() / 60
-    return f"may be planned from for {minutes:g} minutes" if minutes else "is never planned from"
+    feeds = f"may be planned from for {minutes:g} minutes" if minutes else "is never planned from"
+    return f"{feeds}; {count(policy.snapshot.days, 'list')} kept by date"
 
 
 def _test(resources: Resources) -> None:

@@ -16,14 +16,20 @@ from typing import Self
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lib.ui import sign_in
+from lib.ui.signed_in.proxy import ProxySignIn
+from lib.ui.signed_in.requests import SignedInOnly
+from lib.ui.signed_in.uploads import BoundedUploads
 
 #: This machine's own names, as they stand in `Host`: no other site's name may resolve to this server.
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 #: Methods that change nothing (RFC 9110, 9.2.1).
 _READING = ("GET", "HEAD", "OPTIONS")
+#: Figures of the process, Streamlit's and our own, which nobody who comes through a proxy needs to know.
+_FIGURES = ("/_stcore/metrics", "/metrics")
 #: An origin as browsers send it: scheme and host in small letters, the port only where it is not the scheme's own.
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 
@@ -42,7 +48,14 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-REFUSED = "Express Ops takes this only from a page of its own. Behind a proxy, see docs/settings.md."
+#: Whether the process lives. Load balancers ask each server for it by its address, under whatever name they like.
+ALIVE = "/healthz"
+REFUSED = "Express Ops takes this only from a page of its own. Behind a proxy, see docs/team.md."
+NOT_OUR_NAME = (
+    "Express Ops does not answer to the name that this request was sent to (its Host header). Behind a proxy, start it with "
+    "the address that people open (--server.corsAllowedOrigins https://express-ops.example.com) and have the proxy pass Host "
+    "on as the browser sent it. See docs/team.md."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -81,14 +94,38 @@ def _without_port(host: str) -> str:
     return re.sub(r":\d+$", "", host)
 
 
+class OwnNamesOnly:
+    """Refuses with 400 what was sent to another name than the app's own: a name of somebody else's that was bent to this.
+
+    The answer never repeats the name. Whether the process lives may be asked under any.
+    """
+
+    def __init__(self, app: ASGIApp, addresses: Addresses) -> None:
+        self.app, self._names = app, addresses.names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or self._is_ours(scope):
+            await self.app(scope, receive, send)
+        else:
+            await PlainTextResponse(NOT_OUR_NAME, status_code=400)(scope, receive, send)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        if scope["type"] == "http" and scope["path"] == ALIVE and scope["method"] in _READING:
+            return True
+        hosts = Headers(scope=scope).getlist("host")
+        return len(hosts) == 1 and _without_port(hosts[0].lower()) in self._names
+
+
 class OwnPagesOnly:
-    """Refuses with 403 what could change something and does not come from a page of the app itself, or not from this machine.
+    """Refuses with 403 what could change something and does not come from a page of the app itself; and everything on another
+    address than loopback while nobody has to log in.
 
     So is what names no `Origin`: browsers always do for such requests, and the app has no other clients.
     """
 
     def __init__(self, app: ASGIApp, addresses: Addresses) -> None:
         self.app, self.addresses = app, addresses
+        self._asks_who = sign_in.login_configured()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or self._welcome(scope):
@@ -98,11 +135,13 @@ class OwnPagesOnly:
 
     def _welcome(self, scope: Scope) -> bool:
         server = scope.get("server")
-        if not (server and is_loopback(server[0])):  # started by another server than Streamlit's, which listens where it likes
+        local = server is not None and is_loopback(server[0])
+        if not (local or self._asks_who):  # started by another server than Streamlit's, which listens where it likes
             return False
-        if scope["type"] == "http" and scope["method"] in _READING:
-            return True
         headers = Headers(scope=scope)
+        if scope["type"] == "http" and scope["method"] in _READING:
+            ours = local and _without_port(headers.get("host", "")) in LOCAL_NAMES
+            return scope["path"].rstrip("/") not in _FIGURES or ours
         came_from, own = headers.getlist("origin"), self.addresses.origins(headers)
         if len(came_from) == 1 and came_from[0] in own:
             return True
@@ -135,9 +174,12 @@ class SecurityHeaders:
 def middleware(addresses: Addresses) -> list[Middleware]:
     """In the order in which a request meets them: a name that is not ours gets no answer that repeats it."""
     return [
-        Middleware(TrustedHostMiddleware, allowed_hosts=addresses.names, www_redirect=False),
+        Middleware(OwnNamesOnly, addresses=addresses),
         Middleware(SecurityHeaders, addresses=addresses),
         Middleware(OwnPagesOnly, addresses=addresses),
+        Middleware(ProxySignIn, proxy=lambda: sign_in.people_now().proxy),
+        Middleware(SignedInOnly),
+        Middleware(BoundedUploads),
     ]
 
 
@@ -152,11 +194,16 @@ def is_loopback(address: str) -> bool:
 def obstacle() -> str | None:
     """Why the app must not be served as Streamlit's options say, in words for a terminal; None where it may."""
     address = st.get_option("server.address")
-    if not is_loopback(address or ""):
+    if not is_loopback(address or "") and not sign_in.login_configured():
         return (
-            f"Express Ops has no login yet, so it is served to this machine only, not at {address or 'every address'!r} "
+            f"Nobody has to log in here, so Express Ops is served to this machine only, not at {address or 'every address'!r} "
             "(server.address): whoever reached it could deactivate customers. Leave server.address out, or set it to "
-            "127.0.0.1, and start again. For people at other machines put a proxy with a login before it: docs/settings.md."
+            "127.0.0.1; or say who may do what ([people] in settings.toml) and how they log in: docs/team.md. Then start again."
+        )
+    if st.get_option("server.trustedUserHeaders"):
+        return (
+            "server.trustedUserHeaders would let anybody be whom they like: these headers are believed from every client. "
+            "Leave it out and name your proxy in settings.toml instead ([people.proxy]): docs/team.md."
         )
     wrong = [origin for origin in Addresses.configured().public if not _ORIGIN.fullmatch(origin)]
     if wrong:

@@ -9,10 +9,11 @@ import streamlit as st
 
 from lib.errors import JournalError, PlanError
 from lib.journal.drafts import MOST_PICKS, DraftHead
+from lib.people import Right
 from lib.ui import notices, picks
 from lib.ui.deactivate import draft, parts
 from lib.ui.deactivate.draft import Why
-from lib.ui.resources import Resources, operator
+from lib.ui.resources import Resources, may, operator
 from lib.ui.text import count, exact, md, number
 
 _ID, _SAVED, _TAKEN, _DONE = "draft_id", "draft_saved", "drafts_taken", "drafts_done"
@@ -25,6 +26,8 @@ def keep(resources: Resources) -> None:
     if not now[0] and before[0]:
         draft.over()
         parts.over()
+    if not may(Right.PLAN):
+        return
     if (now[0] is before[0] and now[1] == before[1]) or not (now[0] or before[0]):
         return
     picked, why = now
@@ -34,6 +37,8 @@ def keep(resources: Resources) -> None:
 
 def offered(resources: Resources) -> tuple[DraftHead, ...]:
     """What this person has picked elsewhere or before, and not started, the newest first; nothing while nobody can tell."""
+    if not may(Right.PLAN):
+        return ()
     done: frozenset[str] = st.session_state.setdefault(_DONE, frozenset())
     if _ID not in st.session_state:
         resources.drafts.forget()  # this tab has just been opened: what the one before it picked was saved a moment ago
@@ -72,7 +77,7 @@ def _take(resources: Resources, head: DraftHead) -> None:
     picks.take(found.picked)
     st.session_state[_TAKEN] = st.session_state.get(_TAKEN, frozenset()) | {head.id}
     if not draft.why():
-        draft.fill(Why(found.reason, found.ticket))
+        draft.say_why(Why(found.reason, found.ticket))
 
 
 def _discard(resources: Resources, head: DraftHead) -> None:

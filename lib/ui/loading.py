@@ -10,8 +10,9 @@ from functools import partial
 import streamlit as st
 
 from lib.avara.models import RecordProblem
-from lib.customers.reading.load import Load, LoadProgress, LoadState
+from lib.customers.reading.load import Load
 from lib.customers.reading.loads import Loads
+from lib.customers.reading.progress import LoadProgress, LoadState
 from lib.spreadsheet import csv_bytes
 from lib.ui import notices
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
@@ -40,7 +41,7 @@ def show_status(loads: Loads, waiting: Callable[[], float]) -> None:
     if load is not None:
         kept = loads.kept
         seconds = _POLL_SECONDS if load.progress().pages or loads.complete else _FIRST_POLL_SECONDS
-        st.fragment(_progress, run_every=seconds)(loads, load, kept.finished_at if kept else None, waiting)
+        notices.fragment(_progress, loads, load, kept.finished_at if kept else None, waiting, every=seconds)
         return
     st.session_state.pop(_SEEN, None)
     shown = loads.shown
@@ -87,6 +88,7 @@ def show_problems(loads: Loads) -> None:
         return
     with opened:
         problems = shown.problems
+        # Of the first ones: how many broke which rule is told to say what is wrong, not to be added up.
         found = Counter((problem.field, problem.rule) for problem in problems).most_common(_KINDS)
         if len(problems) > _NAMED:
             kinds = [(f"{field} {rule}", number(many), field, rule) for (field, rule), many in found]
@@ -98,10 +100,10 @@ def show_problems(loads: Loads) -> None:
         id_table.show("problems", _PROBLEM, rows, label="Records that break a rule of the API document", most=8)
         with st.container(horizontal=True, vertical_alignment="center"):
             if len(problems) > _NAMED:
-                st.caption(f"The first {number(_NAMED)} of {number(len(problems))}.", width="content")
-            st.download_button(
-                "Download all as CSV",
-                notices.download(partial(problems_csv, problems)),
+                st.caption(f"The first {number(_NAMED)} of {number(total)}.", width="content")
+            notices.download_button(
+                f"Download {'all' if len(problems) == total else f'the first {number(len(problems))}'} as CSV",
+                partial(problems_csv, problems),
                 file_name="unreadable-records.csv",
                 mime="text/csv",
                 icon=":material/download:",
@@ -127,9 +129,13 @@ def _progress(loads: Loads, load: Load, kept_at: datetime | None, waiting: Calla
         dialogs.redraw_page()
     progress, behind = load.progress(), load is not loads.shown
     text = f"{'Reloading' if behind else 'Loading'}: {count(progress.customers, 'customer')}"
+    if (there := progress.elsewhere) is not None:
+        text = f"{md(there.server, limit=60)} is reading: {count(there.customers, 'customer')} so far"
     st.progress(_share(progress), text=text)
     rate = f"{number(progress.rate)} a second · " if progress.rate else ""
-    if waits := asked_to_wait(waiting()):
+    if there is not None:
+        st.caption("This server takes that list over once it is whole.")
+    elif waits := asked_to_wait(waiting()):
         st.caption(md(f"{waits[0].upper()}{waits[1:]}"))
     elif kept_at is None:
         st.caption(f"{count(progress.pages, 'page')} · {rate}{duration(progress.elapsed)}")

@@ -9,16 +9,18 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from lib.config import APP_NAME
+from lib.ui import account
 
 _ADDRESS, _ARRIVED, _PAGES = "address", "arrived", "pages"
 _FOLDER = Path(__file__).parents[2] / "pages"
 
-PageName = Literal["overview", "customers", "deactivate", "runs", "connection"]
+PageName = Literal["overview", "customers", "deactivate", "runs", "compare", "connection"]
 _TITLES: dict[PageName, tuple[str, str]] = {
     "overview": ("Overview", ":material/monitoring:"),
     "customers": ("Customers", ":material/table_rows:"),
     "deactivate": ("Deactivate", ":material/domain_disabled:"),
     "runs": ("Runs", ":material/history:"),
+    "compare": ("Compare", ":material/difference:"),
     "connection": ("Connection", ":material/key:"),
 }
 
@@ -45,12 +47,17 @@ def _pages() -> dict[PageName, st.Page]:
 
 def go_to(name: PageName, **query: str) -> NoReturn:
     """Open a page with exactly these URL parameters; without any, as it was left."""
-    st.switch_page(page(name), query_params=query or _as_left(name))
+    st.switch_page(page(name), query_params=(query or _as_left(name)) | account.said())
 
 
-def link(name: PageName, *, label: str | None = None, icon: str | None = None) -> None:
-    """Draw a link to a page as it was left."""
-    st.page_link(page(name), label=label, icon=icon, query_params=_as_left(name))
+def again(shown: st.Page) -> NoReturn:
+    """Open this very page, bare, of the account that was chosen just now."""
+    st.switch_page(shown, query_params=account.said())
+
+
+def link(name: PageName, *, label: str | None = None, icon: str | None = None, **query: str) -> None:
+    """Draw a link to a page with exactly these URL parameters; without any, as it was left."""
+    st.page_link(page(name), label=label, icon=icon, query_params=(query or _as_left(name)) | account.said())
 
 
 def _as_left(name: PageName) -> dict[str, str]:
@@ -76,16 +83,16 @@ def name_tab(title: str) -> None:
 def show_way_back(shown: st.Page) -> None:
     """Where a run, or the review of an undo, was opened from."""
     if shown == page("deactivate") and "run" in st.query_params:
-        st.page_link(page("customers"), label="Pick more customers", icon=":material/arrow_back:")
+        link("customers", label="Pick more customers", icon=":material/arrow_back:")
     elif undone := st.query_params.get("undo"):
-        st.page_link(page("runs"), label="Back to the run", icon=":material/arrow_back:", query_params={"run": undone})
+        link("runs", label="Back to the run", icon=":material/arrow_back:", run=undone)
     elif "run" in st.query_params:
         link("runs", label="All runs", icon=":material/arrow_back:")
 
 
 def address(name: PageName, **query: str) -> str:
     """The page's address with these URL parameters, for a link on any page."""
-    return f"{page(name).url_path or '.'}?{urlencode(query)}"
+    return f"{page(name).url_path or '.'}?{urlencode(query | account.said())}"
 
 
 def hold_address(shown: st.Page) -> None:

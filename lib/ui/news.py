@@ -13,8 +13,9 @@ import streamlit as st
 
 from lib.customers.changes import Changes
 from lib.customers.frame import CustomerFrame
-from lib.customers.reading.loads import Comparison, Loads
-from lib.ui import picks
+from lib.customers.reading.comparison import Comparison
+from lib.customers.reading.loads import Loads
+from lib.ui import notices, picks
 from lib.ui.text import ago, count, md, number
 from lib.ui.widgets import dialogs, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Changed, Column
@@ -108,7 +109,7 @@ def _named(frame: CustomerFrame, ids: AbstractSet[str], picked: KeysView[str]) -
     return ", ".join([*(f"“{md(name, limit=60)}”" for name in names), *more])
 
 
-@st.dialog("What changed", width="large", icon=":material/difference:", on_dismiss=dialogs.close)
+@notices.dialog("What changed", width="large", icon=":material/difference:", on_dismiss=dialogs.close)
 def _show_table(changes: Changes, picked: KeysView[str]) -> None:
     """Each change, those of picks first."""
     ids = sorted(changes.ids(), key=lambda id_: id_ not in picked)

@@ -4,16 +4,23 @@ and in a part that redraws itself."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import wraps
+from typing import Any, ParamSpec
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from lib import errors
 from lib.errors import ExpressOpsError, JournalUnavailable
-from lib.ui.resources import get_resources
+from lib.people import NotAllowed, Right
+from lib.ui.resources import get_resources, may, operator
+from lib.ui.signed_in.sessions import SomebodyElse
 from lib.ui.text import md
 from lib.ui.widgets import dialogs
 
+_P = ParamSpec("_P")
 _KEY, _FAILED = "notice", "downloads_failed"
 #: Seconds between two looks whether the journal is back.
 _LOOK_AGAIN = 2.0
@@ -63,6 +70,7 @@ def fragment(draw: Callable[..., None], *args: object, every: float | None) -> N
     def part() -> None:
         nonlocal drawn
         first, drawn = not drawn, True
+        _still_allowed()
         try:
             draw(*args)
         except ExpressOpsError as error:
@@ -79,6 +87,29 @@ def fragment(draw: Callable[..., None], *args: object, every: float | None) -> N
     st.fragment(part, run_every=every)()
     if failed:
         raise failed[0]
+
+
+def dialog(title: str, **options: Any) -> Callable[[Callable[_P, None]], Callable[_P, None]]:  # noqa: ANN401
+    """Streamlit's, whose content asks each time it is drawn whether it may still be seen."""
+
+    def decorated(draw: Callable[_P, None]) -> Callable[_P, None]:
+        @wraps(draw)
+        def content(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            _still_allowed()
+            draw(*args, **kwargs)
+
+        return st.dialog(title, **options)(content)
+
+    return decorated
+
+
+def _still_allowed() -> None:
+    """For what is drawn by itself: where nobody may see it any more the page is drawn anew, dialog or not, and says why."""
+    try:
+        get_resources().ask(Right.READ)
+    except NotAllowed:
+        dialogs.close()
+        st.rerun()
 
 
 def tell_for_the_page(error: ExpressOpsError) -> None:
@@ -99,13 +130,34 @@ def tell_for_the_page(error: ExpressOpsError) -> None:
         st.fragment(look_again, run_every=_LOOK_AGAIN)()
 
 
-def download(make: Callable[[], bytes]) -> Callable[[], bytes]:
-    """For a download button: makes its file when it is asked for, on another thread. What goes wrong there the page tells."""
+def download_button(label: str, data: Callable[[], bytes | str] | bytes | str, **options: Any) -> bool:  # noqa: ANN401
+    """Streamlit's, for whoever may take data out; nothing for others.
+
+    A file that is still to be made is made when it is asked for, on another thread, for whoever is at work then: the right is
+    asked for once more, and they must be the one whom the button was drawn for. What goes wrong there the page tells.
+    """
+    if not may(Right.EXPORT):
+        return False
+    clicked: bool = st.download_button(label, _download(data) if callable(data) else data, **options)
+    return clicked
+
+
+def _download(make: Callable[[], bytes | str]) -> Callable[[], bytes | str]:
+    resources, drawn_for, tab = get_resources(), operator(), get_script_run_ctx()
     failed: list[str] = st.session_state.setdefault(_FAILED, [])
 
-    def made() -> bytes:
+    def asked() -> bytes | str:
+        who = resources.operator
+        if (who.name, who.known) != (drawn_for.name, drawn_for.known):
+            raise SomebodyElse
+        resources.ask(Right.EXPORT, who)
+        return make()
+
+    def made() -> bytes | str:
         try:
-            return make()
+            # Streamlit's thread does not know of the tab, and so not who has it now.
+            with ThreadPoolExecutor(1, initializer=add_script_run_ctx, initargs=(None, tab)) as thread:
+                return thread.submit(asked).result()
         except ExpressOpsError as error:
             failed.append(told(error))
             raise

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, KeysView, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import streamlit as st
 
+from lib.evidence.rule_set import RuleSet
+from lib.people import Right
 from lib.plans.evidence import Picked, Way
+from lib.ui.resources import get_resources, may
 
-_KEY, _LISTED, _ON_SHOW = "picks", "picks_listed", "picks_on_show"
+_KEY, _ON_SHOW = "picks", "picks_on_show"
 
 
 def how() -> Mapping[str, Picked]:
@@ -19,12 +23,8 @@ def how() -> Mapping[str, Picked]:
 
 
 def get() -> tuple[str, ...]:
-    """The picks in their order; the same object until they change, so that what is made of them can be kept beside it."""
-    held = how()
-    listed: tuple[Mapping[str, Picked], tuple[str, ...]] | None = st.session_state.get(_LISTED)
-    if listed is None or listed[0] is not held:
-        listed = st.session_state[_LISTED] = held, tuple(held)
-    return listed[1]
+    """The picks in their order."""
+    return tuple(how())
 
 
 def chosen() -> KeysView[str]:
@@ -32,22 +32,41 @@ def chosen() -> KeysView[str]:
     return how().keys()
 
 
-def look_at(filter_text: str, read_at: datetime | None) -> None:
-    """What is on show from now on: whoever picks sees it through this filter, as read then (None: not all of it yet)."""
-    st.session_state[_ON_SHOW] = filter_text, read_at
+def look_at(filter_text: str, read_at: datetime | None, rules: RuleSet | None = None) -> None:
+    """What is on show from now on: whoever picks sees it through this filter and rule set, as read then (None: not all of it
+    yet).
+    """
+    st.session_state[_ON_SHOW] = filter_text, read_at, rules
 
 
 def add(customer_ids: Iterable[str], way: Way, source: str = "") -> None:
-    """Pick these; `source` is the list that told them, if one did."""
-    filter_text, read_at = st.session_state.get(_ON_SHOW, ("", None))
+    """Pick these; `source` is the list that told them, if one did. Active customers carry what the rule set on show says."""
+    filter_text, read_at, rules = st.session_state.get(_ON_SHOW, ("", None, None))
     own = way in (Way.LISTED, Way.CHOSEN, Way.RUN)  # whoever was picked so was picked by no filter
-    take(dict.fromkeys(customer_ids, Picked(way, source if own else filter_text, read_at)))
+    picked = dict.fromkeys(customer_ids, Picked(way, source if own else filter_text, read_at))
+    if rules is not None and not own:
+        resources = get_resources()
+        said = resources.evidence.judgements(rules, resources.loads.frame(), tuple(picked))
+        by_rules = Picked(Way.RULES, rules.label, read_at)
+        picked |= {
+            id_: replace(by_rules if judgement.answer == "yes" else picked[id_], judgement=judgement)
+            for id_, judgement in said.items()
+        }
+    take(picked)
 
 
 def take(picked: Mapping[str, Picked]) -> None:
-    """Pick these, as they were picked elsewhere. Those that are picks already stay as they were picked."""
-    held = how()
-    st.session_state[_KEY] = {**held, **{id_: one for id_, one in picked.items() if id_ not in held}}
+    """Pick these, as they were picked elsewhere. Those that are picks already stay as they were picked; what a rule set says of
+    them is added where none had said anything. Nothing happens where nobody may plan: a page offers it to those alone who may.
+    """
+    if not may(Right.PLAN):
+        return
+    held = dict(how())
+    for id_, one in picked.items():
+        before = held.setdefault(id_, one)
+        if before.judgement is None and one.judgement is not None:
+            held[id_] = replace(before, judgement=one.judgement)
+    st.session_state[_KEY] = held
 
 
 def remove(customer_ids: Iterable[str]) -> None:

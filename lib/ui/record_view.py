@@ -46,13 +46,19 @@ def _values(record: Customer) -> dict[str, str]:
     }
 
 
-def show_record(record: Customer, now: datetime, own: OwnUpdate | None = None) -> None:
-    """The whole record as it was read, below its name; `own`: the last update, if a run of ours made it."""
-    _standing(record, f"Updated {ago(record.updated_at, now)} · created {ago(record.created_at, now)}")
+def show_standing(record: Customer, now: datetime, own: OwnUpdate | None = None) -> None:
+    """How the record stands, below its name; `own`: the last update, if a run of ours made it."""
+    by_us = " by a run of ours" if own else ""
+    _standing(record, f"Updated {ago(record.updated_at, now)}{by_us} · created {ago(record.created_at, now)}")
     if own is not None:
         before = exact(own.before) if own.before else "at an unknown time"
         label = f"Changed by {md(own.run_id)}, before that {before}"
-        st.page_link(nav.page("runs"), label=label, icon=":material/history:", query_params={"run": own.run_id})
+        nav.link("runs", label=label, icon=":material/history:", run=own.run_id)
+
+
+def show_record(record: Customer) -> None:
+    """The whole record as it was read."""
+    st.subheader("Record", anchor=False)
     _fields(record, None)
     _metadata(record, None)
     _raw(record)
@@ -60,8 +66,9 @@ def show_record(record: Customer, now: datetime, own: OwnUpdate | None = None) -
 
 def show_evidence(planned: PlannedCustomer) -> None:
     """Why the customer was picked, what its record said, and when it was read."""
-    told = "; ".join(planned.evidence) or "none was noted"
-    st.caption(f"Evidence: {md(told, limit=1000)}. Record read {exact(planned.read_at)}.")
+    first, *others = planned.told or ("none was noted",)
+    st.markdown(f"**Evidence:** {md(first, limit=2500)}.")
+    st.caption(f"{md('; '.join([*others, 'record read']), limit=4000)} {exact(planned.read_at)}.")
 
 
 def show_change(before: Customer, after: Customer | None, now: datetime) -> None:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from lib.config import APP_NAME
 from lib.errors import ExpressOpsError, NotStarted
-from lib.ui import kept, nav, news, notices, sidebar
-from lib.ui.resources import get_resources
+from lib.people import NotAllowed, Right
+from lib.ui import account, kept, nav, news, notices, sidebar, sign_in
+from lib.ui.accounts import armed, choose
+from lib.ui.resources import get_resources, served
+from lib.ui.signed_in import still_in
 from lib.ui.startup import AGAIN_AFTER
 from lib.ui.widgets import announce, dialogs
 
@@ -29,23 +33,37 @@ def not_started() -> None:
         st.rerun()
 
 
+sign_in.begin()
+# Before the navigation: that would have the browser ask a host on the internet for the page's icon.
 st.set_page_config(page_icon=str(HERE / "icon.svg"), layout="wide", initial_sidebar_state=250)
+account.follow_address()
 page = st.navigation(nav.all_pages(), position="hidden")
 nav.name_tab(page.title)
 st.html(HERE / "style.css")
 nav.hold_address(page)
 dialogs.begin()
 announce.begin()
+still_in.ask()
 
 try:
+    choose.ask(served())
+    with st.sidebar:
+        st.markdown(f"**{APP_NAME}**")
+        choose.show(served(), page)
     resources = get_resources()
+    try:
+        resources.ask(Right.READ)
+    except NotAllowed as error:
+        sign_in.show(resources.gate, error)
     resources.loads.start()
     with st.container(horizontal=True, vertical_alignment="center", key="top_line"):
-        sidebar.show_connection(resources.connection)
+        sidebar.show_connection(resources)
+        armed.badge(resources)
         nav.show_way_back(page)
     notices.show()
     sidebar.show(resources)  # behind the notices: it has the page drawn again for one that nobody was told yet
     news.show_dialog(resources.loads)
+    armed.show_dialog(resources)
     try:
         page.run()
     finally:

@@ -28,39 +28,40 @@ class Startup(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._made: T | None = None
-        self._problem, self._failed_at = "", 0.0
+        self.made: T | None = None
+        #: Why it could not be made, in words; empty where it could, or nobody has asked.
+        self.problem, self._failed_at = "", 0.0
 
     def get(self) -> T:
         """What was made, or is made now. Raises NotStarted in words; that stands for a while, then a `get` tries again."""
         with self._lock:
-            if self._made is None:
-                if self._problem and time.monotonic() - self._failed_at < AGAIN_AFTER:
-                    raise NotStarted(self._problem)
-                self._made = self._try()
-            return self._made
+            if self.made is None:
+                if self.problem and time.monotonic() - self._failed_at < AGAIN_AFTER:
+                    raise NotStarted(self.problem)
+                self.made = self._try()
+            return self.made
 
     def take(self) -> T | None:
         """What was made, if anything was, to be closed by the caller; the next `get` begins anew."""
         with self._lock:
-            made, self._made, self._problem = self._made, None, ""
+            made, self.made, self.problem = self.made, None, ""
             return made
 
     def _try(self) -> T:
         """Make it, or keep the problem; the log tells a problem once, however often it is tried."""
-        before, self._problem = self._problem, ""
+        before, self.problem = self.problem, ""
         try:
             return self._make()
         except ExpressOpsError as error:
-            self._problem = error.message
-            if self._problem != before:
+            self.problem = error.message
+            if self.problem != before:
                 logger.error("%s", error.message)  # noqa: TRY400 - the words say it all
         except Exception:
-            self._problem = NotStarted().message
-            if self._problem != before:
+            self.problem = NotStarted().message
+            if self.problem != before:
                 logger.exception("The start went wrong")
         self._failed_at = time.monotonic()
-        raise NotStarted(self._problem)
+        raise NotStarted(self.problem)
 
 
 class Starter:

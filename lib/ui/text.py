@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import humanize
 
-from lib.avara import text
+from lib.avara import text, times
 from lib.avara.times import known, to_second
 from lib.runs import progress
 
@@ -52,13 +52,13 @@ def ago(at: datetime | None, now: datetime) -> str:
     age = now - at
     if abs(age) < timedelta(seconds=2):
         return "just now"
-    return humanize.naturaltime(age) if age.days < 2 else _days_ago(age.days)
+    return times.ago(age) if age.days < 2 else _days_ago(age.days)
 
 
 @lru_cache(maxsize=10_000)
 def _days_ago(days: int) -> str:
     """From some days on hours don't count, so that a table's hundreds of times have few different words."""
-    return humanize.naturaltime(timedelta(days=days))
+    return times.ago(timedelta(days=days))
 
 
 def duration(seconds: float) -> str:

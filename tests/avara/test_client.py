@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from lib.avara import http
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter
+from lib.avara.requests import PRODUCTS
 from lib.avara.retry import RetryPolicy
 from lib.sandbox.server import SandboxServer
 from tests.avara.records import EXAMPLE, EXAMPLE_ID, OTHER_ID
@@ -90,9 +92,9 @@ def test_the_documented_customer_is_deactivated_and_reactivated(connect, sandbox
     assert client.reactivate(EXAMPLE_ID).customer.is_active
 
 
-@pytest.mark.parametrize("name", ["iter_viewer_studies", "iter_autoscribe_studies"])
-def test_studies_are_listed_of_one_customer_or_of_all(connect, start_sandbox, name):
-    list_studies = getattr(connect(start_sandbox(customers=20)), name)
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_studies_are_listed_of_one_customer_or_of_all(connect, start_sandbox, product):
+    list_studies = partial(connect(start_sandbox(customers=20)).iter_studies, product)
     studies = [study for page in list_studies(limit=50) for study in page.studies]
     assert studies
     assert len({study.id for study in studies}) == len(studies)

@@ -201,6 +201,21 @@ def test_what_nobody_wants_any_more_once_the_connection_stands_is_not_sent_and_t
         assert len(server.requests) == 1
 
 
+def test_where_nobody_can_tell_whether_a_call_is_wanted_nothing_is_sent_and_the_next_request_is(connect):
+    """It asks the journal, which can be out of reach just then; that is no error of the connection."""
+
+    def out_of_reach() -> bool:
+        raise errors.JournalUnavailable("It is gone.")
+
+    with wire(reply(200, EXAMPLE)) as server:
+        client = connect(server.base_url)
+        for sent in range(2):  # over a new connection, and over one that stands
+            with pytest.raises(errors.JournalUnavailable):
+                client.send(CHANGE, out_of_reach)
+            assert len(server.requests) == sent
+            assert isinstance(client.send(CHANGE), Reply)
+
+
 # --- how much it may be
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lib.avara.limiter import Limiter
 from lib.avara.reply import Reply
-from lib.avara.throttle import CALL, LIST, READ
+from lib.avara.throttle import CALL, LAST, LIST, READ
 from lib.errors import JournalUnavailable
 
 PATIENCE = 20.0
@@ -58,12 +58,12 @@ def until(condition):
         threading.Event().wait(0.001)
 
 
-def test_first_come_first_served_but_calls_go_before_readings_and_lists():
+def test_first_come_first_served_but_calls_go_before_readings_and_lists_and_studies_last():
     api = Api(ceiling=1)
     api.ask("first")
-    for name, kind in (("r1", READ), ("l1", LIST), ("c1", CALL), ("r2", READ), ("c2", CALL)):
+    for name, kind in (("s1", LAST), ("r1", READ), ("l1", LIST), ("c1", CALL), ("r2", READ), ("c2", CALL)):
         api.ask(name, kind)
-    assert api.end() == ["first", "c1", "c2", "r1", "l1", "r2"]
+    assert api.end() == ["first", "c1", "c2", "r1", "l1", "r2", "s1"]
 
 
 def test_who_is_woken_and_not_wanted_any_more_wakes_the_next():

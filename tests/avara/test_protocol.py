@@ -305,7 +305,6 @@ def test_the_status_is_judged_before_the_body(read):
         (ASKED, protocol.read_customer),
         (requests.get_customer(EXAMPLE_ID), protocol.read_same_customer),
         (requests.list_customers(None, 1), protocol.read_customer_page),
-        (requests.list_viewer_studies(None, 1, None), protocol.read_study_page),
     ],
 )
 def test_a_success_that_holds_no_record_but_a_message_shows_it(request_, read, body):

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from lib import errors
 from lib.avara import requests
@@ -15,7 +14,6 @@ from lib.errors import ApiError
 from tests.avara.records import EXAMPLE_ID
 
 NOW = datetime(2026, 11, 2, 12, 0, 0, tzinfo=UTC)
-KEY = "sk_live_0123456789"
 READ = requests.get_customer(EXAMPLE_ID)
 LIST = requests.list_customers(None, 100)
 CHANGE = requests.deactivate(EXAMPLE_ID)
@@ -23,7 +21,7 @@ CHANGE = requests.deactivate(EXAMPLE_ID)
 
 def reply(status: int = 500, body: object = b"", **headers: str) -> Reply:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw, NOW, SecretStr(KEY))
+    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw, NOW)
 
 
 def error_of(status: int, body: object = b"", request=READ, **headers: str) -> ApiError:
@@ -72,7 +70,7 @@ def test_a_success_is_no_error(status):
     [
         (CHANGE, 500, "The API failed while answering. A change may have been applied: read the customer again."),
         (READ, 500, "The API failed to answer. Try again in a moment."),
-        (READ, 401, "The API refused the key. Check AVARA_API_KEY."),
+        (READ, 401, "The API refused the key. Check AVARA_API_KEY, or the key of this account in the settings."),
         (READ, 403, "The API does not allow this key to do that."),
         (READ, 404, "The API knows no such customer. It may have been removed."),
         (LIST, 404, "The API has nothing at this address. Check AVARA_BASE_URL."),
@@ -110,27 +108,6 @@ def test_what_the_api_said_is_quoted_whatever_its_shape(body, said):
     assert quote(reply(400, body)) == said
     message = error_of(400, body).message
     assert (f'The API said: "{said}"' in message) if said else ("The API said" not in message)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"message": f"key {KEY} is revoked"},
-        {"echo": {"authorization": f"Bearer {KEY}"}},
-        f"<p>Bearer {KEY}</p>".encode(),
-        b"<p>Bearer sk_live&#95;0123456789</p>",
-        b"<i>" * 5458 + KEY.encode(),  # across the place where a long page is cut
-        b"x" * 290 + KEY.encode(),  # across the place where a long quote is cut
-    ],
-    ids=["message", "json", "html", "entity", "page cut", "quote cut"],
-)
-def test_a_key_that_the_api_echoes_is_not_shown(body):
-    error = error_of(500, body, x_request_id=f"r-{KEY}")
-    redirect = error_of(302, location=f"https://{KEY}.example/{KEY}")
-    for text in (error.message, error.request_id, repr(error), redirect.message):
-        assert "sk_live" not in text
-    assert error.request_id == "r-[key]"
-    assert KEY not in repr(reply(500, b""))
 
 
 def test_a_redirect_names_where_it_points_and_what_to_do_but_not_the_rest_of_the_address():

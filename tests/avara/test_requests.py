@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,12 +24,18 @@ PATH = f"/v1/express/{EXAMPLE_ID}"
         (requests.deactivate(EXAMPLE_ID), Request("POST", f"{PATH}/deactivate", changes=True, customer_id=EXAMPLE_ID)),
         (requests.reactivate(EXAMPLE_ID), Request("POST", f"{PATH}/reactivate", changes=True, customer_id=EXAMPLE_ID)),
         (
-            requests.list_viewer_studies(None, 100, EXAMPLE_ID),
-            Request("GET", "/v1/viewer/studies", (("expressCustomerId", EXAMPLE_ID), ("limit", "100")), customer_id=EXAMPLE_ID),
+            requests.list_studies("viewer", None, 100, EXAMPLE_ID),
+            Request(
+                "GET",
+                "/v1/viewer/studies",
+                (("expressCustomerId", EXAMPLE_ID), ("limit", "100")),
+                customer_id=EXAMPLE_ID,
+                about_patients=True,
+            ),
         ),
         (
-            requests.list_autoscribe_studies("c", 5, None),
-            Request("GET", "/v1/autoScribe/studies", (("limit", "5"), ("cursor", "c"))),
+            requests.list_studies("autoScribe", "c", 5, last=True),
+            Request("GET", "/v1/autoScribe/studies", (("limit", "5"), ("cursor", "c")), about_patients=True, last=True),
         ),
     ],
     ids=lambda value: f"{value.method} {value.path}",
@@ -62,8 +70,7 @@ BAD_IDS = [
         requests.get_customer,
         requests.deactivate,
         requests.reactivate,
-        lambda text: requests.list_viewer_studies(None, 1, text),
-        lambda text: requests.list_autoscribe_studies(None, 1, text),
+        *(partial(requests.list_studies, product, None, 1) for product in requests.PRODUCTS),
     ],
 )
 def test_an_ill_formed_id_never_becomes_part_of_a_request(build, text):

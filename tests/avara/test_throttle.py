@@ -317,11 +317,11 @@ def test_on_a_busy_machine_too_no_limit_of_any_shape_takes_much_longer_than_hamm
     make, requests = shape
     steps, took, hammered = requests // (2 if preflight else 1), 0.0, 0.0
     for seed in range(10):
-        job = Simulation(make(seed), steps, preflight=preflight, seed=seed, rtt=0.02, busy=0.5)
-        took, hammered = (
-            took + job.took,
-            hammered + Simulation(make(seed), steps, preflight=preflight, seed=seed, rtt=0.02, busy=0.5, throttle=Hammer()).now,
+        job, hammer = (
+            Simulation(make(seed), steps, preflight=preflight, seed=seed, rtt=0.02, busy=0.5, throttle=throttle())
+            for throttle in (Throttle, Hammer)
         )
+        took, hammered = took + job.took, hammered + hammer.took
         if isinstance(job.api, TokenBucket):
             assert job.refused / job.sent <= 0.05
     assert took <= 1.3 * hammered

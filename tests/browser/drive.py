@@ -20,6 +20,18 @@ def idle(page: Page) -> None:
     page.locator(_IDLE).wait_for()
 
 
+#: By colour scheme, the colour of the app's text.
+_TEXT = {"light": "rgb(14, 21, 28)", "dark": "rgb(230, 237, 243)"}
+_STANDS = "() => document.getAnimations().every((one) => one.effect.getComputedTiming().iterations === Infinity)"
+
+
+def paint(page: Page, scheme: str) -> None:
+    """Shows the page in the other colour scheme, as it stands, and waits until it is drawn."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    expect(page.get_by_test_id("stApp")).to_have_css("color", _TEXT[scheme])
+    page.wait_for_function(_STANDS)
+
+
 def heading(page: Page, name: str | re.Pattern[str]) -> Locator:
     return page.get_by_role("heading", name=name, level=1)
 
@@ -34,6 +46,13 @@ def visit_unfinished(page: Page, url: str, title: str) -> None:
     """A page that goes on drawing itself, because something is under way."""
     page.goto(url)
     expect(heading(page, title)).to_be_visible()
+
+
+def log_in(page: Page, app_url: str, name: str) -> None:
+    """At the provider, which knows the person by that name."""
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name=name, exact=True).click()
+    page.wait_for_url(f"{app_url}/**")
 
 
 def go_to(page: Page, name: str, title: str | re.Pattern[str] = "") -> None:
@@ -62,6 +81,14 @@ def reload(page: Page, app: App) -> None:
     page.get_by_role("button", name="Reload").click()
     until(lambda: len(app.calls("list")) > before + (len(app.api.sandbox.store) - 1) // 100, "all pages were read again")
     loaded(page)
+
+
+def ask_rules(page: Page, name: str) -> None:
+    """Chooses a rule set beside the filters, by its name there."""
+    page.get_by_role("combobox", name="Rules").click()
+    page.get_by_role("option", name=name, exact=True).click()
+    expect(page.get_by_role("columnheader", name="Candidate")).to_have_count(0 if name == "None" else 1)
+    idle(page)
 
 
 # --- tables
@@ -169,18 +196,13 @@ def search(page: Page, text: str) -> None:
 
 
 def more_filters(page: Page, *, show: bool = True) -> None:
-    """Opens or closes them, and waits until they stand: what moves would close a list that is opened meanwhile."""
-    part = page.get_by_test_id("stExpander").filter(has_text="More filters").locator("details")
-    part.locator("summary").click()
-    with suppress(NotInTime):
-        part.and_(page.locator("[open]" if show else ":not([open])")).wait_for(timeout=5_000)
-    if (part.get_attribute("open") is not None) != show:
-        part.locator("summary").click()  # one click in some hundred opens nothing on a page just drawn; people click again
+    """Shows or hides them, and waits until they stand: what moves would close a list that is opened meanwhile."""
+    page.get_by_role("switch", name="More filters").press("Space")  # a click may miss what moves on a page just drawn
     last = page.get_by_role("combobox", name="Without metadata")
     if show:
         last.click(trial=True)  # is uncovered
     else:
-        expect(last).to_be_hidden()
+        expect(last).to_have_count(0)
     page.locator(".st-key-chips").click(trial=True)  # stands still
 
 

@@ -85,7 +85,7 @@ def test_one_customer_goes_through_the_whole_job(app: App, page: Page) -> None:
     drive.say_why(page, REASON, "OPS-1841")
     dialog = drive.ask(page, 1)
     expect(dialog).to_contain_text(app.api.base_url.removeprefix("http://"))
-    expect(dialog).to_contain_text("production, real customers")
+    expect(dialog).to_contain_text("a test account")
     expect(dialog).to_contain_text("No new studies and no new users can be assigned to it")
     expect(dialog).to_contain_text("you can reactivate it from Runs")
     expect(dialog.get_by_test_id("stCode")).to_have_text(name)

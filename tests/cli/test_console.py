@@ -47,6 +47,21 @@ def test_json_is_all_that_a_program_gets_and_ascii():
 
 
 @pytest.mark.parametrize(
+    ("account", "label", "words", "line"),
+    [
+        ("", "", ("apply", "p.json"), "apply p.json"),
+        ("main", "", ("list",), "list --account main"),
+        ("main", "Main account", ("resume", "run_1"), "resume run_1 --account main --arm 'Main account'"),
+        ("main", "Main account", ("show", "run_1"), "show run_1 --account main"),  # changes nothing
+    ],
+)
+def test_a_command_to_copy_is_of_the_same_account_and_arms_what_it_changes(account, label, words, line):
+    console = Console(Outlet(None), Outlet(None), as_json=False, account=account)
+    console.label = label
+    assert console.command(*words) == f"python -m lib.runs {line}"
+
+
+@pytest.mark.parametrize(
     ("totals", "rate", "left", "line"),
     [
         (Totals(planned=3), 0.0, None, "0 of 3: 3 planned"),

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from lib.avara.connection import Connection
 from lib.cli.exits import Exit
 from lib.cli.main import main
 from lib.journal.journal import Journal
-from lib.plans.model import ITSELF
+from lib.people import ITSELF
 from tests.runs.fakes import customer, plan_of
 
 ROOT = Path(__file__).parents[2]
@@ -247,7 +248,8 @@ def test_a_base_url_that_can_not_be_used_is_told_in_words(place, monkeypatch, ca
 
 
 def test_who_it_was_is_text_whatever_bytes_the_login_has(place, monkeypatch, capfd):
-    monkeypatch.setenv("LOGNAME", os.fsdecode(b"J\xf6rg\x1b[2J"))
+    monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name=os.fsdecode(b"J\xf6rg\x1b[2J")))
+    monkeypatch.setenv("LOGNAME", "somebody-else")  # which anybody can set
     assert main(["export", recorded(place), "--format", "jsonl"]) == Exit.FINISHED
     assert json.loads(capfd.readouterr().out.splitlines()[-1])["who"] == "J rg [2J"
 
@@ -385,7 +387,7 @@ def watch(event, arguments):
         print("LEAK", event, file=sys.stderr)
 sys.addaudithook(watch)
 from lib.cli.main import main
-from lib.plans.model import ITSELF
+from lib.people import ITSELF
 for url in urls:
     os.environ["EXPRESS_OPS_DATABASE_URL"] = url
     print("CODE", main(["list"]), flush=True)

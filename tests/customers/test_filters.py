@@ -37,6 +37,7 @@ filters = st.builds(
     created_by=st.lists(st.sampled_from(["user", "api_key", "unknown"]), max_size=2).map(tuple),
     metadata=st.lists(st.tuples(keys, st.lists(texts, max_size=2).map(tuple)), max_size=2).map(tuple),
     metadata_absent=st.lists(keys, max_size=1).map(tuple),
+    among=st.none() | st.lists(st.integers(0, 12).map(an_id)).map(tuple),
 )
 
 
@@ -53,6 +54,7 @@ def maker(record):
 def certain(record, flt):
     return (
         flt.status in ("all", "active" if record.is_active else "inactive")
+        and (flt.among is None or record.id in flt.among)
         and (flt.users_min is None or record.user_count >= flt.users_min)
         and (flt.users_max is None or record.user_count <= flt.users_max)
         and (not flt.created_by or maker(record) in flt.created_by)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from lib.errors import UploadUnreadable
-from lib.evidence.rule_set import PRESETS, RuleSet, candidates, what_if
-from lib.evidence.rules import AllOf, Answer, NoStudyFor, NoUsers
-from tests.evidence.test_rules import activity, ago, facts, study
+from lib.evidence.activity import NOT_READ, Activity
+from lib.evidence.rule_set import PRESETS, RuleSet
+from lib.evidence.rules import AllOf, Answer, AnyOf, NeverAStudy, NoStudyFor, Not, NoUsers, OlderThan
+from tests.evidence.test_rules import NOW, activity, ago, facts, study
 
+DAY = timedelta(days=1)
 BY_NAME = {preset.name: preset for preset in PRESETS}
 
 
@@ -39,30 +43,30 @@ def test_unknown_counts_only_where_the_analyst_says_so_and_then_each_says_so():
     assert rules.hash != RuleSet(name="bold", rule=NoStudyFor(days=90)).hash
 
 
+@pytest.mark.parametrize(
+    ("rule", "known", "said", "kept"),
+    [
+        (NoStudyFor(days=90), None, Answer.YES, NOT_READ),
+        (AllOf(rules=(NoUsers(), Not(rule=NeverAStudy()))), None, Answer.YES, NOT_READ),
+        (AnyOf(rules=(NoUsers(), NoStudyFor(days=90))), None, Answer.YES, NOT_READ),  # the studies don't decide
+        (AnyOf(rules=(NoUsers(), NoStudyFor(days=90))), activity(study(9)), Answer.YES, ""),
+        (NoUsers(), None, Answer.YES, None),  # it asks nothing of studies
+    ],
+)
+def test_a_judgement_that_asks_of_studies_says_what_a_later_one_is_told_from_read_or_not(rule, known, said, kept):
+    asked = facts(known, user_count=0)
+    judged = RuleSet(name="x", rule=rule, unknown_counts=True).judgement(asked)
+    assert judged.answer == str(said)
+    assert (judged.activity and judged.activity.why) == kept
+    if kept:
+        came, before = (Activity(NOW + DAY, NOW + by) for by in (DAY, -DAY))
+        assert (judged.activity.came_since(came), judged.activity.came_since(before)) == (NOW + DAY, None)
+
+
 def test_a_customer_is_explained_question_by_question():
     told = [(leaf.kind, found.answer) for leaf, found in BY_NAME["dormant"].explain(facts(activity(study(9))))]
-    assert told == [("older_than", Answer.YES), ("no_study_for", Answer.NO), ("not_updated_for", Answer.YES)]
-    assert BY_NAME["dormant"].judge(facts(activity(study(9)))).words.startswith("newest study 2026-02-20")
-
-
-def test_candidates_are_told_apart_from_those_of_whom_nobody_knows():
-    many = [
-        facts(activity(), id=f"cus_{1:032x}"),
-        facts(None, id=f"cus_{2:032x}"),
-        facts(activity(study(1)), id=f"cus_{3:032x}"),
-    ]
-    found = candidates(RuleSet(name="x", rule=NoStudyFor(days=90)), many)
-    assert (found.yes, found.unknown) == ((f"cus_{1:032x}",), (f"cus_{2:032x}",))
-
-
-def test_what_if_moves_the_days_and_leaves_the_grace_of_new_customers():
-    many = [facts(activity(study(days))) for days in (40, 200, 600)]
-    assert [(days, len(found.yes)) for days, found in what_if(BY_NAME["dormant"], many, (30, 100, 500))] == [
-        (30, 3),
-        (100, 2),
-        (500, 1),
-    ]
-    assert BY_NAME["dormant"].with_days(30).explain(many[0])[0][0].days == 90
+    assert told == [("no_study_for", Answer.NO), ("not_updated_for", Answer.YES), ("older_than", Answer.YES)]
+    assert BY_NAME["dormant"].judge(facts(activity(study(9)))).words.startswith("a study came in on 2026-02-20")
 
 
 def test_a_rule_set_goes_into_a_file_and_comes_back_as_it_was():
@@ -88,6 +92,18 @@ def test_the_hash_names_what_is_asked_and_not_by_whom():
         (b'{"name": "x", "rule": {"kind": "has_metadata", "key": "a", "matches": "("}}', "is no pattern"),
         (b'{"name": "x", "rule": {"kind": "all", "rules": []}}', "rules"),
         (b'{"name": "x", "rule": {"kind": "no_users", "more": 1}}', "more"),
+        *[
+            (b'{"name": "x", "rule": {"kind": "no_study_for", "days": %s}}' % days, "days")
+            for days in (b"true", b'"365"', b"1e2")
+        ],
+        *[(b'{"name": "x", "unknown_counts": %s, "rule": {"kind": "no_users"}}' % yes, "unknown") for yes in (b'"yes"', b"1")],
+        (b'{"name": "x", "name": "y", "rule": {"kind": "no_users"}}', "name is there twice"),
+        (b'{"name": "x", "rule": {"kind": "no_study_for", "days": 9, "days": 365}}', "days is there twice"),
+        (b'{"name": "x", "version": 1000001, "rule": {"kind": "no_users"}}', "version"),
+        (b'{"name": "x", "rule": {"kind": "has_metadata", "key": "%s"}}' % (b"a" * 201), "key"),
+        (b'{"name": "x", "rule": {"kind": "has_metadata", "key": "a", "matches": "%s"}}' % (b"a" * 501), "matches"),
+        (b'{"name": "x", "rule": {"kind": "has_metadata", "key": "a", "one_of": ["%s"]}}' % (b"a" * 501), "one_of"),
+        (b'{"name": "x", "rule": {"kind": "has_metadata", "key": "a", "one_of": [""%s]}}' % (b',""' * 1000), "one_of"),
         (b'{"name": "x", "rule": ' + b'{"kind": "not", "rule": ' * 20_000, "no rules that can be used"),
         (b"\xff\xfe", "no rules that can be used"),
         (b" " * 1_000_001, "larger than 1 MB"),
@@ -96,3 +112,9 @@ def test_the_hash_names_what_is_asked_and_not_by_whom():
 def test_a_file_that_holds_no_rules_says_what_is_wrong(body, says):
     with pytest.raises(UploadUnreadable, match=says):
         RuleSet.from_json(body)
+
+
+def test_a_rule_set_without_a_word_of_its_own_tells_what_it_asks():
+    either = AnyOf(rules=(NoUsers(), Not(rule=NeverAStudy())))
+    asked = RuleSet(name="x", rule=AllOf(rules=(OlderThan(days=90), either)))
+    assert asked.asks == "older than 90 days; no users or not: never a study"

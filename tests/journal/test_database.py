@@ -78,9 +78,9 @@ def write_version(place, version):
 
 
 @pytest.mark.parametrize("version", ["0001", "0002", "0003"])
-def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place, version):
-    plan = write_version(place, version)
-    journal = place.open()
+def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(empty_place, version):
+    plan = write_version(empty_place, version)
+    journal = empty_place.open()
     (run,) = journal.reads.runs()
     assert (run.state, run.operator, run.started_at, run.hold) == (RunState.RUNNING, "Robin", NOW, None)
     assert journal.reads.plan(run.id) == plan
@@ -95,9 +95,9 @@ def test_an_older_journal_is_brought_up_to_date_and_keeps_its_rows(place, versio
     left = journal.end(run.id, RunState.INTERRUPTED, words=said("Gone."), now=NOW, who=ROBIN, expired=True)
     journal.claim(left.id, owner=OWNER, now=NOW, who=ROBIN)
     assert journal.log.verify_chain().ok
-    assert place.run("SELECT version_num FROM alembic_version") == [(HEAD,)]
+    assert empty_place.run("SELECT version_num FROM alembic_version") == [(HEAD,)]
     with pytest.raises(Exception, match="append-only"):
-        place.run("DELETE FROM log")
+        empty_place.run("DELETE FROM log")
 
 
 def test_an_older_file_is_copied_before_it_is_touched(tmp_path):
@@ -111,8 +111,8 @@ def test_an_older_file_is_copied_before_it_is_touched(tmp_path):
     assert list(place.path.parent.glob("journal.version-*")) == [copy]  # once is enough
 
 
-def test_a_migration_that_fails_leaves_the_journal_as_it_was_and_no_copy(place, monkeypatch, tmp_path):
-    write_version(place, "0001")
+def test_a_migration_that_fails_leaves_the_journal_as_it_was_and_no_copy(empty_place, monkeypatch, tmp_path):
+    write_version(empty_place, "0001")
 
     def halfway(db, to):
         upgrade(db, to)
@@ -120,18 +120,18 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was_and_no_copy(place, 
 
     monkeypatch.setattr(migrations, "upgrade", halfway)
     with pytest.raises(JournalUnavailable, match="can't be opened"):
-        place.open()
-    assert place.run("SELECT version FROM schema_version") == [(1,)]
+        empty_place.open()
+    assert empty_place.run("SELECT version FROM schema_version") == [(1,)]
     assert not list(tmp_path.rglob("*.version-*")), "whoever tries again every few seconds must not fill the disk with copies"
     monkeypatch.undo()
-    assert place.open().reads.runs()[0].totals.total == 3
+    assert empty_place.open().reads.runs()[0].totals.total == 3
 
 
 @pytest.mark.parametrize("version", ["0001", "0002", "0003"])
-def test_a_migrated_journal_is_the_same_as_a_new_one(place, version):
-    write_version(place, version)
-    place.open()
-    engine = create_engine(place.url)
+def test_a_migrated_journal_is_the_same_as_a_new_one(empty_place, version):
+    write_version(empty_place, version)
+    empty_place.open()
+    engine = create_engine(empty_place.url)
     with engine.connect() as db:
         context = MigrationContext.configure(db, opts={"compare_type": False})
         assert compare_metadata(context, metadata) == []
@@ -150,12 +150,12 @@ def test_a_journal_of_a_newer_version_is_refused_in_words(place):
         place.open()
 
 
-def test_several_that_open_a_new_journal_at_once_make_it_once(place):
+def test_several_that_open_a_new_journal_at_once_make_it_once(empty_place):
     opened, failed = [], []
 
     def open_it():
         try:
-            opened.append(place.open())
+            opened.append(empty_place.open())
         except JournalError as exc:
             failed.append(exc)
 
@@ -165,7 +165,7 @@ def test_several_that_open_a_new_journal_at_once_make_it_once(place):
     for thread in threads:
         thread.join()
     assert (len(opened), failed) == (6, [])
-    assert place.run("SELECT count(*) FROM log_head") == [(1,)]
+    assert empty_place.run("SELECT count(*) FROM log_head") == [(1,)]
 
 
 def test_a_new_journal_that_somebody_else_is_making_is_waited_for(tmp_path):

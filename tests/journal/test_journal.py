@@ -1,6 +1,7 @@
 """The journal forbids what must not happen, keeps what did, and shows when somebody altered it."""
 
 import threading
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -8,11 +9,15 @@ import pytest
 from lib.errors import (
     AlreadyStarted,
     IllegalTransition,
+    JournalDamaged,
     OtherConnection,
     PlanError,
     RunNotFound,
     RunsOverlap,
 )
+from lib.journal.drafts import Save
+from lib.journal.proof.chain import NO_RUN
+from lib.plans.evidence import Picked, Way
 from lib.plans.model import Action, RunState, StepState
 from lib.plans.words import said
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, ROBIN, customer, id_of, plan_of
@@ -279,6 +284,22 @@ def test_history_tells_every_run_of_a_customer_newest_first(journal):
         (first.id, id_of(2)),
     ]
     assert journal.reads.history(id_of(9)) == ()
+    assert journal.reads.history(id_of(2).upper()) == journal.reads.history(id_of(2))
+
+
+def test_whom_runs_verified_is_told_once_however_many_of_them_did(journal):
+    ids = []
+    for number, state in enumerate((StepState.VERIFIED, StepState.VERIFIED, StepState.NOT_APPLIED)):
+        run = journal.record(plan_of([customer(1), customer(2)], now=NOW + timedelta(days=number)), NOW, who=ROBIN)
+        run = journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
+        first, second = journal.reads.steps(run.id)
+        settle(journal, begin(journal, first), StepState.VERIFIED, after=first.before)
+        settle(journal, begin(journal, second), state, after=second.before)
+        journal.end(run.id, RunState.FINISHED, words=said(""), now=NOW, who=ROBIN)
+        ids.append(run.id)
+    assert journal.reads.verified_in(ids) == (id_of(1), id_of(2))
+    assert journal.reads.verified_in(ids[2:]) == (id_of(1),)
+    assert journal.reads.verified_in([]) == ()
 
 
 def test_what_runs_left_of_customers_is_told_once_in_the_order_of_the_log(journal, monkeypatch):
@@ -304,6 +325,23 @@ def test_what_runs_left_of_customers_is_told_once_in_the_order_of_the_log(journa
     assert told(0, keys=("another account",)) == ([], told(entry)[1])
 
 
+def test_what_runs_changed_between_two_moments_is_told_with_who_planned_it(journal):
+    run = started(journal, 1, 2, 3)
+    began = [begin(journal, step) for step in journal.reads.steps(run.id)]
+    settle(journal, began[0], StepState.VERIFIED, after=customer(1, is_active=False))
+    settle(journal, began[1], StepState.NOT_APPLIED, after=customer(2))
+    (step,) = journal.reads.steps(run.id, StepState.VERIFIED)
+    moment = timedelta(microseconds=1)
+
+    def told(since, until, keys=(FINGERPRINT,)):
+        return [(who, found.customer_id) for who, found in journal.reads.changed_between(since, until, keys)]
+
+    assert told(step.settled_at, step.settled_at) == [("Robin", id_of(1))]
+    assert told(step.settled_at + moment, step.settled_at + timedelta(days=1)) == []
+    assert told(step.settled_at - timedelta(days=1), step.settled_at - moment) == []
+    assert told(step.settled_at, step.settled_at, ("another account",)) == []
+
+
 def test_steps_come_in_order_by_state_in_pages_and_all_one_by_one(journal):
     run = started(journal, *range(1, 8))
     for step in journal.reads.steps(run.id)[::2]:
@@ -319,3 +357,30 @@ def test_a_plan_of_several_batches_is_recorded_whole(journal):
     assert run.totals.planned == 2501
     assert journal.reads.orders(run.id).state is RunState.PLANNED
     assert run.fingerprint == FINGERPRINT
+
+
+@pytest.mark.parametrize(
+    ("damage", "ask"),
+    [
+        ("DELETE FROM log_head", "note"),
+        ("UPDATE views SET saved_at = 'soon'", "views"),
+        ("UPDATE views SET saved_at = ''", "views"),
+        ("UPDATE drafts SET saved_at = 'soon'", "drafts"),
+    ],
+)
+def test_what_can_not_be_read_of_the_tables_is_told_in_words(place, damage, ask):
+    journal = place.open()
+    journal.record(plan_of([customer(1)]), NOW, who=ROBIN)
+    journal.views.save(FINGERPRINT, "mine", "body", who=ROBIN, now=NOW)
+    journal.drafts.save(Save("one", FINGERPRINT, "Robin", NOW, {id_of(1): Picked(Way.LISTED)}))
+    place.run(damage)
+    asks = {
+        "note": lambda: journal.log.note(NO_RUN, "export", now=NOW, who=ROBIN),
+        "views": lambda: journal.views.saved([FINGERPRINT]),
+        "drafts": lambda: journal.drafts.heads([FINGERPRINT]),
+        "runs": journal.reads.runs,
+        "left": lambda: journal.reads.left_since(0, {FINGERPRINT}),
+    }
+    for name, each in asks.items():
+        with pytest.raises(JournalDamaged, match="damaged") if name == ask else nullcontext():
+            each()

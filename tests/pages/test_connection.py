@@ -52,5 +52,7 @@ def test_an_api_that_is_gone_is_told_in_words(world: World) -> None:
 def test_a_login_is_the_operator_where_there_is_one(world: World) -> None:
     world.sandbox(customers=20)
     session = world.open("connection")
-    session.at.user = {"is_logged_in": True, "email": "robin@example.org", "name": "Robin"}
-    assert facts(session.run())["Operator"] == "robin@example.org"
+    world.home.joinpath("settings.toml").write_text('people.viewer = ["*@example.org"]')
+    session.at.user = {"is_logged_in": True, "email": "robin@example.org", "iss": "https://login.example.org", "exp": 2**36}
+    told = facts(session.run())
+    assert (told["Operator"], told["Known"]) == ("robin@example.org", "by login at https://login.example.org")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from lib.sandbox.names import ODDITIES
+from lib.sandbox.invented.names import ODDITIES
 from lib.sandbox.server import SandboxServer
 from lib.ui.customers import tray
 from lib.ui.text import md
@@ -73,7 +73,7 @@ def test_all_customers_are_counted_and_the_first_page_of_them_is_shown(page: Ses
     assert "Rows 1 to 100 of 250" in page.words
     assert len(page.rows) == 100
     assert "read just now" in page.words
-    assert "Production · 127" in page.words
+    assert "Test · 127" in page.words
 
 
 def test_the_table_says_what_the_api_says_with_the_longest_untouched_first(page: Session, records: list[Record]) -> None:
@@ -523,3 +523,9 @@ def test_no_list_of_choices_offers_to_choose_all_of_them_at_once(page: Session) 
     lists = page.run().at.multiselect
     assert len(lists) >= 4
     assert [one.label for one in lists if one.proto.select_all] == []  # 0: never
+
+
+def test_who_narrows_nothing_yet_is_shown_the_way_to_those_worth_a_look(world: World) -> None:
+    world.sandbox(20)
+    assert "Whom to look at first" in world.open().words
+    assert "Whom to look at first" not in world.open(status="active").words

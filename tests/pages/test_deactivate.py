@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
 from lib.errors import CapExceeded
-from lib.plans.evidence import seen_in
+from lib.evidence.activity import Activity
+from lib.evidence.judgement import Answered
+from lib.plans.evidence import Picked, Way, seen_in
+from lib.plans.model import StepState
 from lib.sandbox.server import SandboxServer
 from tests.pages.test_kept import hold, keep
 from tests.pages.world import PATIENCE, Session, World, records_of
-from tests.runs.fakes import ROBIN
+from tests.runs.fakes import ROBIN, judgement
 from tests.sandbox_server import rename
 
 Record = dict[str, Any]
@@ -98,9 +102,36 @@ def test_the_plan_holds_why_each_was_picked_under_the_filter_of_that_moment(worl
     plan = world.resources.journal.reads.plan(world.resources.journal.reads.runs()[0].id)
     planned = plan.customers[0]
     assert plan.filter_text == "active"
-    assert "; ".join(planned.evidence) == evidence
+    assert "; ".join(planned.evidence) == evidence.replace("\n", "; ")
     assert planned.evidence[1:] == seen_in(planned.record, planned.read_at)
     assert "Evidence: Ticked in the table, filter: active; customers as read" in session.plain
+
+
+def test_the_review_and_the_runs_page_tell_what_the_rule_set_said(world: World, sandbox: SandboxServer) -> None:
+    now = datetime.now(UTC)
+    seen = Activity(now - timedelta(minutes=5), now - timedelta(days=400), (0, 0, 0, 7), whole=True)
+    judged = judgement(seen, words="*never* seen", answers=(Answered(question="no users", answer="yes", seen="no users"),))
+    (picked,) = ids_of(sandbox, active=True, count=1, users=False)
+    session = world.open()
+    session.at.session_state["picks"] = {picked: Picked(Way.RULES, judged.rules, now, judged)}
+    session = session.go("deactivate")
+    (row,) = session.rows_of(REVIEW).to_dict("records")
+    assert row["Newest study"] == "1 year, 1 month ago"
+    first, rest = row["Evidence"].splitlines()
+    assert first == "*never* seen".capitalize()
+    assert rest.startswith(f"Picked by a rule set: {judged.rules}; customers as read ")
+    assert "; no users: yes (no users); newest study " in rest
+    record = record_of(sandbox, picked)
+    session = confirm(to_dialog(session), record["expressCustomerName"]).until(ended)
+    run = world.resources.reads.runs()[0]
+    plan = world.resources.reads.plan(run.id)
+    assert plan.customers[0].judgement == judged
+    assert f"Evidence: {first}." in session.plain
+    assert rest in session.plain
+    step = world.resources.reads.step(run.id, picked)
+    assert step.activity == seen
+    # what the sandbox has of its studies decided whether it was called
+    assert step.state is StepState.VERIFIED or step.words.startswith("A study came in")
 
 
 def test_the_already_inactive_are_set_aside_and_the_no_longer_listed_named(world: World, sandbox: SandboxServer) -> None:
@@ -120,14 +151,21 @@ def test_when_all_picks_are_inactive_already_there_is_nothing_to_do(world: World
     assert not session.offers("to_confirm")
 
 
-def test_ticked_rows_can_be_taken_out_of_the_picks(world: World, sandbox: SandboxServer) -> None:
-    session = review_of(world, ids_of(sandbox, active=True, count=3))
+def test_ticked_rows_can_be_taken_out_of_the_picks_and_the_run_tells_of_them(world: World, sandbox: SandboxServer) -> None:
+    session = review_of(world, ids_of(sandbox, active=True, count=4))
     shown = session.rows_of(REVIEW)["Id"].tolist()
     assert session.table_of(REVIEW)["tick"] == "Remove"
     assert not session.offers("review_remove")
     session.act("pick", 0, 2, label=REVIEW).press("review_remove")
-    assert session.picks == [shown[1]]
-    assert session.rows_of(REVIEW)["Id"].tolist() == [shown[1]]
+    assert set(session.picks) == {shown[1], shown[3]}
+    assert session.rows_of(REVIEW)["Id"].tolist() == [shown[1], shown[3]]
+    assert "2 customers taken out by hand" in session.words
+    confirm(to_dialog(session), "2").until(ended)
+    left_out = world.resources.reads.plan(session.at.query_params["run"]).set_aside
+    assert {one.customer_id for one in left_out} == {shown[0], shown[2]}
+    assert "2 customers left out by the review" in session.words
+    session.pick([shown[0]]).go("deactivate")
+    assert "taken out by hand" not in session.words  # of another plan
 
 
 def test_without_a_reason_there_is_an_error_in_words_and_no_dialog(world: World, sandbox: SandboxServer) -> None:
@@ -149,11 +187,12 @@ def test_the_dialog_names_the_act_the_count_the_account_the_users_and_the_way_ba
     assert session.at.button(key="confirm_go").label == "Deactivate 12 customers"
     words = session.plain
     assert f"{sandbox.base_url.removeprefix('http://')}" in words
-    assert "production, real customers" in words
+    assert "a test account" in words  # as is whatever answers on this machine
     assert f"{users:,} users work there" in words
     assert "reactivate them" in words
     assert session.table_of("Type ")["label"] == "Type 12 to confirm"
-    names = [record_of(sandbox, planned)["expressCustomerName"] for planned in session.at.session_state["plan_to_confirm"].ids]
+    records = [record_of(sandbox, planned) for planned in session.at.session_state["plan_to_confirm"].ids]
+    names = [record["expressCustomerName"] for record in sorted(records, key=lambda record: -record["userCount"])]
     assert f"Customers: {', '.join(names[:4])} and 8 more" in words
     assert "Reason: Contract ended" in words
     assert "Ticket" not in words.partition("Customers: ")[2].partition("Deactivate 12")[0]
@@ -450,7 +489,7 @@ def test_an_undo_that_is_over_a_cap_can_be_made_in_parts(world: World, sandbox: 
     session.act("pick", 1, label=REVIEW).press("review_remove")
     confirm(to_dialog(session, "Wrong list"), "2").until(ended)
     assert [record_of(sandbox, customer_id)["isActive"] for customer_id in shown] == [True, False, True]
-    assert "A person left it out of this undo." in session.rows_of("Customers that this undo")["Why"].tolist()
+    assert "A person left it out of this undo." in session.rows_of("Customers that this run leaves alone")["Why"].tolist()
     session.go("runs", run=first).press("run_undo")
     assert session.rows_of(REVIEW)["Id"].tolist() == [shown[1]]  # what was taken out belonged to the undo before
 

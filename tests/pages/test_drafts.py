@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from lib.plans.model import Person
+from lib.people import Person
 from lib.sandbox.server import SandboxServer
 from lib.ui import kept
 from tests.pages.test_deactivate import confirm, ended, field_of, ids_of, record_of, to_dialog

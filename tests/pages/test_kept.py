@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lib.customers.frame import build
-from lib.customers.reading.snapshot import Shelf
+from lib.customers.reading.shelf import Shelf
 from lib.sandbox.server import SandboxServer
 from tests.pages.world import Session, World, records_of
 
-PAGES = ("overview", "customers", "deactivate", "runs", "connection")
+PAGES = ("overview", "customers", "deactivate", "runs", "compare", "connection")
 HOURS = timedelta(hours=1)
 
 

@@ -8,12 +8,14 @@ import weakref
 import pytest
 
 from lib.avara.models import RecordProblem
-from lib.customers.reading.load import LoadState
+from lib.config import load_settings
+from lib.customers.reading.progress import LoadState
 from lib.ui import loading
 from lib.ui.loading import problems_csv
+from tests.journal.places import Server
 from tests.pages.world import Session, World, records_of
 
-PAGES = ("overview", "customers", "deactivate", "runs", "connection")
+PAGES = ("overview", "customers", "deactivate", "runs", "compare", "connection")
 
 
 def stopped(session: Session) -> bool:
@@ -54,6 +56,30 @@ def test_a_running_load_shows_how_far_it_has_come(world: World, page: str) -> No
     sandbox.sandbox.latency = 0
     session.until(lambda it: it.offers("reload"))
     assert not session.run().at.get("progress")
+
+
+def test_a_list_that_another_server_reads_is_told_with_how_far_it_is_and_who_stops_waiting_can_go_on(
+    world: World, postgresql: Server
+) -> None:
+    place = postgresql.new_place()
+    world.patch.setenv("EXPRESS_OPS_DATABASE_URL", place.url)
+    world.sandbox()
+    connection = load_settings().connection()
+    assert connection is not None
+    other = place.open().lists.of(connection.fingerprint, "app2:7:aa")
+    assert other is not None
+    turn = other.take_turn()
+    assert turn is not None
+    other.renew(turn, 4200)
+    session = world.open(loaded=False)
+    session.until(lambda it: "app2, process 7 is reading: 4,200 customers so far" in it.plain)
+    assert "This server takes that list over once it is whole." in session.words
+    other.end(turn, "The API does not know this key.")
+    session.until(stopped)
+    assert "app2, process 7 was reading the customers and stopped. The API does not know this key." in session.plain
+    session.press("load_resume").until(lambda it: it.offers("reload"))
+    assert "250 customers" in session.words
+    place.close()
 
 
 def test_the_first_drawing_has_the_first_customers_where_the_api_answers_in_time(
@@ -173,7 +199,7 @@ def test_of_very_many_unreadable_records_the_first_are_named_the_kinds_counted_a
     assert load is not None
     fields = ("createdAt", "userCount", "userCount")
     many = [RecordProblem(f"cus_{at:032x}", fields[at % 3], f"=cmd {at}", "is wrong") for at in range(9000)]
-    load._problems.extend(many)
+    load._came.problems, load._came.problem_count = many, len(many)
     assert "9,000 records could not be read and left out" in session.run().words
     assert len(session.everything) < 1_000_000
     session.at.session_state["problems_open"] = True

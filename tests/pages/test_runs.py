@@ -16,12 +16,15 @@ from lib.errors import JournalUnavailable
 from lib.journal.journal import Journal
 from lib.plans.model import Action, RunState, StepState
 from lib.plans.plan import Plan, PlannedCustomer, make_plan
+from lib.plans.policy import Caps, Policy
 from lib.plans.words import said
 from lib.runs.worker import Worker
 from lib.ui import notices
 from lib.ui.runs import listing, timeline
+from lib.ui.runs import report as report_module
 from tests.pages.world import Session, World
 from tests.runs.fakes import KIM, ROBIN
+from tests.sandbox_server import ask
 
 
 @pytest.fixture
@@ -89,6 +92,34 @@ def test_every_run_is_listed_newest_first_with_counts_that_add_up(open_world: Wo
     assert table["Recorded, UTC"].str.contains(f"{datetime.now(UTC):%Y-}").all()
     assert table["Ticket"].tolist() == ["", "OPS-1"]
     assert "evil.example" not in session.words
+
+
+def test_whether_it_hurt_is_asked_on_request_only_and_told_in_one_table_to_take_along(world: World) -> None:
+    server = world.sandbox(customers=230)
+    world.open()
+    run_id = world.resources.record(a_plan(world, 0, 3), who=ROBIN).id
+    assert not world.open("runs", run=run_id).offers("hurt")  # nobody was deactivated yet
+    world.resources.resume(run_id, who=ROBIN)
+    assert world.resources.wait(run_id, 90)
+    back, *others = (step.customer_id for step in world.resources.reads.steps(run_id))
+    ask(server, "POST", f"/{back}/reactivate")
+    session = world.open("runs", run=run_id)
+    assert "studies" not in {call.operation.partition("-")[2] for call in server.calls()}  # never by itself
+    session.press("hurt").until(lambda session: session.offers("hurt"))
+    assert "Yes: 1 with a study since or active again, 2 without any sign of life. Asked " in session.plain
+    assert "Attempts that the API refused since then can't be counted" in session.words
+    table = session.rows_of("What came after")
+    assert table["Did it hurt"].tolist() == ["! yes", "✓ no", "✓ no"]
+    assert (table["Id"][0], set(table["Id"][1:])) == (back, set(others))
+    assert table["What is seen"][0] == "it is active again, by no run of this journal"
+    assert table["Status now"].tolist() == ["● Active", "○ Inactive", "○ Inactive"]
+    assert any(getattr(one.proto, "label", "") == "Download" for one in session.at.get("download_button"))
+    undo = world.resources.record(world.resources.freeze_undo(world.resources.review_undo(run_id)), who=ROBIN)
+    world.resources.resume(undo.id, who=ROBIN)
+    assert world.resources.wait(undo.id, 90)
+    after = world.open("runs", run=run_id)
+    assert "without any sign of life" not in after.plain  # that was before it was taken back
+    assert after.at.button(key="hurt").label == "Did it hurt?"
 
 
 def test_older_runs_are_reached_by_page_and_by_state_and_those_that_wait_are_always_announced(open_world: World) -> None:
@@ -284,13 +315,23 @@ def test_a_customer_whose_record_can_not_be_read_hides_no_other(open_world: Worl
     assert not session.at.exception
 
 
-def test_who_planned_and_who_carried_out_are_both_told(open_world: World) -> None:
+def test_who_planned_who_carried_out_and_on_which_server_are_told(open_world: World) -> None:
     journal, now = open_world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(open_world, 0, 2), now, who=ROBIN)
-    journal.claim(run.id, owner="host:1:a", now=now, who=KIM)
+    journal.claim(run.id, owner="host:1:a", now=now, who=KIM, settings=open_world.resources.policy.hash)
     session = open_world.open("runs", run=run.id)
-    assert "planned by Robin · carried out by Kim" in session.words
+    assert "planned by Robin · carried out by Kim · on host, process 1 ·" in session.plain
+    assert "other settings" not in session.plain
     assert session.go("runs").rows_of("Runs")["Planned by"].tolist() == ["Robin"]
+
+
+def test_a_run_that_another_server_carries_under_other_settings_says_so(open_world: World) -> None:
+    journal, now, here = open_world.resources.journal, datetime.now(UTC), open_world.resources.policy.hash
+    run = journal.record(a_plan(open_world, 0, 2), now, who=ROBIN)
+    theirs = Policy(caps=Caps(max_users=7)).hash
+    journal.claim(run.id, owner="host:1:a", now=now, who=KIM, settings=theirs)
+    assert f"other settings ({theirs}) than this server's ({here})" in open_world.open("runs", run=run.id).plain
+    assert here in str(open_world.open("connection").table_of("Facts"))
 
 
 def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_done(open_world: World) -> None:
@@ -377,13 +418,15 @@ def test_a_download_that_fails_is_told_in_words_on_the_page(open_world: World) -
     run = journal.record(a_plan(open_world, 0, 1), now, who=ROBIN)
     journal.cancel(run.id, words=said(""), now=now, who=ROBIN)
     files: list[Callable[[], bytes]] = []
-    told = notices.download
-    open_world.patch.setattr(notices, "download", lambda make: files.append(told(make)) or files[-1])
+    told = notices._download
+    open_world.patch.setattr(notices, "_download", lambda make: files.append(told(make)) or files[-1])
     session = open_world.open("runs", run=run.id)
     for error, words in ((JournalUnavailable("The disk is full."), "The disk is full."), (OSError(), "could not be made")):
-        open_world.patch.setattr(type(open_world.resources), "receipt", Mock(side_effect=error))
-        with pytest.raises(type(error)):
-            files[-1]()  # the receipt as a page to print
+        for name in ("receipt", "report"):
+            open_world.patch.setattr(type(open_world.resources), name, Mock(side_effect=error))
+        for make in files[-4:]:  # the receipt in three forms, the report
+            with pytest.raises(type(error)):
+                make()
         assert words in session.run().plain
         assert words not in session.run().plain  # once
 
@@ -503,3 +546,16 @@ def test_what_fails_in_a_part_that_follows_by_itself_is_told_once_for_the_page_i
     with sqlite3.connect(open_world.home / "journal.sqlite") as file:
         file.execute("ALTER TABLE log_elsewhere RENAME TO log")
     assert not session.run().at.error
+
+
+def test_the_report_of_a_day_or_of_one_run_can_be_taken(open_world: World) -> None:
+    session = open_world.open("runs")
+    assert "There is no run yet." in session.words
+    run_id = open_world.resources.start(a_plan(open_world, 0, 2), who=KIM).id
+    session = open_world.open("runs").until(lambda _: open_world.resources.reads.run(run_id).state is RunState.FINISHED).run()
+    assert "1 run on one page to print" in session.words
+    assert [button.label for button in session.at.get("download_button")] == ["Report, to hand on"]
+    body = report_module._made(open_world.resources, (), datetime.now(UTC).date()).decode()
+    assert f"Report of {datetime.now(UTC):%Y-%m-%d}: 1 run" in body
+    assert "Kim" in body
+    assert "Report, to hand on" in open_world.open("runs", run=run_id).words

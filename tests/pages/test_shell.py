@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import embedded
+from lib.accounts import embedded
 from lib.ui import resources as wiring
 from lib.ui.runs import listing
 from tests.pages.world import KEY, World
@@ -40,11 +40,11 @@ def test_the_embedded_sandbox_is_the_same_one_after_a_restart(world: World) -> N
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_with_a_key_every_page_says_production_and_the_host(world: World, page: str) -> None:
+def test_with_a_key_of_an_api_on_this_machine_every_page_says_test_and_the_host(world: World, page: str) -> None:
     sandbox = world.sandbox(customers=20)
     session = world.open(page)
     host = sandbox.base_url.removeprefix("http://")
-    assert f"Production · {host}" in session.plain
+    assert f"Test · {host}" in session.plain
     assert KEY.encode() not in session.everything
 
 

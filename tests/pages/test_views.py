@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from lib.customers.filters import Filter
-from lib.customers.views import Sort, View
+from lib.customers.views import Sort
+from lib.evidence.views import View
 from lib.journal.views import KEPT_FOR
 from lib.ui.customers import address
 from tests.pages.world import Session, World
@@ -84,6 +86,25 @@ def test_each_plain_condition_comes_back_under_its_own_link(page: Session, world
     page.widget("rows").set_value(50)
     assert page.run().at.query_params == {"users": "0-0", "by": "api_key", "sort": "-name", "rows": "50"}
     assert on_show(world.open(**page.at.query_params)) == on_show(page)
+
+
+@pytest.mark.parametrize("narrow", [lambda _: None, lambda page: page.widget("search").set_value("a")], ids=["plain", "token"])
+def test_the_page_on_show_comes_back_under_its_link_until_something_else_is_asked_for(
+    page: Session, world: World, narrow: Callable[[Session], object]
+) -> None:
+    narrow(page)
+    page.run().at.get("pagination")[0].set_value(2)
+    wanted, link = on_show(page.run()), dict(page.at.query_params)
+    assert "Rows 101 to " in page.words
+    again = world.open(**link)
+    assert on_show(again) == wanted
+    again.act("sort", column="user_count")
+    assert "Rows 1 to " in again.words
+    assert again.at.query_params != link
+
+
+def test_a_page_that_the_table_is_too_short_for_is_its_last(world: World, page: Session) -> None:
+    assert "Rows 201 to 250 of 250" in world.open(page="77").words
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ _VALUES = (
     *("title", "header", "subheader", "markdown", "caption", "code", "text"),
     *("error", "warning", "info", "success", "toast"),
 )
-_WIDGETS = ("text_input", "button_group", "selectbox", "multiselect", "number_input", "date_input", "toggle")
+_WIDGETS = ("text_input", "button_group", "selectbox", "multiselect", "number_input", "date_input", "toggle", "pagination")
 _LABELS = ("button", "metric", "expander", "text_input", "download_button", "pills", "page_link", "badge", "popover", "dialog")
 
 
@@ -48,7 +48,7 @@ class Session:
     def __init__(self) -> None:
         self.at = AppTest.from_file(str(ROOT / "lib" / "ui" / "shell.py"), default_timeout=PATIENCE)
         self.at._bidi_component_manager = _components()
-        for part in ("more_filters", "view_options", "export"):  # drawn only where they are open
+        for part in ("more_filters", "view_options", "export", "report"):  # drawn only where they are open
             self.at.session_state[part] = True
         #: What was done in each table, by the label it was asked for by.
         self.acts: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -105,6 +105,12 @@ class Session:
     def everything(self) -> bytes:
         """Every byte that the page sends to the browser."""
         return b"\n".join(proto.SerializeToString() for node in self.at._tree if (proto := getattr(node, "proto", None)))
+
+    @property
+    def controls(self) -> dict[str, bytes]:
+        """What the browser is told of each control, by its key."""
+        found = (element for kind in _WIDGETS for element in self.at.get(kind))
+        return {element.key: element.proto.SerializeToString(deterministic=True) for element in found}
 
     @property
     def picks(self) -> list[str]:

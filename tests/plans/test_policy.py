@@ -134,6 +134,8 @@ def test_the_file_says_what_runs_may_do(tmp_path):
         ("[snapshot]\nmax_age_minutes = 1441\n", "snapshot.max_age_minutes"),
         ("[snapshot]\nkeep = 'perhaps'\n", "snapshot.keep"),
         ("[snapshot]\nkept = true\n", "snapshot.kept"),
+        ("[snapshot]\ndays = -1\n", "snapshot.days"),
+        ("[snapshot]\ndays = 30.5\n", "snapshot.days"),
         ("[caps\n", "not TOML"),
     ],
 )
@@ -142,6 +144,24 @@ def test_a_setting_that_can_not_be_is_named(tmp_path, text, named):
     with pytest.raises(ConfigError, match=r"settings\.toml") as caught:
         policy_of(tmp_path)
     assert named in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[approval]\nfrom_customer = 3\n", "approval.from_customer is no setting; did you mean from_customers?"),
+        ("[protected.asks]\nids = []\n", "protected.asks is no setting; did you mean ask?"),
+        ("[protected.ask]\nmeta = {}\n", "protected.ask.meta is no setting; did you mean metadata?"),
+        ("readonly = true\n", "readonly is no setting; did you mean read_only?"),
+        ("[people.proxy]\nsecret = 'x'\n", "people.proxy.secret is no setting; did you mean secret_file?"),
+        ("[caps]\nzebra = 3\n", "caps.zebra is no setting."),
+    ],
+)
+def test_of_a_setting_that_there_is_not_the_one_that_may_be_meant_is_named(tmp_path, text, told):
+    (tmp_path / "settings.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        policy_of(tmp_path)
+    assert told in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -158,3 +178,26 @@ def test_the_file_says_whether_lists_are_kept_and_how_long_they_feed_plans(tmp_p
     (tmp_path / "settings.toml").write_text(text)
     policy = policy_of(tmp_path)
     assert (policy.snapshot.keep, policy.snapshot_feeds_plans_for) == (keep, timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("text", "alike"),
+    [
+        ("", True),
+        ("concurrency = 64\n[caps]\nmax_users = 1000", True),  # the defaults
+        (f"drift = {sorted(Policy().drift, reverse=True)}", True),
+        ("[caps]\nmax_users = 1001", False),
+        ("preflight = false", False),
+        ('drift = ["active"]', False),
+        ('[protected]\nmetadata = { tier = "gold*" }', False),
+    ],
+)
+def test_settings_that_say_the_same_have_one_hash_and_others_another(tmp_path, text, alike):
+    (tmp_path / "settings.toml").write_text(text)
+    assert (policy_of(tmp_path).hash == Policy().hash) is alike
+
+
+def test_the_order_of_what_is_protected_does_not_matter():
+    ids, pairs = [id_of(number) for number in range(1, 9)], [("tier", "gold*"), ("region", "eu")]
+    one, other = (ProtectedCustomers(ids=ids[::way], metadata=dict(pairs[::way])) for way in (1, -1))
+    assert Policy(protected=one).hash == Policy(protected=other).hash != Policy().hash

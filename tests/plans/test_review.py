@@ -4,12 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lib.avara.models import Customer
+from lib.avara.models import Customer, id_key
+from lib.evidence.activity import Activity
+from lib.evidence.judgement import Answered
+from lib.plans.evidence import Picked, Way, filters_of
 from lib.plans.model import Action
-from lib.plans.plan import PlannedCustomer
-from lib.plans.policy import Caps, ProtectedCustomers, check_amount
+from lib.plans.plan import PlannedCustomer, make_plan
+from lib.plans.policy import Caps, Policy, ProtectedCustomers, check_amount
 from lib.plans.review import Review, WarningKind, review
-from tests.runs.fakes import NOW, customer, id_of
+from lib.plans.terms import terms
+from tests.runs.fakes import NEVER, NOW, customer, id_of, judgement
 
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,6 +47,112 @@ def test_warnings(record, action, kinds, words):
     (item,) = review_of([record], action).items
     assert [warning.kind for warning in item.warnings] == kinds
     assert [warning.words for warning in item.warnings] == words
+
+
+def test_what_a_run_of_ours_changed_says_so():
+    (item,) = review_of([customer(updated_at=NOW)], Action.DEACTIVATE, by_us=lambda one: f"by us of {one.name}").items
+    assert [warning.words for warning in item.warnings] == ["Changed today by us of Clinic 1"]
+
+
+STUDIED = Activity(NOW, newest=NOW - 30 * DAY, counts=(0, 1, 1, 1), whole=True)
+OLD = Activity(NOW, newest=NOW - 90 * DAY, counts=(0, 0, 1, 1), whole=True)
+CAME = ("study_recently", "A study came in on 2026-01-30")
+
+
+@pytest.mark.parametrize(
+    ("judged", "now_known", "warnings"),
+    [
+        (None, None, []),
+        (judgement(), None, []),
+        (judgement(answer="no", words="3\nusers\x1b[2J"), None, [("rules_say_no", "The rules say no: 3 users [2J")]),
+        (
+            judgement(answer="unknown", words="studies not read"),
+            None,
+            [("rules_cant_tell", "Nobody can tell: studies not read")],
+        ),
+        (None, STUDIED, [CAME]),
+        (None, OLD, []),
+        (None, NEVER, []),
+        (judgement(STUDIED), None, [CAME]),
+        (judgement(), STUDIED, [CAME]),  # one that came in since it was picked
+        (judgement(STUDIED), NEVER, [CAME]),
+        (judgement(STUDIED, answer="no", words="x"), OLD, [("rules_say_no", "The rules say no: x"), CAME]),
+    ],
+)
+def test_whom_the_rules_did_not_mean_and_who_had_a_study_is_to_be_looked_at_before_it_is_deactivated(
+    judged, now_known, warnings
+):
+    studies = {id_key(id_of(1)): now_known} if now_known else {}
+    for action, expected in ((Action.DEACTIVATE, warnings), (Action.REACTIVATE, [])):
+        planned = PlannedCustomer(record=customer(is_active=not action.wants_active), read_at=NOW, judgement=judged)
+        (item,) = review([planned], action, NOW, studies=studies).items
+        assert [(str(one.kind), one.words) for one in item.warnings] == expected
+
+
+LIKE = {number: f"City (X), 9 % alike ({id_of(number)}), 100 % alike" for number in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("picked", "inactive", "protected", "expected"),
+    [  # customers 1, 2 and 3, each with those that a rule set says it looks like
+        ({1: [2]}, (), (), {}),
+        ({1: [2], 2: [1]}, (), (), {1: "Clinic 2 is picked too: no copy stays", 2: "Clinic 1 is picked too: no copy stays"}),
+        ({1: [2], 2: []}, (), (), {1: "Clinic 2 is picked too: no copy stays", 2: "Clinic 1 is picked too: no copy stays"}),
+        (
+            {1: [2, 3], 2: [1, 3]},
+            (),
+            (),
+            {1: "Clinic 2 is picked too: see that one stays", 2: "Clinic 1 is picked too: see that one stays"},
+        ),
+        (
+            {1: [2, 3], 2: [], 3: []},
+            (),
+            (),
+            {
+                1: "Clinic 2 is picked too and 1 more: no copy stays",
+                2: "Clinic 1 is picked too: no copy stays",
+                3: "Clinic 1 is picked too: no copy stays",
+            },
+        ),
+        ({1: [2], 2: []}, (2,), (), {1: "Clinic 2 is inactive already: no copy stays"}),
+        ({1: [2], 2: [1]}, (), (2,), {}),  # one that the settings protect stays
+    ],
+)
+def test_who_goes_with_its_likely_duplicate_says_so_and_nobody_is_left_out_for_it(picked, inactive, protected, expected):
+    customers = []
+    for number, twins in picked.items():
+        said = Answered(
+            question="likely duplicate: likeness 95", answer="yes", seen="looks like " + "; ".join(LIKE[one] for one in twins)
+        )
+        judged = judgement(answers=(said,)) if twins else None
+        record = customer(number, is_active=number not in inactive)
+        customers.append(PlannedCustomer(record=record, read_at=NOW, judgement=judged))
+    guard = ProtectedCustomers(ids=frozenset(map(id_of, protected)))
+    seen = review(customers, Action.DEACTIVATE, NOW, protected=guard)
+    told = {item.customer.name: warning.words for item in seen.items for warning in item.warnings}
+    assert told == {f"Clinic {number}": f"Its likely duplicate {words}" for number, words in expected.items()}
+    assert len(seen.items) == len(picked) - len(inactive) - len(protected)
+
+
+@pytest.mark.parametrize(
+    ("way", "judged", "warns"),
+    [(Way.RULES, None, True), (Way.RULES, judgement(), False), (Way.TICKED, None, False), (Way.LISTED, judgement(), False)],
+)
+def test_a_customer_picked_by_rules_whose_answers_are_missing_is_told(way, judged, warns):
+    how = Picked(way, "dormant, version 1", NOW)
+    plan = make_plan(
+        [PlannedCustomer(record=customer(1), read_at=NOW, evidence=(how.words,), judgement=judged)],
+        action=Action.DEACTIVATE,
+        reason="r",
+        operator="Robin",
+        fingerprint="f",
+        connection_label="c",
+        now=NOW,
+        filter_text=filters_of([how]),
+    )
+    (item,) = review(plan.customers, plan.action, NOW).items
+    assert [one.kind for one in item.warnings] == ([WarningKind.RULES_UNSAID] if warns else [])
+    assert ("not in this plan" in terms(plan, Policy()).get("judged by", "")) is warns
 
 
 def test_what_is_already_as_asked_is_set_aside_and_not_counted():

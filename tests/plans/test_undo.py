@@ -111,7 +111,7 @@ def test_who_is_taken_out_of_an_undo_is_left_alone_with_the_others():
     )
     undo = undo.without([id_of(1)], "Asked so.")
     assert [planned.record.id for planned in undo.customers] == [id_of(2)]
-    assert undo.untouched == (Untouched(customer_id=id_of(1), why="Asked so."),)
+    assert undo.left_alone == (Untouched(customer_id=id_of(1), name="Clinic 1", why="Asked so."),)
 
 
 def test_an_undo_can_be_undone():

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from lib.journal.proof.chain import ChainCheck
-from lib.plans.model import Action, Person, RunState, StepState
+from lib.people import Person
+from lib.plans.model import Action, RunState, StepState
 from lib.plans.plan import PlannedCustomer, Untouched
 from lib.plans.words import said
 from lib.receipts.export import prove
@@ -23,7 +24,7 @@ HOSTILE = [
     "tab\tnul\0escape\x1b[2J",
     "עברית <b>",
 ]
-TAGS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "table", "thead", "tr", "th", "td", "br"}
+TAGS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "table", "thead", "tr", "th", "td", "br", "small"}
 
 
 class Reader(HTMLParser):
@@ -74,7 +75,7 @@ def page_of(journal, names, check=None):
 def test_hostile_names_stay_text(journal):
     page = page_of(journal, HOSTILE)[1]
     seen = Reader(page)
-    assert seen.tags <= TAGS | {"code", "bdi", "span"}
+    assert seen.tags <= TAGS | {"code", "bdi", "span", "div"}
     assert seen.attributes <= {"lang", "charset", "http-equiv", "content", "class"}
     for name in HOSTILE:
         assert "".join("\N{REPLACEMENT CHARACTER}" if char in "\t\0\x1b" else char for char in name) in seen.text
@@ -127,6 +128,22 @@ def test_the_receipt_of_an_undo_names_whom_it_left_alone_and_why(journal):
     )
     seen = Reader(to_html(*facts, made_at=NOW)).text
     assert all(f"{id_of(number)}Somebody changed {number}." in seen for number in (2, 3))
+
+
+def test_the_receipt_names_whom_the_review_left_out_and_the_log_holds_no_name_of_them(journal):
+    out = [
+        Untouched(customer_id=id_of(2), name="Clinic <b>2", why="Protected: its metadata says tier = “gold”."),
+        Untouched(customer_id="", why="Not picked; dormant says yes.", number=214),
+    ]
+    run = journal.record(plan_of([customer(1)], set_aside=out), NOW, who=ROBIN)
+    entries = journal.log.entries(run.id)
+    page = to_html(
+        run, journal.reads.plan(run.id), journal.reads.every_step(run.id), entries, prove(journal, run.id), made_at=NOW
+    )
+    seen = "".join(line.strip() for line in Reader(page).text.splitlines())
+    assert f"Left out by the reviewClinic <b>2{id_of(2)}Protected: its metadata says tier = “gold”." in seen
+    assert "214 customersNot picked; dormant says yes." in seen
+    assert not any("gold" in entry.payload or "Clinic" in entry.payload for entry in entries)
 
 
 @pytest.mark.parametrize(

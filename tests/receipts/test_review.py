@@ -6,13 +6,13 @@ import openpyxl
 
 from lib.plans.evidence import seen_in
 from lib.plans.model import Action
-from lib.plans.plan import PlannedCustomer
+from lib.plans.plan import PlannedCustomer, Untouched
 from lib.plans.review import review
 from lib.plans.subject import Subject
-from lib.plans.undo import LeftAlone, Undo
+from lib.plans.undo import Undo
 from lib.receipts.review import Proposal, to_html, to_xlsx
 from tests.receipts.test_page import HOSTILE, TAGS, Reader
-from tests.runs.fakes import NOW, customer, id_of
+from tests.runs.fakes import NOW, customer, id_of, judgement
 
 
 def proposal_of(names):
@@ -20,7 +20,9 @@ def proposal_of(names):
     planned = [
         PlannedCustomer(record=record, evidence=(f"filter: {record.name}", "0 users"), read_at=NOW) for record in records
     ]
-    out = tuple(LeftAlone(id_of(99 + number), name, f"Changed since: {name}.") for number, name in enumerate(names))
+    out = tuple(
+        Untouched(customer_id=id_of(99 + number), name=name, why=f"Changed since: {name}.") for number, name in enumerate(names)
+    )
     return Proposal(
         Subject(review(planned, Action.DEACTIVATE, NOW), names[-1], undo=Undo("run_1", Action.DEACTIVATE, (), out)),
         {"Reason": names[0], "Ticket": "", "Picked by": names[-1]},
@@ -37,6 +39,12 @@ def test_the_page_tells_who_and_why_each_and_whom_it_leaves_out():
         assert told in page.text
     assert page.text.index("Bay Imaging") < page.text.index("filter: City Clinic")  # those that need a look first
     assert "Ticket" not in page.text  # what does not apply
+
+
+def test_those_who_are_counted_only_count_as_many():
+    out = (Untouched(customer_id="", why="Not picked.", number=542), Untouched(customer_id=id_of(9), why="Changed since."))
+    subject = Subject(review([], Action.DEACTIVATE, NOW), "", undo=Undo("run_1", Action.DEACTIVATE, (), out))
+    assert "Set aside543" in Reader(to_html(Proposal(subject, {}, ()), NOW)).text.replace("\n", "")
 
 
 def test_no_name_becomes_markup_in_the_page():
@@ -61,6 +69,20 @@ def test_the_workbook_says_each_fact_in_one_column_and_nothing_that_is_empty_for
     ]
     assert (told["evidence"], told["users"]) == ("Ticked in the table, filter: active", 0)
     assert "Customers read" in Reader(to_html(proposal, NOW)).text
+
+
+def test_the_review_tells_what_the_rule_set_said_of_each_and_which_one_exactly():
+    judged = judgement(rules="<b>dormant</b>")
+    planned = PlannedCustomer(record=customer(1), evidence=("Picked by a rule set",), read_at=NOW, judgement=judged)
+    proposal = Proposal(Subject(review([planned], Action.DEACTIVATE, NOW), "dormant"), {})
+    page = Reader(to_html(proposal, NOW))
+    assert page.tags <= TAGS | {"code"}
+    assert f"<b>dormant</b> ({judged.hash})" in page.text
+    assert "No users; never a studyjudged by <b>dormant</b>no users: yes" in page.text
+    header, row = openpyxl.load_workbook(io.BytesIO(to_xlsx(proposal, NOW))).active.iter_rows(values_only=True)
+    told = dict(zip(header, row, strict=True))
+    assert (told["rule set"], told["rule set says"]) == ("<b>dormant</b>", "yes, no users; never a study")
+    assert (told["answers"], told["rule set hash"]) == ("no users: yes (no users)", judged.hash)
 
 
 def test_the_workbook_has_a_row_for_everyone_that_stands_alone():

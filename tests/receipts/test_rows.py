@@ -5,15 +5,19 @@ import hashlib
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 
+from lib.evidence.activity import Activity
+from lib.evidence.judgement import Answered
 from lib.journal.proof.chain import Entry
 from lib.plans.model import RunState, StepState
 from lib.plans.plan import PlannedCustomer
 from lib.plans.words import said
 from lib.receipts.export import prove
-from lib.receipts.rows import CSV_HEADER, entry_facts, step_facts, summary, to_csv, to_jsonl
+from lib.receipts.page import to_html
+from lib.receipts.rows import CSV_HEADER, JUDGED, entry_facts, step_facts, summary, to_csv, to_jsonl
 from lib.spreadsheet import unguard
-from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of
+from tests.runs.fakes import NOW, ROBIN, customer, id_of, judgement, plan_of
 
 HOSTILE = '=HYPERLINK("http://evil.example","x")'
 
@@ -84,6 +88,39 @@ def test_the_csv_tells_the_evidence_and_runs_no_formula_of_it(journal):
     (row,) = csv.DictReader(io.StringIO(csv_of(journal, run), newline=""))
     assert (unguard(row["evidence"]), row["evidence"][:2]) == ("=1+1; no users, since\n2025", "'=")
     assert row["read (UTC)"] == "2026-03-01T12:00:00Z"
+
+
+SEEN = Activity(NOW, NOW - timedelta(days=400), (0, 0, 0, 7), whole=True)
+
+
+def test_every_form_tells_what_the_rule_set_said_and_which_one_exactly(journal):
+    judged = judgement(SEEN, rules="=1+1", answers=(Answered(question="no study for 365 days", answer="yes", seen="=2+2"),))
+    run = journal.record(plan_of([customer(1), customer(2)], judged={id_of(1): judged}), NOW, who=ROBIN)
+    row, other = csv.DictReader(io.StringIO(csv_of(journal, run), newline=""))
+    assert [unguard(row[name]) for name in JUDGED] == [
+        *("=1+1", "yes, no users; never a study", "no study for 365 days: yes (=2+2)"),
+        *("2025-01-25T12:00:00Z", "2026-03-01T12:00:00Z", judged.hash),
+    ]
+    assert {other[name] for name in JUDGED} == {""}
+    told = [line for line in lines_of(journal, run) if line["kind"] == "step"]
+    assert [line["judgement"] for line in told] == [judged.model_dump(mode="json"), None]
+    assert told[0]["activity"]["newest"] == "2025-01-25T12:00:00+00:00"
+    plan, proof = journal.reads.plan(run.id), prove(journal, run.id)
+    page = to_html(run, plan, journal.reads.steps(run.id), journal.log.entries(run.id), proof, made_at=NOW).decode()
+    assert f"=1+1 ({judged.hash})" in page
+    assert "never a study<br><small>judged by =1+1</small><br><small>no study for 365 days: yes (=2+2)</small>" in page
+
+
+def test_the_log_holds_the_hash_of_the_judgements_from_the_first_entry_on_and_old_logs_stay_valid(journal):
+    judged = {id_of(1): judgement()}
+    new, old = plan_of([customer(1)], judged=judged), plan_of([customer(2)])
+    first, before = (journal.log.entries(journal.record(plan, NOW, who=ROBIN).id)[0] for plan in (new, old))
+    text = json.dumps([id_of(1), judgement().model_dump(mode="json")], sort_keys=True, separators=(",", ":"))
+    hashed = hashlib.sha256(text.encode()).hexdigest()
+    assert json.loads(first.payload)["judged"] == {"customers": 1, "rule_sets": ["0123abcd" * 8], "hash": hashed}
+    assert "judged" not in json.loads(before.payload)
+    assert "dormant" not in first.payload
+    assert journal.audit.all().ok
 
 
 def test_the_summary_is_plain_json(journal):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lib.avara.limiter import Wanted, always
-from lib.avara.models import Customer
+from lib.avara.models import Customer, Study, StudyPage
 from lib.errors import (
     ApiError,
     BadAnswer,
@@ -22,7 +22,10 @@ from lib.errors import (
     Unreachable,
     Withdrawn,
 )
-from lib.plans.model import Action, Person
+from lib.evidence.activity import Activity
+from lib.evidence.judgement import Answered, Judgement
+from lib.people import Person
+from lib.plans.model import Action
 from lib.plans.plan import Plan, PlannedCustomer, make_plan
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -56,8 +59,33 @@ def plan_of(records: Sequence[Customer], **fields: object) -> Plan:
         "connection_label": "sandbox",
         "now": NOW,
     }
-    planned = [PlannedCustomer(record=record, evidence=("no users",), read_at=NOW) for record in records]
-    return make_plan(planned, **{**usual, **fields})
+    judged, told = fields.pop("judged", {}), {**usual, **fields}
+    read_at = min(NOW, told["now"])
+    planned = [
+        PlannedCustomer(record=one, evidence=("no users",), read_at=read_at, judgement=judged.get(one.id)) for one in records
+    ]
+    return make_plan(planned, **told)
+
+
+#: Of a customer who never had a study, as known a day ago.
+NEVER = Activity(NOW - timedelta(days=1), whole=True)
+
+
+def judgement(activity: Activity | None = None, **fields: object) -> Judgement:
+    """A rule set's yes."""
+    usual = {
+        "rules": "dormant, version 1, 0123abcd",
+        "hash": "0123abcd" * 8,
+        "answer": "yes",
+        "words": "no users; never a study",
+        "answers": (Answered(question="no users", answer="yes", seen="no users"),),
+        "activity": activity or NEVER,
+    }
+    return Judgement(**{**usual, **fields})
+
+
+def study(at: datetime | None, *, is_cancelled: bool = False, number: int = 1) -> Study:
+    return Study(id=f"stu_{number:032x}", created_at=at, updated_at=at, is_cancelled=is_cancelled)
 
 
 @dataclass(frozen=True)
@@ -95,6 +123,7 @@ class FakeApi:
     def __init__(self, records: Sequence[Customer], script: Script = lambda *_: "ok") -> None:
         self.records = {record.id: record for record in records}
         self.script = script
+        self.studies: dict[str, list[list[Study] | StudyPage | ApiError]] = {}  # by customer: the first page of each list
         self.calls: list[tuple[str, str]] = []
         self.never_left: Counter[str] = Counter()  # calls of these that did not reach the API
         self._asked: Counter[tuple[str, str]] = Counter()
@@ -115,9 +144,18 @@ class FakeApi:
         self._may_go(wanted, ready)
         return self._change("reactivate", customer_id, active=True)
 
+    def peek_studies(self, customer_id: str, /, wanted: Wanted = always) -> Iterator[StudyPage]:
+        for page in self.studies.get(customer_id, [[], []]):
+            self._may_go(wanted, always)
+            with self._lock:
+                self.calls.append(("peek", customer_id))
+            if isinstance(page, ApiError):
+                raise page
+            yield page if isinstance(page, StudyPage) else StudyPage(tuple(page), (), None)
+
     def changes(self) -> list[str]:
         """The ids of the calls that ask for a change, in order."""
-        return [customer_id for what, customer_id in self.calls if what != "get"]
+        return [customer_id for what, customer_id in self.calls if what not in ("get", "peek")]
 
     def _change(self, what: str, customer_id: str, *, active: bool) -> FakeAnswer:
         with self._lock:

@@ -2,19 +2,23 @@
 
 import json
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 
 import pytest
 
 from lib.avara.limiter import always
-from lib.errors import JournalUnavailable, NoAnswer, Withdrawn
-from lib.plans.model import Action, StepState
+from lib.avara.models import RecordProblem, StudyPage
+from lib.errors import BadAnswer, IllegalTransition, JournalUnavailable, NoAnswer, NotAuthorized, Withdrawn
+from lib.plans.model import Action, RunState, StepState
 from lib.plans.policy import Policy
 from lib.plans.words import said
-from lib.runs.engine import FRESH, LEASE_LOST, Tools, carry_out_step, read_back_step
+from lib.runs.engine import FRESH, LEASE_LOST, carry_out_step, read_back_step
 from lib.runs.judge import Trouble
-from tests.runs.fakes import KIM, NOW, ROBIN, FakeApi, customer, id_of, plan_of, script
+from lib.runs.tools import Tools
+from tests.runs.fakes import KIM, NOW, ROBIN, FakeApi, customer, id_of, judgement, plan_of, script, study
 
 OWNER = "host:1:a"
 
@@ -67,6 +71,73 @@ def test_where_a_step_ends(tools, orders, state, words, changes):
     assert tools.journal.reads.step(step.run_id, step.customer_id) == step
     assert tools.journal.log.verify_chain().ok
     assert tools.journal.audit.all().findings == ()
+
+
+MINUTE = timedelta(minutes=1)
+A_STUDY, NONE = [study(NOW)], []
+#: As the parser tells of a study whose createdAt is not a date-time with a zone, or that breaks any other rule.
+BROKEN = StudyPage((), (RecordProblem(id_of(1), "createdAt", "text", "must have a zone", study_id="stu_1"),), None)
+NO_FACT = "A study came in whose time can't be a fact, so the customer may be alive. No call was made."
+PICKED = {id_of(1): judgement()}
+
+
+@pytest.mark.parametrize(
+    ("pages", "state", "words", "calls"),
+    [
+        ([NONE, NONE], "verified", "", "get peek peek deactivate"),
+        ([[study(NOW, is_cancelled=True)], NONE], "verified", "", "get peek peek deactivate"),
+        ([[study(NOW + 4 * MINUTE)]], "skipped", "A study came in now (2026-03-01 12:04 UTC)", "get peek"),
+        *(
+            (pages, "skipped", NO_FACT, "get peek peek")
+            for odd in ([study(None)], [study(NOW + 10 * MINUTE)], [study(NOW + 120 * MINUTE)], BROKEN)
+            for pages in ([odd, NONE], [NONE, odd])
+        ),
+        ([BROKEN, A_STUDY], "skipped", "A study came in now", "get peek peek"),
+        ([A_STUDY, NONE], "skipped", "A study came in now (2026-03-01 12:00 UTC). No call was made.", "get peek"),
+        ([NONE, A_STUDY], "skipped", "A study came in now", "get peek peek"),
+        ([A_STUDY, NoAnswer()], "skipped", "A study came in now", "get peek"),  # life is proved: nothing more is asked
+        ([NotAuthorized(status=403)], "failed", "studies could not be read again", "get peek"),
+        ([NONE, BadAnswer()], "failed", "studies could not be read again", "get peek peek"),
+        ([NONE, NotAuthorized(status=401)], "planned", "", "get peek peek"),
+        ([NoAnswer()], "planned", "", "get peek"),
+    ],
+)
+def test_a_customer_that_was_picked_by_its_studies_is_asked_for_new_ones_right_before_its_call(
+    tools, pages, state, words, calls
+):
+    api = FakeApi([customer()])
+    api.studies[id_of(1)] = pages
+    step, _ = carried(tools, api, judged=PICKED)
+    assert (step.state, " ".join(what for what, _ in api.calls)) == (state, calls)
+    assert words in step.words
+    assert (words == "") == (step.words == "")
+    assert tools.journal.reads.step(step.run_id, step.customer_id) == step
+    assert tools.journal.audit.all().findings == ()
+
+
+@pytest.mark.parametrize(
+    ("judged", "policy", "record", "fields"),
+    [
+        ({}, {}, {}, {}),
+        ({id_of(1): judgement().model_copy(update={"activity": None})}, {}, {}, {}),  # picked by rules that ask for none
+        (PICKED, {"drift": frozenset({"users"})}, {}, {}),
+        (PICKED, {"preflight": False}, {}, {}),
+        (PICKED, {}, {"is_active": False}, {"action": Action.REACTIVATE}),
+    ],
+    ids=["no rule set", "no activity", "left out by the settings", "nothing is read again", "given back"],
+)
+def test_studies_are_asked_for_only_where_they_speak_for_the_call(tools, judged, policy, record, fields):
+    api = FakeApi([customer(**record)])
+    api.studies[id_of(1)] = [A_STUDY]
+    step, _ = carried(replace(tools, policy=Policy(**policy)), api, customer(**record), judged=judged, **fields)
+    assert step.state is StepState.VERIFIED
+    assert ("peek", id_of(1)) not in api.calls
+
+
+def test_what_else_stands_in_the_way_is_found_before_any_study_is_asked_for(tools):
+    api = FakeApi([customer(user_count=4)])
+    step, _ = carried(tools, api, judged=PICKED)
+    assert (step.state, api.calls) == (StepState.SKIPPED, [("get", id_of(1))])
 
 
 def test_a_verified_step_keeps_both_records_and_the_facts_of_the_call(tools):
@@ -280,6 +351,35 @@ def test_no_call_is_made_when_the_intent_can_not_be_written(tools, monkeypatch):
     api = FakeApi([customer()])
     with pytest.raises(JournalUnavailable):
         carried(tools, api)
+    assert api.changes() == []
+
+
+@pytest.mark.parametrize("order", ["pause", "cancel", "taken over"])
+def test_a_call_is_not_sent_where_another_process_ordered_otherwise_while_its_connection_was_made(tools, order):
+    """This process hears of an order when it looks the next time; until the connection stood, it had not."""
+    run = tools.journal.record(plan_of([customer()]), NOW, who=ROBIN)
+    run = tools.journal.claim(run.id, owner=OWNER, now=NOW, who=ROBIN)
+
+    def dialled():
+        if order == "taken over":
+            tools.journal.end(run.id, RunState.INTERRUPTED, words=said("Late."), now=NOW, who=KIM)
+            tools.journal.claim(run.id, owner="host:1:b", now=NOW, who=KIM)
+        else:
+            tools.journal.request(run.id, order, now=NOW, who=KIM)
+
+    class Dialling(FakeApi):
+        def deactivate(self, customer_id, /, wanted=always, ready=always):
+            assert ready()
+            dialled()
+            clock[0] += 0.05
+            return super().deactivate(customer_id, wanted)
+
+    clock = [1000.0]
+    api = Dialling([customer()])
+    steps = tools.journal.reads.steps(run.id)
+    with nullcontext() if order != "taken over" else pytest.raises(IllegalTransition):  # the other one settles the step
+        step, trouble = carry_out_step(run, steps[0], api, replace(tools, clocks=lambda: tuple(clock)))
+        assert (step.state, step.attempts, trouble) == (StepState.PLANNED, 0, None)
     assert api.changes() == []
 
 

@@ -1,8 +1,10 @@
 """Runs over real HTTP: each fault that touches a step, and a server that goes away."""
 
 import json
+import re
 import time
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
@@ -10,11 +12,13 @@ from pydantic import SecretStr
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter
+from lib.evidence.reading import ActivityReading
 from lib.plans.model import RunState, StepState
-from lib.plans.policy import Policy
-from lib.runs.engine import READ_BACK_WAITS
+from lib.plans.policy import Policy, Thresholds
+from lib.runs.tools import READ_BACK_WAITS
 from lib.runs.worker import Worker
-from tests.runs.fakes import NOW, ROBIN, plan_of
+from tests.runs.fakes import NOW, ROBIN, judgement, plan_of
+from tests.sandbox_server import study_comes_in
 
 PATIENCE = 60.0
 
@@ -48,6 +52,16 @@ class Bench:
     def record(self, count):
         active = [record for page in self.client.iter_pages() for record in page.customers if record.is_active]
         return self.journal.record(plan_of(active[:count], fingerprint=self.connection.fingerprint), NOW, who=ROBIN)
+
+    def record_judged(self, count):
+        """A run of customers that were picked by their studies, as they are now."""
+        active = [record for page in self.client.iter_pages() for record in page.customers if record.is_active][:count]
+        now = datetime.now(UTC)
+        reading = ActivityReading(self.client, lambda: now)
+        reading.read([one.id for one in active])
+        judged = {one.id: judgement(reading.known[one.id]) for one in active}
+        plan = plan_of(active, judged=judged, fingerprint=self.connection.fingerprint, now=now)
+        return self.journal.record(plan, now, who=ROBIN)
 
     def carried(self, run):
         assert self.worker.join(run.id, PATIENCE)
@@ -221,3 +235,84 @@ def until(condition):
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
+
+
+def test_a_customer_to_whom_a_study_came_in_between_plan_and_call_is_left_alone(bench):
+    bench = bench()
+    run = bench.record_judged(6)
+    came = [step.customer_id for step in bench.journal.reads.steps(run.id)][2:4]
+    study_comes_in(bench.server, came[0])
+    study_comes_in(bench.server, came[1], isCancelled=True)  # which is no activity
+    bench.worker.submit(run.id, who=ROBIN)
+    run = bench.carried(run)
+    assert (run.state, run.totals.verified, run.totals.skipped) == (RunState.FINISHED, 5, 1)
+    (step,) = bench.journal.reads.steps(run.id, StepState.SKIPPED)
+    assert step.customer_id == came[0]
+    assert re.fullmatch(r"A study came in .+ \(\d{4}-\d\d-\d\d \d\d:\d\d UTC\)\. No call was made\.", step.words)
+    assert step.after == step.before
+    bench.check_against_the_sandbox(run)
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "words", "settled"),
+    [
+        ("studies-403", RunState.PAUSED, "steps in a row met trouble", StepState.FAILED),
+        ("bad-json@viewer-studies", RunState.PAUSED, "steps in a row met trouble", StepState.FAILED),
+        ("http-500@autoscribe-studies", RunState.PAUSED, "The API failed to answer", StepState.PLANNED),
+    ],
+)
+def test_nobody_is_called_whose_studies_can_not_be_read_again_and_the_run_says_so_and_goes_on_later(
+    bench, fault, state, words, settled
+):
+    bench = bench(policy=Policy(breaker=Thresholds(in_a_row=3)))
+    run = bench.record_judged(8)
+    bench.server.set_faults([fault])
+    bench.worker.submit(run.id, who=ROBIN)
+    run = bench.carried(run)
+    assert (run.state, run.totals.verified, bench.calls()) == (state, 0, [])
+    assert words in run.words
+    assert run.totals.count(settled) >= 3
+    bench.server.set_faults([])
+    bench.worker.resume(run.id, who=ROBIN)
+    run = bench.carried(run)
+    if run.totals.failed:
+        bench.worker.retry(run.id, who=ROBIN)
+        run = bench.carried(run)
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 8)
+    bench.check_against_the_sandbox(run)
+
+
+@pytest.mark.parametrize(("later", "verified"), [("studies-403", 4), ("bad-json@viewer-studies", 0)])
+def test_whom_the_key_may_not_read_studies_of_can_be_picked_as_unknown_and_is_called_while_that_is_so(bench, later, verified):
+    bench = bench()
+    bench.server.set_faults(["studies-403"])
+    run = bench.record_judged(4)
+    assert {step.activity.why for step in bench.journal.reads.steps(run.id)} == {"this key may not read its studies (403)"}
+    bench.server.set_faults([later])
+    bench.worker.submit(run.id, who=ROBIN)
+    assert bench.carried(run).totals.verified == verified
+    assert len(bench.calls()) == verified
+
+
+def test_a_study_in_the_one_list_is_seen_although_the_other_may_not_be_read(bench):
+    bench = bench()
+    bench.server.set_faults(["studies-403@autoscribe-studies"])
+    run = bench.record_judged(4)
+    came = [step.customer_id for step in bench.journal.reads.steps(run.id)][2]
+    study_comes_in(bench.server, came)
+    bench.worker.submit(run.id, who=ROBIN)
+    run = bench.carried(run)
+    assert (run.totals.verified, run.totals.skipped) == (3, 1)
+    assert [step.customer_id for step in bench.journal.reads.steps(run.id, StepState.SKIPPED)] == [came]
+
+
+def test_under_a_rate_limit_each_call_follows_its_readings_while_they_count(bench):
+    """All readings of a customer and its call go together, so nobody is read a second time and the run never stalls."""
+    bench = bench(server_options={"rate_limit": "25"}, concurrency=64, limiter=Limiter())
+    run = bench.record_judged(16)
+    before = Counter(call.operation for call in bench.server.calls() if call.status == 200)
+    bench.worker.submit(run.id, who=ROBIN)
+    run = bench.carried(run)
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 16)
+    asked = Counter(call.operation for call in bench.server.calls() if call.status == 200) - before
+    assert asked == dict.fromkeys(("get", "viewer-studies", "autoscribe-studies", "deactivate"), 16)

@@ -3,6 +3,7 @@
 import pytest
 
 from lib.errors import CapExceeded, NotCounted
+from lib.gate import Gate
 from lib.plans.model import Action, Hold, RunState, StepState
 from lib.plans.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
 from lib.runs.worker import Worker
@@ -226,3 +227,27 @@ def test_an_undo_is_not_held_up_by_the_share_of_active_customers(journal):
     policy = Policy(caps=Caps(max_percent=1))
     bench = Bench(journal, customers(5, is_active=False), policy, active_total=lambda: 0)
     assert bench.carried(action=Action.REACTIVATE).totals.verified == 5
+
+
+@pytest.mark.parametrize("moment", ["get", "deactivate"])
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [("read_only = true", "Express Ops is read-only now"), ("read_only = 1", "settings.toml can't be used any more")],
+)
+def test_a_run_holds_before_its_next_call_once_the_settings_let_nothing_be_changed(journal, tmp_path, settings, words, moment):
+    """Whether that was written while a record was read, or while a call was under way: that one is finished and verified."""
+
+    def orders(what, customer_id, nth):
+        if (what, customer_id, nth) == (moment, id_of(3), 0):
+            (tmp_path / "settings.toml").write_text(settings)
+        return "ok"
+
+    bench = Bench(journal, customers(8), Policy(), orders, concurrency=1, site=Gate(tmp_path, lambda: NOW))
+    run = bench.carried()
+    called = 2 if moment == "get" else 3
+    assert (run.state, run.totals.verified, len(bench.api.changes())) == (RunState.PAUSED, called, called)
+    assert (run.totals.in_flight, run.totals.unknown) == (0, 0)
+    assert words in run.words
+    (tmp_path / "settings.toml").write_text("")
+    run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
+    assert (run.state, run.totals.verified) == (RunState.FINISHED, 8)

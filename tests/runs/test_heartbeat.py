@@ -6,7 +6,8 @@ import time
 import pytest
 
 from lib.errors import IllegalTransition, JournalUnavailable
-from lib.plans.model import ITSELF, RunState, StepState
+from lib.people import ITSELF
+from lib.plans.model import RunState, StepState
 from lib.plans.words import said
 from lib.runs import heartbeat
 from lib.runs.engine import LEASE_LOST

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -153,7 +154,9 @@ def test_the_whole_way_is_the_same_on_either_database(shell, place):
     assert [line["kind"] for line in lines[:5]] == ["run", "plan", "check", "step", "step"]
     checked = shell.rows("verify", "--head", lines[-1]["hash"])[0]
     assert (checked["ok"], checked["entries"], checked["head"]) == (True, lines[-1]["seq"], lines[-1]["hash"])
+    assert "possible now    undo" in shell("show", run["id"])
     shell("undo", run["id"], "--confirm", 1)
+    assert "possible now    export" in shell("show", run["id"])
     assert shell.client.get_customer(first).is_active
     assert place.run("SELECT count(*) FROM runs") == [(2,)]
     assert not (shell.home / "journal.sqlite").exists()
@@ -216,6 +219,32 @@ def test_where_no_call_reads_its_customer_a_plan_file_is_checked_against_fresh_r
     assert shell.active[1] in shell.err
     assert not [call for call in shell.server.calls() if call.operation == "deactivate"]
     assert shell.rows("list") == []
+
+
+def test_the_report_of_named_runs_of_a_day_or_of_today_is_a_new_page(shell):
+    first, second = shell.run(shell.active[0]), shell.run(shell.active[1])
+    files = [shell.home / f"report-{number}.html" for number in range(5)]
+    assert shell("report", "-o", files[0]) == f"Written to {files[0]}: 2 runs\n"
+    (row,) = shell.rows("report", first[:12], "-o", files[1])
+    assert (row["kind"], row["file"], row["runs"], row["wrong"]) == ("report", str(files[1]), [first], [])
+    assert [second in file.read_text() for file in files[:2]] == [True, False]
+    assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
+    (row,) = shell.rows("report", second, "--since", "2020-01-01", "-o", files[2])
+    assert row["runs"] == [first, second]
+    for refused in (
+        ("report", "-o", files[0]),  # it is there already
+        ("report", "-o", shell.home / "report.csv"),
+        ("report", "--since", "2999-01-01", "-o", files[3]),
+        ("report", "--since", "yesterday", "-o", files[3]),
+        ("report", "run_nobody", "-o", files[3]),
+        ("report",),
+    ):
+        shell(*refused, code=Exit.REFUSED)
+    with sqlite3.connect(shell.home / "journal.sqlite") as file:
+        file.execute("UPDATE steps SET state = 'skipped' WHERE run_id = ?", (first,))
+    shell("report", "-o", files[4], code=Exit.BROKEN_LOG)
+    assert "The report says: " in shell.err
+    assert second in files[4].read_text()
 
 
 def test_verify_names_what_was_altered_in_the_tables_and_list_shows_the_others(shell):
@@ -359,6 +388,24 @@ def test_a_run_is_shown_by_the_beginning_of_its_id(shell):
         shell("show", name, code=Exit.REFUSED)
 
 
+def test_whether_a_run_hurt_is_asked_for_and_those_with_signs_of_life_are_named(shell):
+    run_id = shell.run(*shell.active[:3])
+    ask(shell.server, "POST", f"/{shell.active[1]}/reactivate")
+    told = shell("show", run_id, "--hurt")
+    assert f"{shell.active[1]}  yes " in told
+    assert shell.active[0] not in told
+    assert re.search(r"Did it hurt\? (2 no, 1 yes|1 yes, 2 no)\. Attempts that the API refused", told)
+    rows = [row for row in shell.rows("show", run_id, "--hurt") if row["kind"] == "aftermath"]
+    answers = dict(zip(shell.active, ("no", "yes", "no"), strict=False))
+    assert {row["customer_id"]: row["hurt"] for row in rows} == answers
+    assert all(row["active"] == (row["hurt"] == "yes") for row in rows)
+    shell.ended(shell.start("undo", run_id, "--confirm", "2"))
+    undo = shell.rows("list")[0]["id"]
+    assert f"by {undo} of " in shell("show", run_id, "--hurt")
+    shell("show", undo, "--hurt", code=Exit.REFUSED)
+    assert "hurt nobody" in shell.err
+
+
 def test_a_beginning_that_fits_several_runs_is_refused_with_their_names(shell, monkeypatch):
     names = [shell.run(shell.active[0]), shell.run(shell.active[1])]
     monkeypatch.setattr(Reads, "run_ids", lambda *_, **__: tuple(names))
@@ -395,6 +442,54 @@ def test_a_run_that_waits_is_cancelled_or_started(shell):
     shell("resume", other)
     assert {row["id"]: row["state"] for row in shell.rows("list")} == {waiting: "cancelled", other: "finished"}
     assert [call.customer_id for call in shell.server.calls() if call.operation == "deactivate"] == [shell.active[1]]
+
+
+def test_a_run_that_nobody_could_approve_is_shown_before_it_is_refused(shell):
+    (shell.home / "settings.toml").write_text("[approval]\nfrom_customers = 2\n")
+    single = shell.plan(shell.active[0])
+    (shell.home / "settings.toml").write_text("[approval]\nfrom_customers = 1\n")
+    assert "Deactivate 1 customer of" in shell("apply", single, code=Exit.REFUSED)
+    assert "nobody signs in here: it has 1 customer (that is asked from 1 on)" in shell.err
+
+
+def test_two_people_walk_a_run_that_needs_both(shell, monkeypatch):
+    (shell.home / "settings.toml").write_text('people.operator = ["x@example.com"]\n[approval]\nfrom_customers = 2\n')
+
+    def as_user(name):
+        monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name=name))
+
+    as_user("robin")
+    first, second = shell.active[:2]
+    run = shell.rows("apply", shell.plan(first, second), "--confirm", 2, code=Exit.PARTLY)[-1]
+    assert (run["state"], run["approval"]["asked"]["by"]) == ("planned", "robin")
+    run_id = run["id"]
+    assert "waiting for approval" in shell("list")
+    assert "it has 2 customers (that is asked from 2 on)" in shell("show", run_id)
+    shell("resume", run_id, code=Exit.REFUSED)
+    assert "It waits for the approval of a second person" in shell.err
+    monkeypatch.setenv("LOGNAME", "kim")  # says nothing
+    shell("approve", run_id, "--confirm", 2, code=Exit.REFUSED)
+    assert "somebody else has to approve it" in shell.err
+    shell("approve", run_id, "--confirm", 2, "--alone", run["connection_label"], code=Exit.REFUSED)
+    as_user("kim")
+    assert "Deactivate 2 customers" in shell("approve", run_id, code=Exit.REFUSED)
+    assert "--confirm 2" in shell.err
+    assert "kim approved it at" in shell("approve", run_id, "--confirm", 2, "--words", "Seen both")
+    shell("resume", run_id, code=Exit.REFUSED)
+    assert "somebody else has to start it" in shell.err
+    as_user("robin")
+    shell("resume", run_id)
+    assert not any(shell.client.get_customer(one).is_active for one in (first, second))
+    shell("verify")
+    for form in ("csv", "jsonl", "html"):
+        assert "Seen both" in shell("export", run_id, "--format", form)
+    shell("report", run_id, "-o", shell.home / "report.html")
+    assert "kim approved it at" in (shell.home / "report.html").read_text()
+
+    undone = shell.rows("undo", run_id, "--confirm", 2, code=Exit.PARTLY)[-1]
+    as_user("kim")
+    shell("refuse", undone["id"], code=Exit.REFUSED)
+    assert "is cancelled. kim refused it" in shell("refuse", undone["id"], "--words", "They are gone")
 
 
 def test_overlapping_plans_are_refused_with_the_other_runs_name(shell):

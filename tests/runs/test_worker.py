@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from lib.avara.limiter import always
 from lib.errors import AlreadyOver, IllegalTransition, JournalDamaged, JournalError, JournalUnavailable, OtherConnection
 from lib.journal.journal import Journal
+from lib.logs import _Text
 from lib.plans.model import RunState, StepState
+from lib.plans.policy import Canary, Policy
 from lib.plans.words import said
+from lib.runs.progress import taken_up_under
 from lib.runs.stalled import stalled
 from lib.runs.worker import Worker
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, READ_FAULTS, ROBIN, WRITE_FAULTS, FakeApi, customer, id_of, plan_of, script
@@ -96,6 +99,28 @@ def test_a_run_is_carried_to_its_end(journal):
     assert journal.audit.all().findings == ()
 
 
+def test_what_befalls_a_run_is_a_line_each_of_this_processs_log_with_ids_and_counts_alone(journal, caplog):
+    caplog.set_level("INFO", logger="lib.journal.log")
+    bench = Bench(journal, count=3, orders=script(deactivate="409 ok"))
+    dead = journal.record(plan_of([customer(9)]), NOW, who=ROBIN)
+    journal.claim(dead.id, owner="elsewhere:1:dead", now=NOW, who=ROBIN, lease=-1)
+    bench.worker.start()
+    run = bench.carried()
+    bench.worker.retry(run.id, who=ROBIN)
+    bench.carried(run)
+    bench.worker.stop()
+    told = [(entry.facts["run"], entry.facts["event"]) for entry in caplog.records]
+    of_dead = [(dead.id, event) for event in ("planned", "approved", "interrupt")]
+    assert told == of_dead + [(run.id, event) for event in ("planned", "approved", "finish", "retry", "finish")]
+    finish = caplog.records[-1].facts
+    assert finish["verified"] == 3
+    assert caplog.records[-2].facts["owner"] == bench.worker.owner
+    taken_up = [entry.facts.get("settings") for entry in caplog.records if entry.facts["event"] in {"approved", "retry"}][1:]
+    assert taken_up == [taken_up_under(journal.log.run_entries(run.id))] * 2 == [Policy().hash] * 2
+    shown = "\n".join(_Text().format(entry) for entry in caplog.records)
+    assert not [text for one in bench.customers for text in (one.name, one.id, run.reason, ROBIN.name) if text in shown]
+
+
 def test_a_run_starts_once(journal):
     bench = Bench(journal)
     run = bench.record()
@@ -135,6 +160,24 @@ def test_a_run_that_is_not_what_its_plan_says_is_left_as_it_is_and_can_be_cancel
         bench.worker.cancel(run.id, who=ROBIN)
         assert journal.reads.run(run.id).state is RunState.CANCELLED
     assert bench.api.changes() == sent
+
+
+@pytest.mark.parametrize("canary", [1, 0], ids=["before its page is read", "after its page was read"])
+def test_a_customer_that_is_swapped_while_the_run_runs_is_not_called(journal, place, canary):
+    """With a canary the steps behind it are read once that has been called; without, all of them had been by then."""
+
+    def orders(what, *_):
+        if what != "get" and not bench.api.changes()[1:]:
+            place.run(SWAP.format(old=id_of(3), new=id_of(9)))
+        return "ok"
+
+    policy = Policy(canary=Canary(steps=canary, from_size=4))
+    bench = Bench(journal, count=4, orders=orders, concurrency=1, policy=policy)
+    bench.api.records[id_of(9)] = customer(9)
+    run = bench.carried(bench.worker.submit(bench.record(goes_on=True).id, who=ROBIN))
+    assert not {id_of(3), id_of(9)} & set(bench.api.changes())
+    assert run.state is RunState.PAUSED
+    assert "altered" in run.words
 
 
 def test_of_a_cancelled_run_that_is_not_what_its_plan_says_nobody_is_read_back(journal, place):

@@ -84,6 +84,26 @@ def test_a_second_try_at_the_same_customer_is_drawn_anew():
     assert {bool(some.strike(_call())) for _ in range(20)} == {True, False}
 
 
+@pytest.mark.parametrize("name", ["studies-403", "studies-cut", "studies-slow"])
+def test_a_fault_of_studies_strikes_the_same_customers_each_time_in_both_lists_and_on_every_page(name):
+    some = _faults(f"{name}=0.3")
+
+    def struck(operation, **query):
+        return {n for n in range(300) if some.strike(_call(operation, "", expressCustomerId=f"cus_{n}", **query))}
+
+    first = struck("viewer-studies")
+    assert 60 < len(first) < 120
+    assert first == struck("viewer-studies") == struck("autoscribe-studies") == struck("viewer-studies", cursor="x")
+
+
+def test_other_faults_of_a_customers_studies_do_not_depend_on_who_was_asked_before():
+    def struck(order):
+        some = _faults("http-500@viewer-studies=0.5")
+        return {n for n in order if some.strike(_call("viewer-studies", "", expressCustomerId=f"cus_{n}"))}
+
+    assert struck(range(100)) == struck(reversed(range(100)))
+
+
 def test_one_request_has_one_ending_but_may_be_slow_and_drift_too():
     assert _faults("slow", "http-500", "timeout-after", "drift").strike(_call()) == ("slow", "http-500", "drift")
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from lib.sandbox import faults
+from lib.sandbox import data, faults
 from lib.sandbox.data import EXAMPLE, EXAMPLE_ID
 from lib.sandbox.server import SandboxServer
 from lib.sandbox.state import StateError
@@ -22,7 +22,7 @@ USER = f"usr_{7:032x}"
 
 def _client(server, key=None):
     headers = {"Authorization": f"Bearer {key or server.api_key}"}
-    return httpx.Client(base_url=server.base_url, headers=headers, timeout=5, trust_env=False)
+    return httpx.Client(base_url=server.base_url, headers=headers, timeout=5, trust_env=False, verify=False)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_what_can_not_be_is_refused_and_changes_nothing(api, method, path, conte
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "sandbox-key"}])
 @pytest.mark.parametrize("path", ["/v1/express", "/_sandbox/calls", "/_sandbox/faults"])
 def test_without_the_key_nothing_is_told(sandbox, header, path):
-    answer = httpx.get(sandbox.base_url + path, headers=header, trust_env=False)
+    answer = httpx.get(sandbox.base_url + path, headers=header, trust_env=False, verify=False)
     assert answer.status_code == 401
     assert "express" not in answer.text
 
@@ -137,6 +137,66 @@ def test_a_study_list_is_the_same_each_time_and_its_last_date_is_the_outlines(ap
     assert max(dates) == "2024-03-15T13:05:00.000Z"
     assert dates != sorted(dates)  # no order is promised, so none is given
     assert dates != sorted(dates, reverse=True)
+
+
+NEVER_USED = next(made.record for made in data.customers(250, 1) if made.activity is None)["expressCustomerId"]
+
+
+@pytest.mark.parametrize("path", ["/v1/viewer/studies", "/v1/autoScribe/studies"])
+@pytest.mark.parametrize(("customer", "before"), [(EXAMPLE_ID, 40), (NEVER_USED, 0)])
+def test_a_study_that_comes_in_meanwhile_is_the_last_of_both_lists(api, path, customer, before):
+    for at in ("2026-11-02T08:15:00Z", "2019-01-01T00:00:00+02:00"):
+        api.post("/_sandbox/studies", json={"expressCustomerId": customer, "createdAt": at}).raise_for_status()
+    now = api.post("/_sandbox/studies", json={"expressCustomerId": customer, "isCancelled": True}).json()
+    studies = [*_studies(api, path, expressCustomerId=customer, limit=7)]
+    assert len(studies) == before + 3
+    told = [(study["createdAt"], study["isCancelled"]) for study in studies[before:]]
+    assert told == [("2026-11-02T08:15:00.000Z", False), ("2018-12-31T22:00:00.000Z", False), (now["createdAt"], True)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"expressCustomerId": f"cus_{0:032x}"}, 404), ({}, 404), ({"createdAt": "soon"}, 400), ({"createdAt": 5}, 400)],
+)
+def test_a_study_that_can_not_come_in_is_refused_in_words(api, body, status):
+    answer = api.post("/_sandbox/studies", json=body if status == 404 else {"expressCustomerId": EXAMPLE_ID, **body})
+    assert answer.status_code == status
+    assert answer.json()["message"]
+
+
+def _studies(api, path, **query):
+    while True:
+        page = api.get(path, params=query).json()
+        yield from page["studies"]
+        if not page["hasMore"]:
+            return
+        query["cursor"] = page["cursor"]
+
+
+CANCELLED = next(made for made in data.customers(250, 1) if made.activity and made.activity.cancelled_from)
+
+
+def test_studies_after_a_day_may_all_be_cancelled(api):
+    customer, since = CANCELLED.record["expressCustomerId"], data.stamp(CANCELLED.activity.cancelled_from)
+    studies = list(_studies(api, "/v1/viewer/studies", expressCustomerId=customer))
+    late = [study for study in studies if study["createdAt"] > since]
+    assert late
+    assert all(study["isCancelled"] for study in late)
+    assert not all(study["isCancelled"] for study in studies)
+
+
+@pytest.mark.parametrize("path", ["/v1/viewer/studies", "/v1/autoScribe/studies"])
+def test_studies_can_be_unreadable(api, sandbox, path):
+    sandbox.set_faults(["studies-403"])
+    answer = api.get(path, params={"expressCustomerId": EXAMPLE_ID})
+    assert (answer.status_code, bool(answer.json()["message"])) == (403, True)
+    sandbox.set_faults(["studies-cut"])
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.get(path, params={"expressCustomerId": EXAMPLE_ID})
+    sandbox.set_faults(["studies-slow"])
+    with pytest.raises(httpx.ReadTimeout):
+        api.get(path, params={"expressCustomerId": EXAMPLE_ID}, timeout=0.3)
+    assert [call.fault for call in sandbox.calls()][:2] == ["studies-403", "studies-cut"]
 
 
 def test_a_filter_that_hardly_matches_gives_short_pages_that_go_on(api):
@@ -368,7 +428,9 @@ def test_a_restart_keeps_the_state_and_the_port(tmp_path):
 def test_the_server_runs_beside_another_event_loop():
     async def ask():
         with SandboxServer(customers=1) as server:
-            async with httpx.AsyncClient(headers={"Authorization": f"Bearer {server.api_key}"}, trust_env=False) as client:
+            async with httpx.AsyncClient(
+                headers={"Authorization": f"Bearer {server.api_key}"}, trust_env=False, verify=False
+            ) as client:
                 return (await client.get(server.base_url + PATH)).json()
 
     assert asyncio.run(ask()) == EXAMPLE

@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
+import streamlit as st
 from starlette.datastructures import Headers
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from lib.customers.lists.read import UPLOAD_LIMIT
 from lib.sandbox.server import SandboxServer
+from lib.ui.deactivate.plan_file import _LARGEST_MB
 from lib.ui.door import Addresses, is_loopback
 from tests.served import PATIENCE, ROOT, Served, free_port, served, until
 
@@ -115,11 +121,52 @@ def test_what_could_change_something_is_taken_from_the_apps_own_pages_only(app: 
     assert ask(app, *ask_for, "Origin: http://127.0.0.1:PORT") == through
 
 
+@pytest.mark.parametrize("declared", [True, False], ids=["with its length", "in pieces"])
+def test_a_file_that_is_larger_than_the_page_says_is_refused_by_the_server(app: Served, declared: bool) -> None:
+    most = UPLOAD_LIMIT // 2**20
+    assert st.get_option("server.maxUploadSize") == most == _LARGEST_MB
+    with app.tab() as tab, httpx.Client(base_url=app.base_url, trust_env=False, timeout=PATIENCE) as browser:
+        tab.send(BackMsg(rerun_script=ClientState()))
+        while (message := ForwardMsg.FromString(bytes(tab.line.recv(timeout=PATIENCE)))).WhichOneof("type") != "new_session":
+            pass
+        session = message.new_session.initialize.session_id
+        token = browser.get("/_stcore/health").cookies["_streamlit_xsrf"]
+        headers = {"origin": app.base_url, "x-xsrftoken": token, "content-type": "multipart/form-data; boundary=x"}
+        head, piece = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n', bytes(2**20)
+
+        def send(megabytes: int) -> int:
+            """The status of the answer to an upload of so much; a server that refuses it may not listen to its end."""
+            body = (head, *[piece] * megabytes, b"\r\n--x--\r\n")
+            path = f"/_stcore/upload_file/{session}/{megabytes}"
+            return browser.put(path, headers=headers, content=b"".join(body) if declared else iter(body)).status_code
+
+        assert send(1) == 204
+        assert send(most + 2) == 413
+
+
+def test_figures_of_the_process_are_for_this_machine(app: Served) -> None:
+    assert app.get("/_stcore/metrics").status_code == 200
+    assert app.get("/_stcore/metrics", host="express-ops.example.com").status_code == 403
+    assert app.get("/_stcore/metrics/", host="express-ops.example.com").status_code in (403, 404)
+    assert app.get("/metrics").status_code == 404  # until the settings say `metrics = true`
+    assert app.get("/metrics", host="express-ops.example.com").status_code == 403
+
+
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "express-ops.example.com"])
 def test_pages_are_served_under_the_apps_own_names_and_may_connect_to_nothing_but_it(app: Served, name: str) -> None:
     host = name if name in PUBLIC else f"{name}:{app.port}"
     policy = dict(part.split(" ", 1) for part in app.get("/", host=host).headers["content-security-policy"].split("; "))
     assert policy["connect-src"] == f"'self' {'wss' if name in PUBLIC else 'ws'}://{host}"
+
+
+def test_whether_it_lives_is_told_under_any_name_and_nothing_else_is(app: Served) -> None:
+    for host in ("192.0.2.7", "load-balancer.invalid", ""):
+        assert app.get("/healthz", host=host).json() == {"ok": True}
+    refused = app.get("/readyz", host="load-balancer.invalid")
+    assert refused.status_code == 400
+    assert "--server.corsAllowedOrigins" in refused.text  # what whoever puts a proxy before it has to set
+    assert "load-balancer" not in refused.text
+    assert ask(app, "POST /healthz HTTP/1.1", "Content-Length: 0", "Host: load-balancer.invalid") == 400
 
 
 @pytest.mark.parametrize(
@@ -134,7 +181,7 @@ def test_no_other_page_may_send_it_messages(app: Served) -> None:
     assert app.get("/_stcore/host-config").json()["allowedOrigins"] == []
 
 
-PAGES = ("", "overview", "deactivate", "runs", "connection")
+PAGES = ("", "overview", "deactivate", "runs", "compare", "connection")
 
 
 def test_nothing_leaves_the_machine_whoever_knocks_and_whatever_page_is_opened(app: Served) -> None:
@@ -169,7 +216,7 @@ def test_clearing_the_caches_over_a_websocket_changes_neither_worker_nor_sandbox
 def test_where_others_could_reach_it_it_does_not_start_and_says_so(tmp_path: Path, option: tuple[str, str]) -> None:
     with served(tmp_path, *option) as app:
         assert app.process.wait(PATIENCE) != 0
-        assert "has no login yet" in app.log
+        assert "Nobody has to log in here" in app.log
         assert "Traceback" not in app.log
         assert app.spied("net") == []  # nor was anybody asked for this machine's address
 
@@ -186,7 +233,7 @@ def test_make_run_does_not_start_there_either(tmp_path: Path) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(make.pid, signal.SIGKILL)  # what it started, had it not ended
     assert make.returncode != 0
-    assert "has no login yet" in told
+    assert "Nobody has to log in here" in told
     assert "Traceback" not in told
 
 

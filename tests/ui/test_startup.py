@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import embedded
+from lib.accounts import embedded
 from lib.errors import ConfigError, NotStarted
 from lib.runs.worker import Worker
 from lib.sandbox.server import SandboxServer

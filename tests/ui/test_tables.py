@@ -15,12 +15,13 @@ from lib.avara.times import known
 from lib.customers.counts import by_age, by_year
 from lib.customers.frame import CustomerFrame, FrameBuilder, build
 from lib.plans.model import Action, DamagedStep, Run, RunState, Step, StepState, Totals
-from lib.plans.plan import PlannedCustomer
+from lib.plans.plan import PlannedCustomer, Untouched
 from lib.plans.review import Review, review
 from lib.ui.customers.tray import picks_table
 from lib.ui.deactivate.review import review_table
 from lib.ui.runs.listing import runs_table
 from lib.ui.runs.step_table import STEP_WORDS, steps_table
+from lib.ui.runs.undo import left_alone
 from lib.ui.runs.view import RUN_BADGES
 from lib.ui.text import exact
 from lib.ui.widgets.id_table import Cell, Column
@@ -144,8 +145,8 @@ def test_the_review_keeps_its_order_and_says_why_to_look_and_why_each() -> None:
         (quiet.id, "Clinic 1", "", "0", "1 year, 1 month ago"),
     ]
     assert [row[5:] for row in rows] == [
-        ("", exact(busy.updated_at), busy.id, "no users; old"),
-        ("north", exact(quiet.updated_at), quiet.id, "no users; old"),
+        ("", exact(busy.updated_at), busy.id, "no users\nold"),
+        ("north", exact(quiet.updated_at), quiet.id, "no users\nold"),
     ]
     assert {column.label for column in columns if column.kind in ("long", "below")} == {"Customer", "Look at", "Evidence"}
 
@@ -199,7 +200,7 @@ def test_picks_stand_in_the_order_they_were_picked_with_what_is_gone_named() -> 
     [(0, "< 1 month"), (29, "< 1 month"), (30, "1–3 months"), (364, "6–12 months"), (365, "1–2 years"), (730, "> 2 years")],
 )
 def test_customers_are_counted_by_the_time_since_their_update(days: int, band: str) -> None:
-    table = by_age(frame_of(customer(1, updated_at=NOW - timedelta(days=days))), NOW)
+    table = by_age(frame_of(customer(1, updated_at=NOW - timedelta(days=days))), NOW).table
     counted = table[table["Customers"] > 0]
     assert counted[["Since update", "Status", "Customers"]].values.tolist() == [[band, "Active", 1]]
 
@@ -208,8 +209,8 @@ def test_every_customer_is_in_exactly_one_bar_also_without_dates() -> None:
     records = [customer(n, updated_at=None, created_at=None, is_active=n % 2 == 0) for n in range(1, 6)]
     records += [customer(n, created_at=datetime(2020 + n % 3, 1, 1, tzinfo=UTC)) for n in range(6, 12)]
     frame = frame_of(*records)
-    assert by_age(frame, NOW)["Customers"].sum() == len(records)
-    years = by_year(frame)
+    assert by_age(frame, NOW).table["Customers"].sum() == len(records)
+    years = by_year(frame).table
     assert years["Customers"].sum() == len(records)
     assert list(dict.fromkeys(years["Year"])) == ["2020", "2021", "2022", "unknown"]
 
@@ -227,13 +228,28 @@ def test_the_bars_are_those_of_counting_one_by_one(records: list[Customer]) -> N
         band = "unknown" if days is None else next((label for limit, label in limits if days < limit), "> 2 years")
         ages[band, status] += 1
         years["unknown" if created is None else str(created.year), status] += 1
-    for table, expected in ((by_age(frame, NOW), ages), (by_year(frame), years)):
+    for table, expected in ((by_age(frame, NOW).table, ages), (by_year(frame).table, years)):
         counted = {(str(group), status): count for group, status, count in table.values if count}
         assert counted == expected
-    shown = list(dict.fromkeys(by_year(frame)["Year"].astype(str)))
+    shown = list(dict.fromkeys(by_year(frame).table["Year"].astype(str)))
     assert shown == sorted({year for year, _ in years}, key=lambda year: (year == "unknown", int(year.replace("unknown", "0"))))
 
 
 def test_charts_of_no_customers_are_empty() -> None:
-    assert by_age(frame_of(), NOW)["Customers"].sum() == 0
-    assert by_year(frame_of())["Customers"].sum() == 0
+    assert by_age(frame_of(), NOW).table["Customers"].sum() == 0
+    assert by_year(frame_of()).table["Customers"].sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "undo", "words"),
+    [
+        ((0, 542), False, "542 candidates not picked"),
+        ((2, 0), False, "2 customers left out by the review"),
+        ((2, 542), False, "2 customers left out by the review, 542 not picked"),
+        ((2, 0), True, "2 customers of that run left alone"),
+    ],
+)
+def test_whom_nobody_picked_is_not_told_as_left_out(numbers: tuple[int, int], undo: bool, words: str) -> None:
+    whys = ("It is inactive already.", "Not picked; dormant says yes.")
+    those = [Untouched(customer_id="", why=why, number=number) for why, number in zip(whys, numbers, strict=True) if number]
+    assert left_alone(those, undo=undo) == words

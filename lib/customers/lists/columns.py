@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lib.customers.lists.table import DECISION_WORDS, GOES, ID_WORDS, NAME_WORDS, STAYS, Table, name_key
+from lib.avara.text import one_line
+from lib.customers.lists.table import DECISION_WORDS, GOES, ID_WORDS, NAME_WORDS, STAYS, Table, name_key, some
 from lib.errors import ListUnclear
 
 #: Stands for every value of a column, unless the column has this very value.
@@ -19,7 +20,6 @@ _DECIDES = re.compile(rf"^not\b|\b(?:{STAYS}|{GOES})")
 _YES_NO = frozenset({"", "yes", "no", "y", "n", "x", "ok", "ja", "nein", "true", "false", *"✓✔✗✘☑☒☐"})
 #: Between the words of a header: "toDeactivate", "review_status".
 _NEXT_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_]+")
-_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,11 @@ def choose(table: Table, column: str = "", where: Iterable[tuple[str, str]] = ()
     """
     customers = _called(table, column, "column") if column else certain(table)
     if customers is None:
-        held = [f"{one.name} ({one.ids:,} ids, {one.texts:,} other)" for one in table.columns if one.ids] or table.names
+        held = [
+            f"{one_line(one.name, 40)} ({one.ids:,} ids, {one.texts:,} other)" for one in table.columns if one.ids
+        ] or table.names
         why = "More than one column could hold the customers" if len(held) > 1 else "It is not certain which column counts"
-        raise ListUnclear(f"{why}: {_some(held)}. Say which one does.", needs="column", among=table.names)
+        raise ListUnclear(f"{why}: {some(held, width=100)}. Say which one does.", needs="column", among=table.names)
     meant: dict[int, set[str]] = {}
     for name, value in where:
         meant.setdefault(_called(table, name, "where"), set()).add(value if value == ANY else name_key(value))
@@ -96,14 +98,14 @@ def choose(table: Table, column: str = "", where: Iterable[tuple[str, str]] = ()
         if ANY in values - there:
             continue
         if missing := values - there:
-            none = f"No row has {_some(sorted(missing))} in the column {table.names[place]}"
-            raise ListUnclear(f"{none}. It has: {_some(sorted(there))}.", needs="where")
+            none = f"No row has {some(sorted(missing))} in the column {one_line(table.names[place], 40)}"
+            raise ListUnclear(f"{none}. It has: {some(sorted(there))}.", needs="where")
         limits.append((place, frozenset(values)))
     if open_ := [one for one in decisions(table, customers) if one.place not in meant]:
-        said = [_some([f"{value or None}: {count:,}" for value, count in one.values]) or "many values" for one in open_]
-        told = [f"{one.name} ({values})" for one, values in zip(open_, said, strict=True)]
+        said = [some([f"{value or None}: {count:,}" for value, count in one.values]) or "many values" for one in open_]
+        told = [f"{one_line(one.name, 40)} ({values})" for one, values in zip(open_, said, strict=True)]
         raise ListUnclear(
-            f"A column looks like a decision: {_some(told)}. Say which of its values are meant.",
+            f"A column looks like a decision: {some(told, width=600)}. Say which of its values are meant.",
             needs="where",
             among=tuple(one.name for one in open_),
         )
@@ -131,9 +133,7 @@ def _called(table: Table, name: str, needs: str) -> int:
         return table.names.index(name)
     alike = [place for place, there in enumerate(table.names) if name_key(there) == name_key(name)]
     if len(alike) != 1:
-        raise ListUnclear(f"No column is called {name}. The columns are: {_some(table.names)}.", needs=needs, among=table.names)
+        raise ListUnclear(
+            f"No column is called {one_line(name, 40)}. The columns are: {some(table.names)}.", needs=needs, among=table.names
+        )
     return alike[0]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")

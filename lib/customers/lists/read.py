@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 
+from lib.avara.text import one_line
 from lib.customers.lists.table import (
     ID_WORDS,
     INVISIBLE,
@@ -26,6 +27,7 @@ from lib.customers.lists.table import (
     known_headers,
     plain,
     refuse_too_many,
+    some,
 )
 from lib.customers.lists.workbook import is_workbook, read_sheet
 from lib.errors import ListUnclear, UploadUnreadable
@@ -95,12 +97,12 @@ def _from_workbook(data: bytes, sheet: str) -> Table:
     found = read_sheet(data, sheet, (MOST_ROWS, MOST_CELLS))
     if "error" in found:
         raise UploadUnreadable(found["error"])
-    names = ", ".join(found["sheets"])
+    names = some(found["sheets"])
     if found["several"] or (sheet and found["sheet"] is None):
-        why = "Several sheets hold something" if found["several"] else f"No sheet is called {sheet}"
+        why = "Several sheets hold something" if found["several"] else f"No sheet is called {one_line(sheet, 40)}"
         raise ListUnclear(f"{why}: {names}. Say which one counts.", needs="sheet", among=tuple(found["sheets"]))
     _refuse_cells(sum(len(cells) for _, cells in found["rows"]))
-    told = [f"Read from the sheet {found['sheet']}, one of: {names}."] if len(found["sheets"]) > 1 else []
+    told = [f"Read from the sheet {one_line(found['sheet'], 40)}, one of: {names}."] if len(found["sheets"]) > 1 else []
     told += (
         ["Rows are hidden in this workbook, perhaps by a filter. They were read like the others."] if found["hidden"] else []
     )
@@ -124,7 +126,7 @@ def _from_json(text: str) -> Table | None:
         return as_table([(line, [_json_cell(item)]) for line, item in items], told)
     columns = dict.fromkeys(str(key) for _, item in items if isinstance(item, dict) for key in item)
     _refuse_cells(len(columns) * len(items))
-    rows: _Lines = [(0, list(columns))]
+    rows: _Lines = [(0, [_json_cell(name) for name in columns])]
     for line, item in items:
         # What is no record has one cell more than all records, so that it can't be taken for one.
         alone = [""] * len(columns) + [_json_cell(item)]
@@ -173,7 +175,8 @@ def _has_more(value: object) -> bool:
 
 
 def _json_cell(value: object) -> str:
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+    return text.encode(errors="replace").decode()  # JSON may hold half characters, which no page or file can
 
 
 def _from_markdown(text: str) -> Table | None:

@@ -79,6 +79,8 @@ _BEGINS_PART = re.compile(r"[\W_]*(?:keep|do not|don't|not to|deactivate|reactiv
 _COMMENT = re.compile(r"(?:/\*|<!--)(?!.*(?:\*/|-->)).*")
 #: A column of more different values says something about each customer, not what is to become of it.
 _MOST_VALUES = 50
+#: Names that are told in a sentence.
+_TOLD = 12
 
 
 class Row(NamedTuple):
@@ -269,3 +271,9 @@ def _header(rows: Sequence[Row]) -> int | None:
         ),
         None,
     )
+
+
+def some(names: Sequence[str], width: int = 40) -> str:
+    """The first dozen of these for a sentence, each in so many characters, and how many more there are."""
+    more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
+    return ", ".join(one_line(name, width) for name in names[:_TOLD]) + more

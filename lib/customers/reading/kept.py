@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from lib.avara.models import Customer, RecordProblem
 from lib.customers.frame import CustomerFrame
 from lib.customers.ours import Ours
-from lib.customers.reading.load import LoadProgress, LoadState
+from lib.customers.reading.progress import LoadProgress, LoadState
 from lib.customers.reading.snapshot import Snapshot
 
 
@@ -21,6 +21,7 @@ class Kept:
         # Not the snapshot itself: it would hold its frame beside the one that `update` makes of it.
         self.started_at, self.finished_at = snapshot.started_at, snapshot.finished_at
         self.problems: tuple[RecordProblem, ...] = snapshot.problems
+        self._problem_count = max(snapshot.problem_count, len(snapshot.problems))
         self._frame = snapshot.frame
         self._lock = threading.Lock()
 
@@ -36,7 +37,7 @@ class Kept:
             state=LoadState.COMPLETE,
             pages=0,
             customers=len(self._frame),
-            problems=len(self.problems),
+            problems=self._problem_count,
             elapsed=0.0,
             rate=0.0,
             cursor=None,

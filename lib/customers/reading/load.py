@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from lib.avara.models import Customer, CustomerPage, RecordProblem
-from lib.customers import sorting
-from lib.customers.facets import facet_keys
 from lib.customers.frame import CustomerFrame, FrameBuilder
 from lib.customers.ours import Ours
-from lib.errors import (
-    BadAnswer,
-    CursorRepeated,
-    ExpressOpsError,
-    NotAuthorized,
-    RateLimited,
-    Rejected,
-)
+from lib.customers.reading.came import Came, is_about_cursor
+from lib.customers.reading.progress import LoadProgress, LoadState
+from lib.customers.reading.ready import make_ready
+from lib.customers.reading.shared import Turn
+from lib.customers.reading.snapshot import Snapshot
+from lib.errors import ExpressOpsError, LoadIncomplete
 
 _log = logging.getLogger(__name__)
 
@@ -39,29 +35,6 @@ class _Stoppable(Protocol):
     def stop(self) -> None: ...
 
 
-class LoadState(StrEnum):
-    LOADING = "loading"
-    COMPLETE = "complete"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True)
-class LoadProgress:
-    """How far a load has come. `elapsed` is the seconds spent reading, pauses left out; `rate` is customers a second."""
-
-    state: LoadState
-    pages: int
-    customers: int
-    problems: int
-    elapsed: float
-    rate: float
-    cursor: str | None
-    error: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-
-
 class Load:
     """One load of one connection. Every method may be called from any thread; what came is kept whatever happens."""
 
@@ -69,12 +42,17 @@ class Load:
         self,
         pages: Pages,
         *,
+        most: int = sys.maxsize,
+        most_problems: int = sys.maxsize,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pages, self._now, self._monotonic = pages, now, monotonic
+        self._new_came = partial(Came, most, most_problems)
         self._lock = threading.RLock()
         self._when_complete: Callable[[], None] = lambda: None
+        self._new_turn: Callable[[], Turn] | None = None
+        self._turn: Turn | None = None
         self._state = LoadState.LOADING
         self._finished_at: datetime | None = None
         self._running_since: float | None = None
@@ -90,13 +68,10 @@ class Load:
     def _forget(self) -> None:
         self._started_at: datetime | None = None
         self._elapsed = 0.0
-        self._builder = FrameBuilder()
+        self._came = self._new_came()
         self._frame: CustomerFrame | None = None
-        self._problems: list[RecordProblem] = []
-        self._page_count = 0
-        self._cursor: str | None = None
-        self._cursors: set[str] = set()
         self._start_over = False
+        self._begun: int | None = None  # the turn in which the first page came
 
     def when_complete(self, act: Callable[[], None]) -> None:
         """Have the load's own thread call `act` once every page has come and the frame is prepared.
@@ -104,6 +79,13 @@ class Load:
         To be said before the load starts.
         """
         self._when_complete = act
+
+    def take_turns(self, new_turn: Callable[[], Turn]) -> None:
+        """Read only when it is this server's turn to, and else take what another one has read.
+
+        To be said before the load starts.
+        """
+        self._new_turn = new_turn
 
     def start(self) -> None:
         """Begin to read; nothing happens when it was started before."""
@@ -153,29 +135,30 @@ class Load:
             customers = self._customers()
             return LoadProgress(
                 state=self._state,
-                pages=self._page_count,
+                pages=self._came.pages,
                 customers=customers,
-                problems=len(self._problems),
+                problems=self._came.problem_count,
                 elapsed=elapsed,
                 rate=customers / elapsed if elapsed > 0 else 0.0,
-                cursor=self._cursor,
+                cursor=self._came.cursor,
                 error=None if self._failure is None else self._failure.message,
                 started_at=self._started_at,
                 finished_at=self._finished_at,
+                elsewhere=None if self._turn is None else self._turn.elsewhere,
             )
 
     def frame(self) -> CustomerFrame:
         """The customers that have come so far. The same object until more come."""
         with self._lock:
             if self._frame is None:
-                self._frame = self._builder.frame().with_records(self._fresh).with_ours(self._ours)
+                self._frame = self._came.builder.frame().with_records(self._fresh).with_ours(self._ours)
             return self._frame
 
     @property
     def problems(self) -> tuple[RecordProblem, ...]:
-        """The records that were left out because they break a rule."""
+        """The first of the records that were left out because they break a rule; `progress` says how many there are."""
         with self._lock:
-            return tuple(self._problems)
+            return tuple(self._came.problems)
 
     @property
     def failure(self) -> ExpressOpsError | None:
@@ -187,8 +170,28 @@ class Load:
         """Has every page come? Only then may a plan be made from the frame."""
         return self._state is LoadState.COMPLETE
 
+    def snapshot(self) -> Snapshot:
+        """The whole list as it is now, to be kept."""
+        with self._lock:
+            started_at, finished_at = self._started_at, self._finished_at
+            if started_at is None or finished_at is None or not self.complete:
+                raise LoadIncomplete
+            return Snapshot(self.frame(), self.problems, started_at, finished_at, self._came.problem_count)
+
+    def adopt(self, snapshot: Snapshot) -> CustomerFrame:
+        """Be the list that was read elsewhere, with its times: instead of reading one."""
+        with self._lock:
+            self._forget()
+            self._settle(LoadState.COMPLETE)
+            self._started_at, self._finished_at = snapshot.started_at, snapshot.finished_at
+            self._came.problems = list(snapshot.problems)
+            self._came.problem_count = max(snapshot.problem_count, len(snapshot.problems))
+            self._frame = snapshot.frame.with_records(self._fresh).with_ours(self._ours)
+            self._fresh = []
+            return self._frame
+
     def _customers(self) -> int:
-        return len(self._frame) if self._frame is not None and self._state is LoadState.COMPLETE else len(self._builder)
+        return len(self._frame) if self._frame is not None and self._state is LoadState.COMPLETE else len(self._came.builder)
 
     def _run(self) -> None:
         self._state, self._failure, self._finished_at = LoadState.LOADING, None, None
@@ -196,7 +199,7 @@ class Load:
         self._started_at = self._started_at or self._now()
         self._running_since = self._monotonic()
         self._reading += 1
-        threading.Thread(target=self._read, args=(self._reading, self._cursor), name="load-customers", daemon=True).start()
+        threading.Thread(target=self._read, args=(self._reading, self._came.cursor), name="load-customers", daemon=True).start()
 
     def _settle(self, state: LoadState, failure: ExpressOpsError | None = None) -> None:
         if self._running_since is not None:
@@ -218,11 +221,9 @@ class Load:
         return pages
 
     def _read(self, reading: int, cursor: str | None) -> None:
+        turn = self._turn = self._new_turn() if self._new_turn else None
         try:
-            for page in self._begin(reading, cursor):
-                if not self._take(reading, page):
-                    return
-            frame = self._end(reading)
+            frame = self._whole(reading, cursor, turn)
         except ExpressOpsError as error:
             self._fail(reading, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must hear of it, and the thread ends here
@@ -232,21 +233,41 @@ class Load:
             self._fail(reading, ExpressOpsError(unexpected))
         else:
             if frame is not None:
-                _prepare(frame)
+                make_ready(frame)
                 self._when_complete()
+                if turn is not None:
+                    turn.keep(self.snapshot(), self._begun)
+        finally:
+            if turn is not None:
+                turn.end(self._ended())
+
+    def _whole(self, reading: int, cursor: str | None, turn: Turn | None) -> CustomerFrame | None:
+        """The frame, once everything has come; None where nobody wants it any more."""
+        if turn is not None:
+            found = turn.wait(lambda: reading == self._reading, self._customers)
+            with self._lock:
+                if reading != self._reading:
+                    return None
+                if found is not None:
+                    return self.adopt(found)
+                if cursor is None:
+                    self._started_at, self._running_since, self._begun = self._now(), self._monotonic(), turn.number
+        for page in self._begin(reading, cursor):
+            if not self._take(reading, page):
+                return None
+        return self._end(reading)
+
+    def _ended(self) -> str:
+        """Why no list comes of it, in words for those who wait; empty where one did."""
+        if self._failure is not None:
+            return self._failure.message
+        return "Somebody stopped it there." if self._state is LoadState.CANCELLED else ""
 
     def _take(self, reading: int, page: CustomerPage) -> bool:
         with self._lock:
             if reading != self._reading:
                 return False
-            if page.next_cursor is not None and page.next_cursor in self._cursors:
-                raise CursorRepeated
-            self._builder.add(page.customers)
-            self._problems.extend(page.problems)
-            self._page_count += 1
-            self._cursor = page.next_cursor
-            if page.next_cursor is not None:
-                self._cursors.add(page.next_cursor)
+            self._came.take(page)
             self._frame = None
         self._answered.set()
         return True
@@ -255,42 +276,19 @@ class Load:
         with self._lock:
             if reading != self._reading:
                 return None
-            if self._page_count == 0 or self._cursor is not None:
-                came = f"after {self._page_count:,} of its pages" if self._page_count else "before its first page came"
-                raise BadAnswer(f"The list of customers ended {came}. Nothing was changed; try again in a moment.")
+            self._came.check_whole()
             frame = self.frame()
             self._settle(LoadState.COMPLETE)
-            self._builder, self._fresh = FrameBuilder(), []
+            self._came.builder, self._fresh = FrameBuilder(), []
             return frame
 
     def _fail(self, reading: int, failure: ExpressOpsError) -> None:
         with self._lock:
             if reading == self._reading:
                 self._settle(LoadState.FAILED, failure)
-                self._start_over = _is_about_cursor(failure)
-
-
-def _is_about_cursor(error: ExpressOpsError) -> bool:
-    refused = isinstance(error, Rejected) and not isinstance(error, NotAuthorized | RateLimited)
-    return refused or isinstance(error, CursorRepeated)
+                self._start_over = is_about_cursor(failure)
 
 
 def _place(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "an unknown place"
-
-
-def _prepare(frame: CustomerFrame) -> None:
-    try:
-        prepare(frame)
-    except Exception as error:  # noqa: BLE001 - a frame that was not prepared is slow at first, not wrong
-        _log.error("A list was not prepared: %s in %s", type(error).__name__, _place(error))
-
-
-def prepare(frame: CustomerFrame) -> None:
-    """Do what the first page, lookup, search and sort would otherwise wait for."""
-    frame.index.warm()
-    frame.text.warm()
-    frame.pairs.warm()
-    sorting.warm(frame)
-    facet_keys(frame)

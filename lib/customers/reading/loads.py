@@ -10,20 +10,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from lib.customers.changes import Changes, changes
+from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
-from lib.customers.ours import Left, Ours, note
+from lib.customers.ours import Left
+from lib.customers.reading.comparison import Comparison
+from lib.customers.reading.heard import Heard, RunsLeft, read_since
 from lib.customers.reading.kept import Kept
-from lib.customers.reading.load import Load, LoadState, prepare
-from lib.customers.reading.snapshot import Shelf, Snapshot
+from lib.customers.reading.load import Load
+from lib.customers.reading.progress import LoadState
+from lib.customers.reading.ready import make_ready
+from lib.customers.reading.shared import SharedList
+from lib.customers.reading.shelf import Shelf
 from lib.errors import ExpressOpsError, ListTooOld, LoadIncomplete, SnapshotNotKept, SnapshotUnusable
 
 _log = logging.getLogger(__name__)
 
-#: How far the clocks of servers that share a journal may be apart. A record that was read sooner only is as new as the listed.
-_CLOCKS_APART = timedelta(minutes=1)
-
-
+#: A list that another server read began no longer ago than this, or after the one on show.
+_TAKEN_WITHIN = timedelta(days=1)
 #: Seconds between two words on how far a load is.
 _LOOK = 0.1
 
@@ -34,20 +37,6 @@ class Word:
 
     text: str
     at: datetime
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """What changed from the list of `since` to the one of `at` that took its place."""
-
-    since: datetime | None
-    at: datetime | None
-    changes: Changes
-
-    @classmethod
-    def of(cls, old: Load | Kept, new: Load) -> Comparison:
-        since, at = old.progress().finished_at, new.progress().finished_at
-        return cls(since, at, changes(old.frame(), new.frame()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,24 +70,24 @@ class Loads:
     while it is younger than `kept_feeds_plans_for`, counted from its first page, since each record is read again right before
     its call; from an older one never.
 
-    `runs_left` gives what runs have left of customers behind an entry of the journal's log, and the number of the last entry
-    that it looked at; its caller asks on until that stays the same.
+    Where servers share a list (`shared`), a load waits for its turn to read and else takes what another server has read; at
+    the start one does that a plan may be made from.
     """
 
     def __init__(
         self,
         new_load: Callable[[], Load],
         *,
-        runs_left: Callable[[int], tuple[int, Sequence[Left]]] = lambda known: (known, ()),
+        runs_left: RunsLeft = lambda known: (known, ()),
         shelf: Shelf | None = None,
+        shared: SharedList | None = None,
         kept_feeds_plans_for: timedelta = timedelta(0),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._new_load, self._runs_left, self._shelf, self._now = new_load, runs_left, shelf, now
+        self._new_load, self._heard, self._shelf, self._now = new_load, Heard(runs_left), shelf, now
+        self._shared = shared
         self._kept_feeds_plans_for = kept_feeds_plans_for
         self._lock, self._catching_up = threading.Lock(), threading.Lock()
-        self._known = 0
-        self._ours: Ours = {}
         self._complete: Load | Kept | None = None
         self._newest: Load | None = None
         self._compared: Comparison | None = None
@@ -109,7 +98,8 @@ class Loads:
         with self._lock:
             if self._newest is None:
                 self._open_kept()
-                self._begin()
+                kept = self._complete.started_at if isinstance(self._complete, Kept) else datetime.min.replace(tzinfo=UTC)
+                self._begin(lambda: max(self._now() - self._kept_feeds_plans_for, kept))
 
     def reload(self) -> None:
         """Begin another load behind the one on show; nothing happens while one is running."""
@@ -158,6 +148,13 @@ class Loads:
         """The customers on show, whole or not: to look at, not to plan from."""
         return self.view().frame
 
+    def by_us(self, record: Customer) -> str:
+        """Of a record whose last update a run of ours made, by which and when the one before was (see CustomerFrame.by_us);
+        nothing while no list is on show: none is read for it.
+        """
+        shown = self.shown
+        return shown.frame().by_us(record) if shown is not None else ""
+
     def view(self, patience: float = 0.0) -> View:
         """What is on show now, of one and the same list. Starts the first load where nobody has.
 
@@ -181,7 +178,8 @@ class Loads:
         """
         self.start()
         while (load := self.under_way) is not None:
-            tell(load.progress().customers)
+            progress = load.progress()
+            tell((progress.elsewhere or progress).customers)
             time.sleep(_LOOK)
         self.catch_up()
         view = self.view()
@@ -201,31 +199,53 @@ class Loads:
     def catch_up(self) -> None:
         """Bring the lists up to date with what any run has left of their customers. Raises JournalUnavailable."""
         with self._catching_up:
-            while self._newest is not None:
-                known, left = self._runs_left(self._known)
-                if known == self._known:
-                    return
-                self._learn(left)
-                self._known = known
+            while self._newest is not None and self._heard.listen(self._learn):
+                pass
+
+    def follow(self) -> None:
+        """As `catch_up`; and take over a list that another server has read since the one on show. Raises JournalUnavailable."""
+        self.catch_up()
+        shown = self.shown
+        started_at = shown.progress().started_at if shown is not None else None
+        if self._shared is None or started_at is None or self.under_way is not None:
+            return
+        try:
+            if (snapshot := self._shared.newer_than(started_at, self._kept_feeds_plans_for)) is None:
+                return
+        except SnapshotUnusable as error:
+            self._say(error.message)
+            return
+        load = self._new_load()
+        make_ready(load.adopt(snapshot))
+        with self._lock:
+            if self._under_way() is not None:
+                return  # somebody reloads: that load finds the list by itself
+            self._newest = load
+        self._finish(load)
+
+    def close(self) -> None:
+        """Stop reading; a server that waits for this one's list reads by itself."""
+        if self._shared is not None:
+            self._shared.leave()
+        if (load := self.under_way) is not None:
+            load.cancel()
 
     def _learn(self, left: Sequence[Left]) -> None:
         """Records that were read since a list began to be read are put in it, once it is known whose updates they are."""
-        if not left:
-            return
-        ours = dict(self._ours)
-        for one in left:
-            note(ours, one)
-        self._ours = ours
         with self._lock:
             loads = {load for load in (self._complete, self._newest) if load is not None}
-        for load in loads:
-            since = (load.progress().started_at or self._now()) - _CLOCKS_APART
-            load.update([one.record for one in left if one.read_at >= since], ours)
+        began = [load.progress().started_at or self._now() for load in loads]
+        for load, started_at in zip(loads, began, strict=True):
+            load.update(read_since(started_at, left), self._heard.ours)
+        self._heard.forget_before(min(*began, self._now() - _TAKEN_WITHIN))
 
-    def _begin(self) -> None:
+    def _begin(self, since: Callable[[], datetime] | None = None) -> None:
+        """Without `since` a list that another server began to read before this will not do."""
         load = self._new_load()
-        load.update((), self._ours)
+        load.update((), self._heard.ours)
         load.when_complete(lambda: self._finish(load))
+        if (shared := self._shared) is not None:
+            load.take_turns(lambda: shared.turn(since and since(), self._say))
         self._newest = load
         load.start()
 
@@ -238,6 +258,8 @@ class Loads:
     def _take_over(self, load: Load) -> None:
         with suppress(ExpressOpsError):  # whoever follows the journal hears of it too
             self.catch_up()  # what our own runs did is no news
+        if (started_at := load.progress().started_at) is not None:  # also where another server read it
+            load.update(self._heard.since(started_at), self._heard.ours)
         with self._lock:
             before = self._complete
         compared = None
@@ -256,7 +278,7 @@ class Loads:
             return
         if snapshot is not None:
             self._complete = Kept(snapshot)
-            threading.Thread(target=prepare, args=(snapshot.frame,), name="prepare-kept", daemon=True).start()
+            threading.Thread(target=make_ready, args=(snapshot.frame,), name="prepare-kept", daemon=True).start()
 
     def _finish(self, load: Load) -> None:
         """In the load's own thread: put it on show, and keep it for the next start.
@@ -266,11 +288,10 @@ class Loads:
         if load is not self._newest:
             return
         self._take_over(load)
-        progress = load.progress()
-        if self._shelf is None or progress.started_at is None or progress.finished_at is None:
+        if self._shelf is None:
             return
         try:
-            self._shelf.write(Snapshot(load.frame(), load.problems, progress.started_at, progress.finished_at))
+            self._shelf.write(load.snapshot())
         except SnapshotNotKept as error:
             self._say(error.message)
 

@@ -1,23 +1,14 @@
-"""The snapshot: a finished load kept in the data folder, so that the next start has customers to show at once.
+"""The snapshot: a finished load as one file, which `lib/customers/reading/shelf.py` keeps in the data folder.
 
-One file a key, `<home>/snapshots/<fingerprint>/customers.snapshot`, readable by its owner only. Its first line is JSON
-(`_Manifest`); an Arrow stream with one row a customer follows, its metadata as a list in each row. Being one file, it is
-replaced as a whole: of several processes that write at once the last one wins, and nobody ever reads a mix. It holds what the
-API sent, never a key. It is not written again when a run changes customers: the journal has their records.
+Its first line is JSON (`_Manifest`); an Arrow stream with one row a customer follows, its metadata as a list in each row. It
+holds what the API sent, never a key.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-import os
-import tempfile
-import time
-from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Final, Literal
 
 import numpy as np
@@ -30,13 +21,9 @@ from lib.avara.models import CUSTOMER_ID_PATTERN, LARGEST_COUNT, RecordProblem, 
 from lib.customers.columns import CREATED_BY
 from lib.customers.frame import CustomerFrame
 from lib.customers.text import arrow_strings
-from lib.errors import SnapshotNotKept, SnapshotUnusable
+from lib.errors import SnapshotUnusable
 
 VERSION: Final = 1
-_FILE = "customers.snapshot"
-_PART = ".part"
-#: Seconds after which a temporary file belongs to no writer any more.
-_ABANDONED = 3600
 #: Arrow reads without copying where its data begins at a multiple of this.
 _ALIGNED = 64
 
@@ -63,12 +50,14 @@ _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The customers of a finished load, the records that were left out of it, and when it was read (UTC)."""
+    """The customers of a finished load, the first of the records that were left out of it, and when it was read (UTC)."""
 
     frame: CustomerFrame
     problems: tuple[RecordProblem, ...]
     started_at: datetime
     finished_at: datetime
+    #: How many records were left out, where that is more than those.
+    problem_count: int = 0
 
 
 class _Manifest(BaseModel):
@@ -82,6 +71,7 @@ class _Manifest(BaseModel):
     customers: int
     pairs: int
     problems: tuple[RecordProblem, ...] = ()
+    problem_count: int = 0
     #: SHA-256 of this manifest without this field, and of the data behind it.
     sha256: str = ""
 
@@ -91,108 +81,30 @@ class _Manifest(BaseModel):
         return found.hexdigest()
 
 
-class Shelf:
-    """Where the snapshot of one account is kept. May be used from any thread, and by several processes at once.
-
-    Each key writes its own; the newest is read that was kept under this key or under `others`, the account's other keys.
-    """
-
-    def __init__(self, folder: Path, fingerprint: str, *others: str) -> None:
-        self._folder, self._fingerprint = folder / fingerprint, fingerprint
-        self._readable = (self.file, *(folder / other / _FILE for other in others))
-
-    @property
-    def file(self) -> Path:
-        return self._folder / _FILE
-
-    def read(self) -> Snapshot | None:
-        """The snapshot, or None where none is kept. Raises SnapshotUnusable, which says in words what is wrong with it."""
-        try:
-            kept = [file for file in self._readable if file.exists()]
-            if not kept:
-                return None
-            newest = max(kept, key=lambda file: file.stat().st_mtime_ns)
-            content = newest.read_bytes()
-        except OSError as exc:
-            raise SnapshotUnusable(_ignored(f"its file can't be read ({exc.strerror})")) from exc
-        manifest, data = _opened(content, newest.parent.name)
-        try:
-            with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
-                frame = _frame(reader.read_all(), manifest)
-        except (pa.ArrowException, OSError, EOFError, ValueError, IndexError) as exc:
-            raise SnapshotUnusable(_ignored("its records break the rules")) from exc
-        return Snapshot(frame, manifest.problems, manifest.started_at, manifest.finished_at)
-
-    def write(self, snapshot: Snapshot) -> None:
-        """Keep `snapshot` in the place of the older one. Raises SnapshotNotKept; the older one is whole then."""
-        data = _data(snapshot.frame)
-        manifest = _Manifest(
-            fingerprint=self._fingerprint,
-            started_at=snapshot.started_at,
-            finished_at=snapshot.finished_at,
-            customers=len(snapshot.frame),
-            pairs=len(snapshot.frame.metadata),
-            problems=tuple(_as_text(problem) for problem in snapshot.problems),
-        )
-        manifest = manifest.model_copy(update={"sha256": manifest.digest(data)})
-        try:
-            self._replace(_first_line(manifest), data)
-        except OSError as exc:
-            raise SnapshotNotKept(
-                f"The list could not be kept for the next start ({exc.strerror}). Check the data folder's disk and permissions."
-            ) from exc
-
-    def _replace(self, line: bytes, data: pa.Buffer) -> None:
-        for folder in (self._folder.parent, self._folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._tidy()
-        handle, name = tempfile.mkstemp(suffix=_PART, dir=self._folder)  # for its owner only
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(line)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.file)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink()
-            raise
-
-    def _tidy(self) -> None:
-        """Remove what writers left that died; a file that another process is writing now is younger."""
-        for part in self._folder.glob(f"*{_PART}"):
-            with suppress(OSError):
-                if part.stat().st_mtime < time.time() - _ABANDONED:
-                    part.unlink()
+def to_bytes(snapshot: Snapshot, fingerprint: str, *, packed: bool = False) -> tuple[bytes, memoryview]:
+    """The two parts of its file under the key of this fingerprint. A `packed` one is smaller, and takes longer to open."""
+    data = _data(snapshot.frame, packed=packed)
+    manifest = _Manifest(
+        fingerprint=fingerprint,
+        started_at=snapshot.started_at,
+        finished_at=snapshot.finished_at,
+        customers=len(snapshot.frame),
+        pairs=len(snapshot.frame.metadata),
+        problems=tuple(_as_text(problem) for problem in snapshot.problems),
+        problem_count=snapshot.problem_count,
+    )
+    return _first_line(manifest.model_copy(update={"sha256": manifest.digest(data)})), memoryview(data)
 
 
-def kept_customers(folder: Path, keys: Collection[str], most: int) -> tuple[tuple[str, str], ...]:
-    """Id and name of up to `most` customers, from all over the newest list kept under these keys; none where none is usable."""
-    with suppress(SnapshotUnusable):
-        if found := Shelf(folder, *keys).read():
-            rows = found.frame.rows
-            some = rows.iloc[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
-            return tuple(zip(some["id"], some["name"], strict=True))
-    return ()
-
-
-def forget(folder: Path, *, unused_for: timedelta | None = None, but: str = "") -> None:
-    """Remove the lists kept under any key, as far as the disk allows.
-
-    With `unused_for` only those that nobody has kept anew for so long; never that of the key `but` (a fingerprint).
-    """
-    since = math.inf if unused_for is None else time.time() - unused_for.total_seconds()
-    for file in [*folder.glob(f"*/{_FILE}"), *folder.glob(f"*/*{_PART}")]:
-        with suppress(OSError):
-            if file.parent.name != but and file.stat().st_mtime < since:
-                file.unlink()
-                file.parent.rmdir()
-
-
-def _ignored(why: str) -> str:
-    return f"The kept list could not be used: {why}. All customers are read anew."
+def from_bytes(content: bytes | bytearray, fingerprint: str) -> Snapshot:
+    """The snapshot that `to_bytes` was given. Raises SnapshotUnusable with what is wrong: "its file is damaged"."""
+    manifest, data = _opened(content, fingerprint)
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+            frame = _frame(reader.read_all(), manifest)
+    except (pa.ArrowException, OSError, EOFError, ValueError, IndexError) as exc:
+        raise SnapshotUnusable("its records break the rules") from exc
+    return Snapshot(frame, manifest.problems, manifest.started_at, manifest.finished_at, manifest.problem_count)
 
 
 def _as_text(problem: RecordProblem) -> RecordProblem:
@@ -205,7 +117,7 @@ def _first_line(manifest: _Manifest) -> bytes:
     return text + b" " * (-(len(text) + 1) % _ALIGNED) + b"\n"
 
 
-def _opened(content: bytes, fingerprint: str) -> tuple[_Manifest, memoryview]:
+def _opened(content: bytes | bytearray, fingerprint: str) -> tuple[_Manifest, memoryview]:
     """The manifest and the data behind it. Raises SnapshotUnusable unless they belong together and to this key."""
     end = max(content.find(b"\n"), 0)
     try:
@@ -213,16 +125,16 @@ def _opened(content: bytes, fingerprint: str) -> tuple[_Manifest, memoryview]:
     except ValidationError as exc:
         other = any(error["loc"] == ("version",) for error in exc.errors())
         why = "it was kept by another version of Express Ops" if other else "its file is damaged"
-        raise SnapshotUnusable(_ignored(why)) from None
+        raise SnapshotUnusable(why) from None
     if manifest.fingerprint != fingerprint:
-        raise SnapshotUnusable(_ignored("it belongs to another key"))
+        raise SnapshotUnusable("it belongs to another key")
     data = memoryview(content)[end + 1 :]
     if manifest.digest(data) != manifest.sha256:
-        raise SnapshotUnusable(_ignored("its file is damaged"))
+        raise SnapshotUnusable("its file is damaged")
     return manifest, data
 
 
-def _data(frame: CustomerFrame) -> pa.Buffer:
+def _data(frame: CustomerFrame, *, packed: bool = False) -> pa.Buffer:
     """The frame as an Arrow stream of one batch."""
     pairs = frame.pairs
     words = [
@@ -235,7 +147,8 @@ def _data(frame: CustomerFrame) -> pa.Buffer:
     rows = pa.Table.from_pandas(frame.rows, schema=_ROWS, preserve_index=False)
     table = rows.append_column(_METADATA, lists).combine_chunks()
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, _SCHEMA) as writer:
+    options = pa.ipc.IpcWriteOptions(compression="zstd" if packed else None)
+    with pa.ipc.new_stream(sink, _SCHEMA, options=options) as writer:
         writer.write_table(table, max_chunksize=max(1, len(table)))
     return sink.getvalue()
 

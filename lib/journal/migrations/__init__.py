@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 
 from lib.errors import JournalError
+from lib.journal.lists import tables as _  # noqa: F401 - they are of `metadata`
 from lib.journal.proof import chain
 from lib.journal.tables import HEAD, log_head, metadata
 

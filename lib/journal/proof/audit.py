@@ -6,13 +6,12 @@ apart) and no statement takes longer. What can't be read is a finding like what 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Row, Text, select, type_coerce
 
 from lib.avara.models import id_key
@@ -21,43 +20,17 @@ from lib.errors import JournalDamaged, OtherConnection, PlanError, RunNotFound
 from lib.journal.accounts import account_of
 from lib.journal.database import Database, in_pages
 from lib.journal.proof import replay
+from lib.journal.proof.approvals import SPOKEN, unapproved
 from lib.journal.proof.chain import NO_RUN
+from lib.journal.proof.planned import UNREADABLE, NotThePlanError, Planned, id_of, read_planned, unlike_plan
 from lib.journal.proof.replay import MOST, Audit, Finding, Told
-from lib.journal.tables import as_stored, log, plain_text, plans, runs, steps
-from lib.plans.model import StepState
+from lib.journal.rows import activity_json, record_json, to_entry
+from lib.journal.tables import as_stored, log, plans, runs, steps
+from lib.plans.approval import Said
+from lib.plans.model import Step, StepState
 from lib.plans.plan import Plan
 
 _LONGEST_ID = 60
-#: What reading something raises that is not what it should be.
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-
-
-class _Kept(msgspec.Struct):
-    """A plan as it is kept: its hash, and its text as it was written."""
-
-    hash: str
-    plan: msgspec.Raw
-
-
-class _Planned(msgspec.Struct):
-    """What a plan says of its run; each customer is left as its text."""
-
-    action: str
-    customers: list[msgspec.Raw]
-    reason: str
-    ticket: str
-    filter_text: str
-    operator: str
-    fingerprint: str
-    connection_label: str
-    base_url: str
-    undo_of: str | None = None
-    goes_on: bool = False
-
-    def row(self) -> dict[str, object]:
-        """The columns of its run that it tells of."""
-        told = {name: value for name, value in msgspec.structs.asdict(self).items() if name != "customers"}
-        return {name: plain_text(value) if isinstance(value, str) else value for name, value in told.items()}
 
 
 class Auditor:
@@ -78,11 +51,19 @@ class Auditor:
         if not found.known:
             raise RunNotFound
         if first is not None:
-            raise JournalDamaged(
-                f"{first} The journal was altered, so nothing is sent for this run and there is no receipt of it. "
-                "Cancel this run if it has not ended, keep a copy of the journal, and make a new plan.",
-                run_id=run_id,
-            )
+            raise _altered(first, run_id)
+
+    def as_planned(self, run_id: str, steps: Iterable[Step]) -> Iterator[Step]:
+        """The steps as they come up, each compared with its place in the plan: what `check_plan` found sound can be altered
+        while the run runs. Raises JournalDamaged as that does, before it gives a step that is another one.
+        """
+        with self._database.read() as db:
+            plan = _OneRun(db, run_id, of_plan_only=True).planned()
+        for step in steps:
+            row = {"customer_id": step.customer_id, "name": step.name, "before": record_json(step.before)}
+            for words in unlike_plan({**row, "activity": activity_json(step.activity)}, plan.customer(step.position)):
+                raise _altered(Finding(run_id, step.customer_id, words), run_id)
+            yield step
 
     def check_undo(self, plan: Plan) -> None:
         """Raise what is wrong with the plan's word that it takes a run back, if it says so.
@@ -99,10 +80,22 @@ class Auditor:
 
     def all(self) -> Audit:
         """Compare every run that the tables or the log know."""
+        return self._of(self.run_ids())
+
+    def run_ids(self) -> list[str]:
+        """Every run that the tables or the log know."""
         with self._database.read() as db:
             tables, logged = select(runs.c.id), select(log.c.run_id).where(log.c.run_id != NO_RUN).distinct()
-            known = {str(run_id) for query in (tables, logged) for run_id in db.execute(query).scalars()}
-        return self._of(sorted(known))
+            return sorted({str(run_id) for query in (tables, logged) for run_id in db.execute(query).scalars()})
+
+    def planned_since(self, since: datetime, keys: Collection[str] = ()) -> list[str]:
+        """The runs that the log says were planned from then on, by one of these keys where there are some, whatever the tables
+        say; also those of whom it can't be read by which.
+        """
+        planned = select(log.c.run_id, log.c.payload).where(log.c.event == "planned", log.c.at >= since)
+        with self._database.read() as db:
+            found = db.execute(planned.order_by(log.c.seq)).all()
+        return [run_id for run_id, payload in found if not keys or _key_in(payload) in (None, *keys)]
 
     def _of(self, run_ids: Iterable[str]) -> Audit:
         kept: list[Finding] = []
@@ -116,6 +109,14 @@ class Auditor:
                         kept.append(finding)
             counts.update({"runs": 1, "steps": one.steps, "partly": one.partly})
         return Audit(counts["runs"], counts["steps"], tuple(kept), counts["found"], counts["partly"])
+
+
+def _key_in(payload: str) -> object:
+    """Of the first entry of a run, the fingerprint of the key that planned it; None where it can't be read."""
+    try:
+        return json.loads(payload)["fingerprint"]
+    except UNREADABLE:
+        return None
 
 
 class _OneRun:
@@ -134,35 +135,46 @@ class _OneRun:
         try:
             entries = [_told(row) for row in self._entries]
             told = replay.run_row(entries)
-        except _UNREADABLE:
+        except UNREADABLE:
             yield self._finding("the log's entries of the run as a whole can't be read.")
         if not told:
             yield self._finding("the log does not say that it was planned.")
-        plan = yield from self._plan(told.get("plan_hash"))
+        plan = None
+        try:
+            plan = self._plan(told.get("plan_hash"))
+        except NotThePlanError as exc:
+            yield self._finding(str(exc))
+        judged = next((entry.payload.get("judged") for entry in entries if entry.event == "planned"), None)
+        if plan is not None and plan.judged() != judged:
+            yield self._finding("judgements are not those that the log tells of.")
         yield from self._of_run(told, plan)
+        if not self._of_plan_only and any(entry.event == Said.ASKED for entry in entries):
+            yield from map(self._finding, self._unapproved())
         retries = [entry.seq for entry in entries if entry.event == "retry"]
-        yield from self._of_steps(plan.customers if plan else None, retries)
+        yield from self._of_steps(plan, retries)
         if self.steps != told.get("size", self.steps):
             yield self._finding(f"it has {self.steps:,} steps, by the log {replay.shown(told['size'])}.")
 
-    def _plan(self, plan_hash: object) -> Generator[Finding, None, _Planned | None]:
-        """The plan, if it is the one that the log names."""
-        body = self._db.execute(as_stored(plans).where(plans.c.run_id == self._id)).one_or_none()
-        if body is None:
-            yield self._finding("its plan is gone.")
-            return None
+    def _unapproved(self) -> Iterator[str]:
+        told = [to_entry(row) for row in self._db.execute(SPOKEN.where(log.c.run_id == self._id))]
         try:
-            kept = msgspec.json.decode(body.body, type=_Kept)
-            plan = msgspec.json.decode(kept.plan, type=_Planned)
-        except _UNREADABLE:
-            yield self._finding("its plan can't be read.")
-            return None
-        if not hashlib.sha256(kept.plan).hexdigest() == kept.hash == plan_hash:
-            yield self._finding("its plan was altered: it is not the one whose hash stands in the log.")
-            return None
-        return plan
+            yield from unapproved(told)
+        except UNREADABLE:
+            yield "the log's entries of its approval can't be read."
 
-    def _of_run(self, told: Mapping[str, Any], plan: _Planned | None) -> Iterator[Finding]:
+    def planned(self) -> Planned:
+        """The plan that the log's first entry of the run names. Raises JournalDamaged."""
+        try:
+            return self._plan(replay.run_row([_told(row) for row in self._entries]).get("plan_hash"))
+        except UNREADABLE as exc:
+            words = exc.args[0] if isinstance(exc, NotThePlanError) else "the log's entries of the run can't be read."
+            raise _altered(self._finding(words), self._id) from None
+
+    def _plan(self, plan_hash: object) -> Planned:
+        kept = self._db.execute(as_stored(plans).where(plans.c.run_id == self._id)).one_or_none()
+        return read_planned(None if kept is None else kept.body, plan_hash)
+
+    def _of_run(self, told: Mapping[str, Any], plan: Planned | None) -> Iterator[Finding]:
         if self._row is None:
             yield self._finding("it is gone from the journal's tables; the log knows it.")
             return
@@ -174,30 +186,31 @@ class _OneRun:
         self.partly += replay.partly(told)
         yield from map(self._finding, replay.differences(row, told, "the log"))
 
-    def _of_steps(self, customers: Sequence[msgspec.Raw] | None, retries: Sequence[int]) -> Iterator[Finding]:
-        missing = bytearray(b"\1" * len(customers or ()))  # one for each place in the plan that no step was found for
+    def _of_steps(self, plan: Planned | None, retries: Sequence[int]) -> Iterator[Finding]:
+        missing = bytearray(b"\1" * len(plan.customers if plan else ()))  # one for each place that no step was found for
         for customer_id, row, entries in self._rows():
             if row is None:
                 yield self._finding("the log tells of it, but it has no step.", customer_id)
                 continue
             self.steps += 1
             at, unlike = row["position"], False
-            if customers is not None:
-                planned = None
-                if isinstance(at, int) and 0 <= at < len(customers):
-                    planned, missing[at] = customers[at], 0
-                for words in _unlike_plan(row, planned):
+            if plan is not None:
+                planned = plan.customer(at)
+                if planned is not None:
+                    missing[at] = 0
+                for words in unlike_plan(row, planned):
                     unlike = True
                     yield self._finding(words, customer_id)
             if not (self._of_plan_only or unlike):  # of another one the log tells something else anyway
                 yield from self._unlike_log(row, entries, retries)
-        for at in (at for at, no_step in enumerate(missing) if no_step):
-            yield self._finding("has no step, but is in the plan.", _id_of((customers or ())[at]))
+        for at, no_step in enumerate(missing):
+            if no_step and plan is not None:
+                yield self._finding("has no step, but is in the plan.", id_of(plan.customers[at]))
 
     def _unlike_log(self, row: Mapping[str, Any], entries: Sequence[Row[Any]], retries: Sequence[int]) -> Iterator[Finding]:
         try:
             told = replay.step_row(map(_told, entries), retries)
-        except _UNREADABLE:
+        except UNREADABLE:
             yield self._finding("the log's entries of it can't be read.", row["customer_id"])
             return
         self.partly += replay.partly(told)
@@ -247,29 +260,12 @@ def _texts(ids: Iterable[object]) -> list[str]:
     return [one for one in ids if isinstance(one, str)]
 
 
-def _exactly(value: object) -> bytes:
-    """A value with its types: in Python 1 is true and 1.0."""
-    return msgspec.json.encode(value, order="deterministic")
-
-
-def _id_of(customer: msgspec.Raw) -> object:
-    return msgspec.json.decode(customer)["record"]["expressCustomerId"]
-
-
-def _unlike_plan(row: Mapping[str, Any], customer: msgspec.Raw | None) -> Iterator[str]:
-    """How a step is not the one of its place in the plan, in words."""
-    if customer is None:
-        yield "has a step, but is not in the plan."
-        return
-    record = msgspec.json.decode(customer)["record"]
-    told = {"customer_id": record["expressCustomerId"], "name": plain_text(record["expressCustomerName"])}
-    yield from replay.differences(row, told, "the plan")
-    try:
-        same = _exactly(msgspec.json.decode(row["before"])) == _exactly(record)
-    except _UNREADABLE:
-        same = False
-    if not same:
-        yield "before is not the record of the plan."
+def _altered(finding: Finding, run_id: str) -> JournalDamaged:
+    return JournalDamaged(
+        f"{finding} The journal was altered, so nothing is sent for this run and there is no receipt of it. "
+        "Cancel this run if it has not ended, keep a copy of the journal, and make a new plan.",
+        run_id=run_id,
+    )
 
 
 def check_undo(db: Connection, plan: Plan) -> None:

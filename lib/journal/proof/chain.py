@@ -72,12 +72,15 @@ class ChainCheck:
         return self.broken_at is None
 
 
-def verify(entries: Iterable[Entry], head_seq: int, head_hash: str, *, shown: str = "") -> ChainCheck:
-    """Check entries, in order from the first, against each other and against the journal's note of the last one.
+def verify(
+    entries: Iterable[Entry], head_seq: int, head_hash: str, *, shown: str = "", after: tuple[int, str] = (0, START)
+) -> ChainCheck:
+    """Check entries, in order from the first or the one `after` another (its number and hash), against each other and against
+    the journal's note of the last one.
 
     `shown` is the hash of an entry as a receipt shows it. Whoever cuts the log short can alter that note too, the receipt not.
     """
-    previous, count, found = START, 0, not shown
+    (count, previous), found = after, not shown
     for entry in entries:
         expected = count + 1
         if entry.seq != expected:

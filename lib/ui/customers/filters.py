@@ -12,8 +12,12 @@ import streamlit as st
 from lib.customers.facets import Counts, facet_keys, facet_values
 from lib.customers.filters import Filter, chips
 from lib.customers.frame import CustomerFrame
-from lib.ui.customers import address, ranges
+from lib.evidence.views import SeenFilter
+from lib.ui import nav
+from lib.ui.customers import address, asked, ranges
 from lib.ui.customers.table import MAKERS
+from lib.ui.evidence.choose import choose_rules
+from lib.ui.resources import Resources
 from lib.ui.text import md, number
 from lib.ui.widgets import anew
 
@@ -25,43 +29,45 @@ _LONGEST_SEARCH = 1_000
 _USERS = "users_min", "users_max"
 
 
-def show(frame: CustomerFrame) -> None:
+def show(resources: Resources, frame: CustomerFrame) -> None:
     """Draw the filters. `frame` gives the metadata keys, values and counts on offer."""
     flt = address.shown().filter
     with st.container(horizontal=True, vertical_alignment="bottom", key="filter_row"):
         st.text_input(
             "Search",
-            **_says("search", flt.text, lambda said: {"text": said.strip()}, reads=str.strip),
+            **anew.says("search", flt.text, _into(lambda said: {"text": said.strip()}), reads=str.strip),
             type="search",
             live="300ms",
             max_chars=_LONGEST_SEARCH,
             placeholder="Name, id or metadata (Ctrl+K)",
-            width=270,
+            width=240,
         )
         st.segmented_control(
             "Status",
             ["all", "active", "inactive"],
             # A browser that is busy may answer before it has got the value: nobody can choose none.
-            **_says("status", flt.status, lambda said: {"status": said} if said else {}),
+            **anew.says("status", flt.status, _into(lambda said: {"status": said} if said else {}), begins="default"),
             required=True,
             format_func=str.capitalize,
         )
         users, days = ranges.users_option(flt.users_min, flt.users_max), ranges.days_option(flt.not_updated_days)
         _range("Users", "users", ranges.USERS, users, lambda said: dict(zip(_USERS, ranges.users(said), strict=True)))
         _range("Not updated for", "days", ranges.DAYS, days, lambda said: {"not_updated_days": ranges.days(said)})
-    more = st.expander("More filters", key="more_filters", on_change="rerun")
-    if more.open:  # what is drawn unseen costs each rerun of everybody as much as what is seen
-        with more:
+        choose_rules(resources, "customers", address.shown().rules, asked.take)
+    # Not an expander: Streamlit 1.67 can leave one shut, and its content inert, that was opened while another run was drawn.
+    if st.toggle("More filters", key="more_filters"):
+        with st.container(border=True, key="more"):
             _more(frame, flt)
 
 
 def _more(frame: CustomerFrame, flt: Filter) -> None:
     _exactly(flt)
+    asked.show_studies()
     maker, having, lacking = st.columns(3)
     maker.pills(
         "Created by",
         list(MAKERS),
-        **_says("by", list(flt.created_by), lambda said: {"created_by": tuple(said)}),
+        **anew.says("by", list(flt.created_by), _into(lambda said: {"created_by": tuple(said)})),
         selection_mode="multi",
         format_func=MAKERS.__getitem__,
     )
@@ -69,27 +75,33 @@ def _more(frame: CustomerFrame, flt: Filter) -> None:
         _having(frame, flt)
     with lacking:
         lacked = list(flt.metadata_absent)
-        says = _says("metadata_absent", lacked, lambda said: {"metadata_absent": tuple(said)})
+        says = anew.says("metadata_absent", lacked, _into(lambda said: {"metadata_absent": tuple(said)}))
         _choice("Without metadata", facet_keys(frame), lacked, says, "Customers that lack the key.")
 
 
-def show_chips(flt: Filter, unknown_times: int) -> None:
-    """The active filters, each a button that removes it, one that removes all, and one that shows who is left out only because
-    a time is unknown (`unknown_times` of them).
+def show_chips(flt: Filter, unknown_times: int, unknown_studies: int) -> None:
+    """The active filters, each a button that removes it, one that removes all, and those that show who is left out only because
+    a time is unknown (`unknown_times` of them), or the studies (`unknown_studies`).
     """
-    active = chips(flt)
-    for chip in active:
+    view = address.shown().model_copy(update={"page": 1})
+    active = [(chip.field, chip.label, view.model_copy(update={"filter": chip.without})) for chip in chips(flt)]
+    active += asked.view_chips(view)
+    for field, label, without in active:
         st.button(
-            md(chip.label, limit=48),
-            key=f"chip_{hashlib.sha256(chip.field.encode()).hexdigest()[:16]}",
+            md(label, limit=48),
+            key=f"chip_{hashlib.sha256(field.encode()).hexdigest()[:16]}",
             icon=":material/close:",
             icon_position="right",
             help="Remove this filter",
-            on_click=_filter_by,
-            args=(chip.without,),
+            on_click=address.show,
+            args=(without,),
         )
     if active:
-        st.button("Clear all", key="clear_filters", type="tertiary", on_click=_filter_by, args=(Filter(),))
+        bare = view.model_copy(update={"filter": Filter(), "seen": SeenFilter()})
+        st.button("Clear all", key="clear_filters", type="tertiary", on_click=address.show, args=(bare,))
+    elif view.rules is None:
+        nav.link("overview", label="Whom to look at first", icon=":material/monitoring:")
+    asked.offer_unknown(unknown_studies)
     if unknown_times:
         st.button(
             f"{number(unknown_times)} more would match, but a date is unknown",
@@ -102,20 +114,21 @@ def show_chips(flt: Filter, unknown_times: int) -> None:
 
 
 def _filter_by(flt: Filter) -> None:
-    address.show(address.shown().model_copy(update={"filter": flt}))
+    address.change(filter=flt)
 
 
-def _says(name: str, value: object, takes: Callable[[Any], dict[str, Any]], **reads: Callable[[Any], object]) -> dict[str, Any]:
-    """The key and callback of a widget that says `value`; what a person says in it `takes` turns into fields of the filter."""
-    return anew.says(name, value, lambda said: _filter_by(address.shown().filter.model_copy(update=takes(said))), **reads)
+def _into(fields: Callable[[Any], dict[str, Any]]) -> Callable[[Any], None]:
+    """Takes what a person says in a widget; `fields` turns it into those of the filter."""
+    return lambda said: _filter_by(address.shown().filter.model_copy(update=fields(said)))
 
 
 def _range(label: str, name: str, options: dict[str, str], value: str, takes: Callable[[str], dict[str, Any]]) -> None:
     """A select of common ranges; another one, typed under *More filters* or found in the address, joins its options."""
+    among = list(dict.fromkeys([*options, value]))
     st.selectbox(
         label,
-        list(dict.fromkeys([*options, value])),
-        **_says(name, value, takes),
+        among,
+        **anew.says(name, value, _into(takes), among=among),
         format_func=lambda option: options.get(option) or ranges.in_words(option),
         width=130,
     )
@@ -129,7 +142,7 @@ def _exactly(flt: Filter) -> None:
         _number("Users, at most", "users_max", flt.users_max)
     with days:
         _number("Not updated for (days)", "not_updated_days", flt.not_updated_days, least=1, most=ranges.MOST_DAYS)
-        says = _says("ignore_our_runs", flt.ignore_our_runs, lambda said: {"ignore_our_runs": said})
+        says = anew.says("ignore_our_runs", flt.ignore_our_runs, _into(lambda said: {"ignore_our_runs": said}))
         st.toggle("Ignore our own runs", **says, help="What one of our runs changed counts by the update before it.")
     with first:
         _day("Created from (UTC)", "created_from", flt.created_from)
@@ -140,13 +153,13 @@ def _exactly(flt: Filter) -> None:
 def _number(
     label: str, field: str, value: int | None, *, least: int = 0, most: int | None = None, placeholder: str = "any"
 ) -> None:
-    says = _says(field, value, lambda said: {field: said})
-    st.number_input(label, min_value=least, max_value=most, value=None, step=1, placeholder=placeholder, **says)
+    says = anew.says(field, value, _into(lambda said: {field: said}))
+    st.number_input(label, min_value=least, max_value=most, step=1, placeholder=placeholder, **says)
 
 
 def _day(label: str, field: str, value: date | None) -> None:
-    says = _says(field, value, lambda said: {field: said})
-    st.date_input(label, value=None, min_value=date.min, max_value=date.max, format="YYYY-MM-DD", **says)
+    says = anew.says(field, value, _into(lambda said: {field: said}))
+    st.date_input(label, min_value=date.min, max_value=date.max, format="YYYY-MM-DD", **says)
 
 
 def _having(frame: CustomerFrame, flt: Filter) -> None:
@@ -155,7 +168,7 @@ def _having(frame: CustomerFrame, flt: Filter) -> None:
 
     keys = [key for key, _ in flt.metadata]
     about = "Customers that have the key; choose values below to narrow further."
-    _choice("Metadata", facet_keys(frame), keys, _says("metadata_keys", keys, take_keys), about)
+    _choice("Metadata", facet_keys(frame), keys, anew.says("metadata_keys", keys, _into(take_keys)), about)
     for key, chosen in flt.metadata:
 
         def take_values(said: list[str], key: str = key) -> dict[str, Any]:
@@ -166,7 +179,7 @@ def _having(frame: CustomerFrame, flt: Filter) -> None:
             md(key),
             facet_values(frame, key, limit=_VALUES_OFFERED),
             values,
-            _says(f"metadata_values:{key}", values, take_values),
+            anew.says(f"metadata_values:{key}", values, _into(take_values)),
         )
 
 

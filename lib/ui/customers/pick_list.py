@@ -67,7 +67,7 @@ def _close() -> None:
     dialogs.close()
 
 
-@st.dialog("Pick from a list", width="large", icon=":material/list_alt:", on_dismiss=_close)
+@notices.dialog("Pick from a list", width="large", icon=":material/list_alt:", on_dismiss=_close)
 def show(loads: Loads) -> None:
     """Paste or upload a list; it is read once, and nothing of it is picked before it is clear who is meant."""
     result, source = st.container(), _given()  # what came of it stands on top, where it is seen whatever follows
@@ -263,9 +263,9 @@ def _show_rest(report: Report, loads: Loads) -> None:
             with st.expander(f"{number(len(entries))} {words}"):
                 lines = [f"{entry.line:>6}  {entry.text}" for entry in entries[:_SHOWN]]
                 st.code("\n".join(lines) + ("\n     …" if len(entries) > _SHOWN else ""), language=None)
-    st.download_button(
+    notices.download_button(
         "Download the report",
-        notices.download(lambda: to_csv(report, loads.view().frame.records)),
+        lambda: to_csv(report, loads.view().frame.records),
         file_name="list-report.csv",
         mime="text/csv",
         icon=":material/download:",

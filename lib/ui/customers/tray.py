@@ -14,6 +14,7 @@ from lib.customers.idindex import IdIndex, Positions
 from lib.customers.reading.loads import View
 from lib.errors import CapExceeded
 from lib.journal.drafts import MOST_PICKS
+from lib.people import Right
 from lib.plans.evidence import Way
 from lib.plans.model import Action
 from lib.plans.policy import Caps, check_amount
@@ -54,7 +55,10 @@ class _Amount:
 
 
 def show_bar(resources: Resources, view: View, matching: Positions) -> None:
-    """`matching` are the positions that the filters let through, of all pages."""
+    """`matching` are the positions that the filters let through, of all pages. Nothing for those who may not plan."""
+    if not resources.may(Right.PLAN):
+        st.caption("Picking customers takes the role operator, so there are no ticks here.")
+        return
     picked, frame, obstacle = picks.get(), view.frame, view.obstacle
     amount = _Amount.of(frame, picked)
     excess = _excess(resources.policy.caps, view, amount) if picked else ""
@@ -125,7 +129,7 @@ def _summary(frame: CustomerFrame, picked: tuple[str, ...], amount: _Amount, mat
     return " · ".join([*told, f"{count(amount.users, 'user')} affected"])
 
 
-@st.dialog("Picked customers", width=720, position="right", icon=":material/checklist:", on_dismiss=dialogs.close)
+@notices.dialog("Picked customers", width=720, position="right", icon=":material/checklist:", on_dismiss=dialogs.close)
 def show_picks(frame: CustomerFrame, matching: Positions) -> None:
     """The picks, also those that the filters hide; tick some to unpick them."""
     picked = picks.get()
@@ -165,7 +169,7 @@ def _offer_ids(picked: tuple[str, ...]) -> None:
     with st.expander("Ids to copy", icon=":material/content_copy:"):
         if len(picked) <= _COPIED:
             st.code("\n".join(picked), language=None, height=200)
-        st.download_button(
+        notices.download_button(
             f"Download {count(len(picked), 'id')}",
             lambda: "\n".join([*picked, ""]),
             file_name="picks.txt",

@@ -8,7 +8,9 @@ from datetime import datetime
 import streamlit as st
 
 from lib.errors import ExpressOpsError, JournalError
+from lib.evidence.views import View
 from lib.journal.views import LONGEST_NAME, KeptView
+from lib.people import Right
 from lib.ui import notices
 from lib.ui.customers import address
 from lib.ui.resources import Resources, operator
@@ -29,7 +31,7 @@ def show_button() -> None:
     )
 
 
-@st.dialog("Saved views", width=620, position="right", icon=":material/bookmarks:", on_dismiss=dialogs.close)
+@notices.dialog("Saved views", width=620, position="right", icon=":material/bookmarks:", on_dismiss=dialogs.close)
 def show(resources: Resources, now: datetime) -> None:
     """Open one, save what is on show, and rename, replace or delete one."""
     if failed := st.session_state.pop(_FAILED, ""):
@@ -43,6 +45,8 @@ def show(resources: Resources, now: datetime) -> None:
         st.caption("None yet. Set filters, columns and the sort as you want to find them again, and give that a name.")
     for one in saved:
         _show_one(resources, one, now)
+    if not resources.may(Right.PLAN):
+        return
     with st.form("view_form", clear_on_submit=True, border=False):
         st.text_input("Name for what is on show now", max_chars=LONGEST_NAME, key=_NAME)
         st.form_submit_button(
@@ -62,6 +66,8 @@ def _show_one(resources: Resources, one: KeptView, now: datetime) -> None:
         _button("open", one, md(one.name), _open, one, about="Show it")
         told = f"saved by {md(one.saved_by)}, {ago(one.saved_at, now)}" + (" · on show" if is_open else "")
         st.caption(told, help=exact(one.saved_at), width="stretch")
+        if not resources.may(Right.PLAN):
+            return
         with st.popover("Change", key=f"change_{one.id}"):
             st.text_input("Name", one.name, max_chars=LONGEST_NAME, key=f"name_{one.id}")
             _button("rename", one, "Rename", _rename, resources, one)
@@ -95,9 +101,13 @@ def _open(one: KeptView) -> None:
 
 
 def _save(resources: Resources) -> None:
-    view = address.shown()
+    view = _from_its_first_page()
     token = resources.workspace.save_view(st.session_state[_NAME], address.ADDRESS.body_of(view), who=operator())
     address.show_kept(token, view)
+
+
+def _from_its_first_page() -> View:
+    return address.shown().model_copy(update={"page": 1})
 
 
 def _rename(resources: Resources, one: KeptView) -> None:
@@ -105,7 +115,7 @@ def _rename(resources: Resources, one: KeptView) -> None:
 
 
 def _replace(resources: Resources, one: KeptView) -> None:
-    view = address.shown()
+    view = _from_its_first_page()
     resources.workspace.replace_view(one.id, address.ADDRESS.body_of(view), who=operator())
     address.show_kept(one.id, view)
 

@@ -6,12 +6,13 @@ from functools import partial
 
 import streamlit as st
 
+from lib.avara.connection import KINDS
 from lib.errors import AlreadyStarted, ExpressOpsError
 from lib.plans.model import Action
 from lib.plans.plan import Plan
 from lib.spelling import visible
 from lib.ui import kept, nav, notices, picks
-from lib.ui.deactivate import draft
+from lib.ui.deactivate import draft, second
 from lib.ui.deactivate.draft import Why
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
@@ -47,7 +48,7 @@ def show(resources: Resources) -> None:
         dialogs.close()
         return
     act = f"{plan.action.value.capitalize()} {count(len(plan.customers), 'customer')}"
-    st.dialog(f"{act}?", width="medium", on_dismiss=dialogs.close)(_body)(resources, plan, act)
+    notices.dialog(f"{act}?", width="medium", on_dismiss=dialogs.close)(_body)(resources, plan, act)
 
 
 def wanted_text(plan: Plan) -> str:
@@ -60,29 +61,35 @@ def wanted_text(plan: Plan) -> str:
 
 def _body(resources: Resources, plan: Plan, act: str) -> None:
     words = _ONE if len(plan.customers) == 1 else _MANY
-    environment = "made-up customers" if resources.connection.environment == "sandbox" else "production, real customers"
-    st.markdown(f"In **{md(plan.connection_label)}** ({environment}). {_CONSEQUENCE[plan.action].format(**words)}")
+    environment = resources.connection.environment
+    kind = f"production, {KINDS[environment]}" if environment == "production" else KINDS[environment]
+    st.markdown(f"In **{md(plan.connection_label)}** ({kind}). {_CONSEQUENCE[plan.action].format(**words)}")
     if plan.users_affected and plan.action is Action.DEACTIVATE:
         works = "works" if plan.users_affected == 1 else "work"
         st.warning(f"{count(plan.users_affected, 'user')} {works} there.", icon=":material/group:")
     st.markdown("  \n".join(f"{name}: {words}" for name, words in _facts(plan).items() if words))
-    wanted = wanted_text(plan)
-    if len(plan.customers) == 1:
+    asks = resources.asks(plan.action, [planned.record for planned in plan.customers], resources.loads.active_total())
+    alone = bool(asks) and resources.alone_by_name
+    second.tell(resources, asks)
+    wanted, asked = (plan.connection_label, "the account's name") if alone else (wanted_text(plan), _asked(plan))
+    if alone or len(plan.customers) == 1:
         st.code(wanted, language=None, wrap_lines=True)
     # A key for each plan: a field that was closed with text in it must not lend it to the next dialog.
-    right = typed.field(f"{_TYPED}-{plan.hash[:16]}", f"Type {_asked(plan)} to confirm", wanted)
+    right = typed.field(f"{_TYPED}-{plan.hash[:16]}", f"Type {asked} to confirm", wanted)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
             dialogs.close()
             st.rerun()
-        if st.button(act, key="confirm_go", type="primary", disabled=not right) and right:
-            _start(resources, plan)
+        go = "Ask for approval" if asks and not alone else act
+        if st.button(go, key="confirm_go", type="primary", disabled=not right) and right:
+            _start(resources, plan, wanted if alone else "")
     _save(plan)
 
 
 def _facts(plan: Plan) -> dict[str, str]:
     """What the plan is about, once more, as Markdown."""
-    names = ", ".join(md(planned.record.name, limit=60) for planned in plan.customers[:_NAMED])
+    most_used = sorted((planned.record for planned in plan.customers), key=lambda record: -record.user_count)
+    names = ", ".join(md(record.name, limit=60) for record in most_used[:_NAMED])
     more = len(plan.customers) - _NAMED
     return {
         "Customers": "" if len(plan.customers) == 1 else f"{names} and {number(more)} more" if more > 0 else names,
@@ -100,7 +107,7 @@ def _asked(plan: Plan) -> str:
 def _save(plan: Plan) -> None:
     """Apart from the act, behind it for the Tab key, and it says that it is done."""
     with st.container(horizontal=True, vertical_alignment="center", key="confirm_save"):
-        st.download_button(
+        notices.download_button(
             "Save the plan",
             plan.to_json(),  # stands ready: made on the click, it could be forgotten by the run that the same click starts
             file_name=f"plan-{plan.hash[:16]}.json",
@@ -115,11 +122,15 @@ def _save(plan: Plan) -> None:
             st.caption(f"Saved as plan-{md(plan.hash[:16])}.json among your downloads. Nothing was sent.")
 
 
-def _start(resources: Resources, plan: Plan) -> None:
-    """Journal first, then hand over to the worker. The same plan confirmed twice shows the run that it already started."""
+def _start(resources: Resources, plan: Plan, account: str) -> None:
+    """Journal first, then hand over to the worker. The same plan confirmed twice shows the run that it already started.
+
+    `account`: its name, where that stands for a second person's approval. Else a run that needs one waits for it.
+    """
     who = operator()
     try:
-        run_id = resources.record(plan, who=who).id
+        run = resources.record(plan, who=who)
+        run_id = run.id
     except AlreadyStarted as error:
         run_id = error.run_id or ""
     except ExpressOpsError as error:
@@ -127,7 +138,10 @@ def _start(resources: Resources, plan: Plan) -> None:
         return
     else:
         # Refused, it is told on the run's page, which offers to start or to cancel it: by now it holds its customers.
-        notices.attempt(resources.resume, run_id, who=who)
+        if run.approval is not None and account:
+            notices.attempt(resources.confirm_alone, run_id, account, who=who)
+        if run.approval is None or account:
+            notices.attempt(resources.resume, run_id, who=who)
     resources.live_runs.forget()
     picks.remove(plan.ids)
     draft.started(Why(plan.reason, plan.ticket), plan.undo_of or "")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-_MADE, _WHY, _FILLED, _LAST = "drafts_made", "drafts_why", "fields_filled", "last_why"
+from lib.ui import account
+
+_MADE, _WHY, _LAST = "drafts_made", "drafts_why", "last_why"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Why:
 
 def key(name: str, about: str = "") -> str:
     """The session key of a choice for this one plan; `about` is the run that it undoes, empty where it has picks."""
-    return f"{name}-{about}-{_made().get(about, 0)}"
+    return account.own(f"{name}-{about}-{_made().get(about, 0)}")
 
 
 def over(about: str = "") -> None:
@@ -40,19 +42,6 @@ def say_why(said: Why, about: str = "") -> None:
     st.session_state[key(_WHY, about)] = said
 
 
-def fill(said: Why, about: str = "") -> None:
-    """Callback: put this into the fields. They are new ones, so that no old message of the browser undoes it."""
-    say_why(said, about)
-    st.session_state[_FILLED] = _filled() + 1
-
-
-def field(name: str, text: str, about: str = "") -> str:
-    """The session key of a field that begins with this text."""
-    made = key(f"{name}-{_filled()}", about)
-    st.session_state.setdefault(made, text)
-    return made
-
-
 def started(said: Why, about: str = "") -> None:
     """The plan has become a run, for this reason: the next one needs its own."""
     over(about)
@@ -68,8 +57,3 @@ def last_why() -> Why:
 def _made() -> dict[str, int]:
     made: dict[str, int] = st.session_state.get(_MADE, {})
     return made
-
-
-def _filled() -> int:
-    filled: int = st.session_state.get(_FILLED, 0)
-    return filled

@@ -7,20 +7,23 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.errors import AlreadyStarted, ExpressOpsError, PlanError
+from lib.people import Right
 from lib.plans.plan import Plan
 from lib.plans.terms import terms
 from lib.ui import nav, notices
+from lib.ui.accounts import armed
 from lib.ui.customers.table import metadata_columns
-from lib.ui.deactivate import confirm, take_along
+from lib.ui.deactivate import confirm, rehearse, second, take_along
 from lib.ui.deactivate.draft import Why
 from lib.ui.deactivate.notes import show_notes
 from lib.ui.deactivate.review import show_items
-from lib.ui.resources import Resources
+from lib.ui.resources import Resources, may
 from lib.ui.text import ago, exact, md
 from lib.ui.widgets import dialogs, head
 
 _OPENED, _FILE = "opened_plan", "plan_file"
-_LARGEST_MB = 200
+#: As `server.maxUploadSize`, above which the server refuses it. A plan of 500 customers is some hundred kB.
+_LARGEST_MB = 50
 
 
 def opened() -> Plan | None:
@@ -31,6 +34,8 @@ def opened() -> Plan | None:
 
 def offer() -> None:
     """A popover that opens a plan file and leads to its review."""
+    if not may(Right.PLAN):
+        return
     with st.popover("Open a plan file", icon=":material/folder_open:", width="content"):
         upload = st.file_uploader(
             "A plan saved here or by the command line (JSON)", type=["json"], key=_FILE, max_upload_size=_LARGEST_MB
@@ -38,7 +43,7 @@ def offer() -> None:
         if upload is None:
             return
         try:
-            st.session_state[_OPENED] = Plan.from_json(upload.getvalue())
+            st.session_state[_OPENED] = Plan.from_json(upload.getvalue(), datetime.now(UTC))
         except PlanError as error:
             notices.tell(error)
             return
@@ -61,14 +66,17 @@ def show(resources: Resources, plan: Plan) -> None:
     _terms(resources, plan)
     show_notes(subject)
     show_items(subject.reviewed.items, keys)
-    if st.button(
-        f"{subject.title}…",
-        type="primary",
-        key="to_confirm",
-        icon=":material/arrow_forward:",
-        disabled=not _may_run(resources, plan),
-    ) and _still_as_reviewed(resources, plan):
+    may_run = _may_run(resources, plan)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        go = armed.may_change(resources) and st.button(
+            f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=not may_run
+        )
+        if plan.undo_of is None:
+            rehearse.button(disabled=not may_run)
+    if go and _still_as_reviewed(resources, plan):
         confirm.ask(plan)
+    if plan.undo_of is None and may_run:
+        rehearse.show(resources, plan.ids, lambda: plan)
     if dialogs.opened("confirm"):
         confirm.show(resources)
 
@@ -78,8 +86,7 @@ def _terms(resources: Resources, plan: Plan) -> None:
     told = terms(plan, resources.policy)
     st.caption("\n".join(f"- {name.capitalize()}: {md(words, limit=400)}" for name, words in told.items()))
     if plan.undo_of:
-        run = {"run": plan.undo_of}
-        st.page_link(nav.page("runs"), label="See the run that it takes back", icon=":material/undo:", query_params=run)
+        nav.link("runs", label="See the run that it takes back", icon=":material/undo:", run=plan.undo_of)
 
 
 def close() -> None:
@@ -102,11 +109,11 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
             raise listed.obstacle
     except AlreadyStarted as error:
         notices.tell(error)
-        st.page_link(nav.page("runs"), label="See that run", query_params={"run": error.run_id or ""})
+        nav.link("runs", label="See that run", run=error.run_id or "")
     except ExpressOpsError as error:
         notices.tell(error, icon="block")
     else:
-        return True
+        return second.show(resources, plan.action, [one.record for one in plan.customers], listed.active_total)
     return False
 
 

@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from lib.customers.reading.loads import View
 from lib.errors import CapExceeded, ExpressOpsError, PlanError, ReasonMissing
+from lib.people import Right
 from lib.plans.model import Action
+from lib.plans.plan import PlannedCustomer
 from lib.plans.policy import Policy, check_amount
 from lib.plans.review import ReviewItem
 from lib.plans.subject import Subject
+from lib.spelling import visible
 from lib.ui import kept, nav, notices, picks
+from lib.ui.accounts import armed
+from lib.ui.customers import drawer
 from lib.ui.customers.table import metadata_columns
-from lib.ui.deactivate import confirm, draft, parts, take_along
+from lib.ui.deactivate import confirm, draft, parts, rehearse, second, take_along
 from lib.ui.deactivate.draft import Why
 from lib.ui.deactivate.notes import show_notes
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number
-from lib.ui.widgets import announce, dialogs, head, id_table
+from lib.ui.widgets import anew, announce, dialogs, head, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 #: What is above and below the table takes the rest of the window.
@@ -31,11 +38,12 @@ _HEIGHT = "max(15rem, calc(100dvh - 29.5rem - var(--second-line, 0rem)))"
 
 def show_picks(resources: Resources) -> None:
     """The review of deactivating the picks, or the first part of them. All of it comes from one view of the list."""
+    resources.ask(Right.PLAN)
     view, picked, how = resources.loads.view(), picks.get(), picks.how()
     if not picked:
         _nothing_picked(resources)
         return
-    subject = _titled("Deactivate", lambda: resources.review(how, view))
+    subject = _titled("Deactivate", lambda: resources.review(how, view, without=_taken_out()))
     reviewed, which = parts.first(subject.reviewed, resources.policy, view)
     _show(resources, view, replace(subject, reviewed=reviewed), which)
 
@@ -70,17 +78,31 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
     if not reviewed.in_order:
         st.info("Nothing is left to do here.", icon=":material/info:")
         return
-    show_items(reviewed.items, keys, ticks=_ticks(subject))
+    show_items(reviewed.items, keys, ticks=_ticks(subject), opens=subject.undo is None)
     _remove(subject)
     why, reason = _why(subject.about)
     with title:
         take_along.show(resources, subject, why, keys, view.read_at)
     goes_on = _canary(resources.policy, len(reviewed.in_order), undo_of=subject.about)
-    within = _within_caps(resources.policy, view, subject)
-    if st.button(f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=not within):
+    within = _within_caps(resources, view, subject)
+    records = [item.customer for item in reviewed.in_order]
+    confirms = within and second.show(resources, reviewed.action, records, view.active_total)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        go = armed.may_change(resources) and st.button(
+            f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=not confirms
+        )
+        if subject.undo is None:
+            rehearse.button(disabled=not within)
+    if go:
         _freeze(resources, subject, why, reason, goes_on=goes_on)
+    if subject.undo is None and within:
+        said = why if visible(why.reason) else replace(why, reason="Rehearsal")
+        freeze = partial(resources.freeze, subject, reason=said.reason, ticket=said.ticket, goes_on=goes_on)
+        rehearse.show(resources, [one.id for one in records], lambda: freeze(who=operator()))
     if dialogs.opened("confirm"):
         confirm.show(resources)
+    elif record := dialogs.opened("record"):
+        drawer.show(resources, view.frame, record.about)
 
 
 def _nothing_picked(resources: Resources) -> None:
@@ -98,12 +120,14 @@ def _ticks(subject: Subject) -> str:
     return draft.key("review", subject.about)
 
 
-def show_items(items: Sequence[ReviewItem], keys: Sequence[str], *, ticks: str = "") -> None:
-    """The table of a review, a page at a time; with a key for `ticks`, rows can be ticked."""
+def show_items(items: Sequence[ReviewItem], keys: Sequence[str], *, ticks: str = "", opens: bool = False) -> None:
+    """The table of a review, a page at a time; with a key for `ticks`, rows can be ticked, and where it `opens`, a click on a
+    name asks for the record.
+    """
     pages = -(-len(items) // MOST_ROWS)
     page = min(int(st.session_state.get("review_page") or 1), pages)
     columns, rows = review_table(items[(page - 1) * MOST_ROWS : page * MOST_ROWS], keys, datetime.now(UTC))
-    id_table.show(
+    opened = id_table.show(
         ticks or "plan",
         columns,
         rows,
@@ -112,7 +136,10 @@ def show_items(items: Sequence[ReviewItem], keys: Sequence[str], *, ticks: str =
         label="Customers under review, those that need a look first",
         height=_HEIGHT,
         view=str(page),
+        opens=opens,
     )
+    if opened:
+        dialogs.open_dialog("record", opened)
     if pages > 1:
         st.pagination(pages, key="review_page")
 
@@ -126,14 +153,28 @@ def review_table(items: Sequence[ReviewItem], keys: Sequence[str], now: datetime
         Column("Customer", 280, "long"): [record.name for record in records],
         Column("Look at", 160, "long"): ["; ".join(warning.words for warning in item.warnings) for item in items],
         Column("Users", 60, "number"): [number(record.user_count) for record in records],
+        Column("Newest study", 115): [_newest_study(item.planned, now) for item in items],
         Column("Updated", 115): ["" if record.updated_at is None else ago(record.updated_at, now) for record in records],
         **{Column(key, 110, name=f"metadata:{key}"): [record.metadata.get(key, "") for record in records] for key in keys},
         Column("Updated, UTC", 170, "time"): [exact(record.updated_at) for record in records],
         Column("Id", 300, "id"): [record.id for record in records],
-        Column("Evidence", kind="below"): ["; ".join(item.planned.evidence) for item in items],
+        Column("Evidence", kind="below"): ["\n".join(_first_and_rest(item.planned)) for item in items],
     }
     told = {column: cells for column, cells in table.items() if any(cells)}
     return list(told), list(zip((record.id for record in records), *told.values(), strict=True))
+
+
+def _first_and_rest(planned: PlannedCustomer) -> tuple[str, ...]:
+    """Why it was picked, then all else in a second line."""
+    return tuple(filter(None, (*planned.told[:1], "; ".join(planned.told[1:]))))
+
+
+def _newest_study(planned: PlannedCustomer, now: datetime) -> str:
+    """How long ago, as known when it was picked; empty where its studies were not asked for."""
+    activity = planned.judgement.activity if planned.judgement else None
+    if activity is None:
+        return ""
+    return "none" if activity.ever is False else ago(activity.newest, now)
 
 
 def _remove(subject: Subject) -> None:
@@ -143,8 +184,8 @@ def _remove(subject: Subject) -> None:
     undo = subject.undo
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Remove {count(len(ids), 'customer')}" if ids else "Remove"
-        act, args = (picks.remove, (ids,)) if undo is None else (_take_out, (undo.undo_of, ids))
-        st.button(label, disabled=not ids, on_click=act, args=args, key="review_remove", icon=":material/remove:")
+        args = (subject.about, ids)
+        st.button(label, disabled=not ids, on_click=_take_out, args=args, key="review_remove", icon=":material/remove:")
         if undo is None:
             st.caption("Tick rows to take them out of the picks.")
             return
@@ -154,42 +195,44 @@ def _remove(subject: Subject) -> None:
         st.caption("Tick rows to leave them out of this undo; another one can take them back later.")
 
 
-def _taken_out(undo_of: str) -> tuple[str, ...]:
+def _taken_out(undo_of: str = "") -> tuple[str, ...]:
     out: tuple[str, ...] = st.session_state.get(draft.key("taken_out", undo_of), ())
     return out
 
 
 def _take_out(undo_of: str, ids: list[str]) -> None:
+    """Of this undo, or of the picks, which are then without them."""
     st.session_state[draft.key("taken_out", undo_of)] = (*_taken_out(undo_of), *ids)
+    if not undo_of:
+        picks.remove(ids)
 
 
 def _put_back(undo_of: str) -> None:
     said = draft.why(undo_of)
     draft.over(undo_of)
-    draft.fill(said, undo_of)
+    draft.say_why(said, undo_of)
 
 
 def _why(about: str) -> tuple[Why, DeltaGenerator]:
     """Reason and ticket as typed, empty for each new plan; an undo has its own, since it is done for another reason. And the
     place of the reason's field, for what is wrong about it.
     """
-    said, last = draft.why(about), draft.last_why()
+    why, last = draft.why(about), draft.last_why()
     left, right = st.columns([3, 1])
-    reason = left.text_input(
-        "Reason",
-        key=draft.field("reason", said.reason, about),
-        max_chars=500,
-        placeholder="Why is this done? It goes into the receipt.",
-    )
-    ticket = right.text_input(
-        "Ticket (optional)", key=draft.field("ticket", said.ticket, about), max_chars=100, placeholder="OPS-1841"
-    )
-    why = Why(reason or "", ticket or "")
-    draft.say_why(why, about)
+    reason = _says("reason", why.reason, about)
+    left.text_input("Reason", **reason, max_chars=500, placeholder="Why is this done? It goes into the receipt.")
+    right.text_input("Ticket (optional)", **_says("ticket", why.ticket, about), max_chars=100, placeholder="OPS-1841")
     if last and not why:
         told = " · ".join([md(text, limit=60) for text in (last.reason, last.ticket) if text])
-        st.button(f"Use the last: {told}", type="tertiary", key="why_last", on_click=draft.fill, args=(last, about))
+        st.button(f"Use the last: {told}", type="tertiary", key="why_last", on_click=draft.say_why, args=(last, about))
     return why, left
+
+
+def _says(field: str, value: str, about: str) -> dict[str, Any]:
+    def take(said: str) -> None:
+        draft.say_why(replace(draft.why(about), **{field: said}), about)
+
+    return anew.says(draft.key(field, about), value, take)
 
 
 def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
@@ -211,9 +254,10 @@ def _canary(policy: Policy, size: int, *, undo_of: str) -> bool:
     )
 
 
-def _within_caps(policy: Policy, view: View, subject: Subject) -> bool:
-    """Tell the caps, and where they are exceeded, by how much, and the way to go on."""
-    caps, reviewed = policy.caps, subject.reviewed
+def _within_caps(resources: Resources, view: View, subject: Subject) -> bool:
+    """Tell the caps and, where they are exceeded, by how much and the way to go on."""
+    policy, reviewed = resources.policy, subject.reviewed
+    caps = policy.caps
     share = f", {caps.max_percent:g} % of the active ones" if reviewed.action is Action.DEACTIVATE else ""
     st.caption(
         f"One run may have at most {count(caps.max_customers, 'customer')}{share} and {count(caps.max_users, 'user')} affected."

@@ -10,6 +10,7 @@ import streamlit as st
 
 from lib.plans.subject import Subject
 from lib.receipts.review import Proposal, to_html, to_xlsx
+from lib.ui import notices
 from lib.ui.deactivate.draft import Why
 from lib.ui.resources import Resources, operator
 
@@ -31,7 +32,7 @@ def show(resources: Resources, subject: Subject, why: Why, keys: Sequence[str], 
     with st.popover("Print or Excel", icon=":material/print:", width="content"):
         st.caption("To show to somebody before anything happens.")
         for ending, (label, mime, made) in _FORMS.items():
-            st.download_button(
+            notices.download_button(
                 label,
                 data=partial(_made, made, proposal),
                 file_name=f"review-{subject.title.replace(',', '').replace(' ', '-').lower()}.{ending}",

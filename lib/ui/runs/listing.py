@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 
 import streamlit as st
 
+from lib.people import Right
 from lib.plans.model import Run, RunState
 from lib.runs.owner import carrier
 from lib.ui import history, nav
 from lib.ui.notices import fragment
 from lib.ui.resources import LiveRuns, Resources
 from lib.ui.runs.address import ADDRESS, RunsView
-from lib.ui.runs.view import RUN_BADGES, badge
+from lib.ui.runs.view import RUN_BADGES, badge, stands
 from lib.ui.text import ago, count, exact, md, number
 from lib.ui.widgets import anew, id_table
 from lib.ui.widgets.id_table import Cell, Column
@@ -34,6 +36,10 @@ _COLUMNS = (
     Column("Process", 180),
     Column("Id", 200, "id"),
 )
+#: The choice of one finds each that its list calls so.
+_STATES: Mapping[RunState, str] = {state: words for state, (words, *_) in RUN_BADGES.items()} | {
+    RunState.PLANNED: "Waiting to start or for approval"
+}
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -75,19 +81,26 @@ def _all(resources: Resources) -> None:
     st.pills(
         "State",
         [one for one in RunState if one in counts or one is state],
-        format_func=lambda one: RUN_BADGES[one][0],  # no counts: a choice whose words change is lost
-        **anew.says("runs_state", state, lambda said: _show(resources, RunsView(text=text, state=said))),
+        format_func=_STATES.__getitem__,  # no counts: a choice whose words change is lost
+        **anew.says("runs_state", state, partial(_narrow, resources), begins="default"),
         label_visibility="collapsed",
     )
-    st.caption(" · ".join(f"{RUN_BADGES[one][0]} {number(counts[one])}" for one in RunState if one in counts))
+    st.caption(" · ".join(f"{_STATES[one]} {number(counts[one])}" for one in RunState if one in counts))
     total = counts.get(state, 0) if state else sum(counts.values())
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(view.page, pages)
     runs = resources.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state, text=text)
     _table(runs, resources.keys, stalled)
     if pages > 1:
-        turn = anew.says("runs_page", page, lambda said: _show(resources, view.model_copy(update={"page": said})))
-        st.pagination(pages, **turn)
+        st.pagination(pages, **anew.says("runs_page", page, partial(_turn, resources), begins="default"))
+
+
+def _narrow(resources: Resources, state: RunState | None) -> None:
+    _show(resources, RunsView(text=ADDRESS.shown().text, state=state))
+
+
+def _turn(resources: Resources, page: int) -> None:
+    _show(resources, ADDRESS.shown().model_copy(update={"page": page}))
 
 
 def _show(resources: Resources, view: RunsView) -> None:
@@ -103,9 +116,9 @@ def _latest(resources: Resources) -> None:
 def _announce_waiting(resources: Resources) -> Mapping[str, str]:
     """Those that wait for a person, whatever page of the list they are on. Of which runs no call is made, and why."""
     live, now = LiveRuns.read(resources), datetime.now(UTC)
-    waiting, keys = live.waiting(now), resources.keys
+    waiting, mine, keys = live.waiting(now), live.waiting_for(resources, now), resources.keys
     for run in waiting[:_ANNOUNCED]:
-        _announce(resources, run, now, live.stalled.get(run.id, ""), ours=run.fingerprint in keys)
+        _announce(resources, run, now, live.stalled.get(run.id, ""), ours=run.fingerprint in keys, mine=run in mine)
     if len(waiting) > _ANNOUNCED:
         st.caption(f"and {number(len(waiting) - _ANNOUNCED)} more that wait for a person")
     return live.stalled
@@ -125,24 +138,22 @@ def _table(runs: Sequence[Run], keys: Collection[str], stalled: Mapping[str, str
         nav.go_to("runs", run=opened)
 
 
-def _address(run_id: str) -> str:
-    return nav.address("runs", run=run_id)
-
-
-def _announce(resources: Resources, run: Run, now: datetime, stalled: str, *, ours: bool) -> None:
+def _announce(resources: Resources, run: Run, now: datetime, stalled: str, *, ours: bool, mine: bool) -> None:
     label, icon, _ = badge(run, now, stalled)
     what = f"{run.action.value} {count(run.totals.total, 'customer')}"
     next_ = "resume or cancel" if run.can_resume else "start or cancel" if run.state is RunState.PLANNED else "cancel"
+    if run.awaits_approval(now):
+        next_ = "approve or refuse it" if mine else "see it or cancel"
     next_ = "see it or cancel" if run.damage or stalled else next_ if ours else "cancel"
-    next_ = next_ if resources.can_write(run) else "see it"
+    next_ = next_ if resources.can_write(run) and (mine or resources.may(Right.RUN)) else "see it"
     needless = run.on_canary or run.never_started(now) or not ours  # the label, or the key, says it all
-    why = "" if needless else md(run.damage or stalled or run.words, limit=300)
+    why = "" if needless else md(run.damage or stalled or stands(run, now), limit=300)
     key = "" if ours else f"Made under another key ({md(run.fingerprint[:8])}). "
-    st.page_link(
-        nav.page("runs"),
+    nav.link(
+        "runs",
         label=f"{label}: {what}. {key}Open it to {next_}.",
         icon=icon,
-        query_params={"run": run.id},
+        run=run.id,
     )
     if why:
         st.caption(why)  # a link's label stays on one line, and is cut off where that ends

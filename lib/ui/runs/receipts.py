@@ -6,10 +6,11 @@ from functools import partial
 
 import streamlit as st
 
-from lib.plans.model import Person, Run
+from lib.plans.model import Run
 from lib.receipts.export import Format
 from lib.ui import notices
-from lib.ui.resources import Resources, operator
+from lib.ui.resources import Resources
+from lib.ui.runs import report
 
 _LABELS = {
     Format.CSV: "CSV, safe in spreadsheets",
@@ -19,19 +20,19 @@ _LABELS = {
 
 
 def show(resources: Resources, run: Run) -> None:
-    who = operator()
     with st.popover("Receipt", icon=":material/receipt_long:", width="content"):
         for form, label in _LABELS.items():
-            st.download_button(
+            notices.download_button(
                 label,
-                data=notices.download(partial(_made, resources, run.id, form, who)),
+                data=partial(_made, resources, run.id, form),
                 file_name=f"receipt-{run.id}.{form.value}",
                 mime=form.mime,
                 on_click="ignore",
                 key=f"receipt_{form.value}",
                 width="stretch",
             )
+        report.of_run(resources, run.id)
 
 
-def _made(resources: Resources, run_id: str, form: Format, who: Person) -> bytes:
-    return resources.receipt(run_id, form, who=who).body
+def _made(resources: Resources, run_id: str, form: Format) -> bytes:
+    return resources.receipt(run_id, form).body

@@ -17,7 +17,7 @@ from lib.plans.plan import PlannedCustomer
 from lib.ui import nav, record_view
 from lib.ui.resources import Resources
 from lib.ui.text import count, md, number
-from lib.ui.widgets import id_table
+from lib.ui.widgets import anew, id_table
 from lib.ui.widgets.id_table import Act, Cell, Changed, Column
 
 _ON_A_PAGE = 100
@@ -84,7 +84,8 @@ def show(resources: Resources, run: Run) -> None:
         current="" if at is None else steps[at].customer_id,
     )
     if pages > 1:
-        st.pagination(pages, key=_pager(run), on_change=_close, args=(run,))
+        turn = anew.says(f"steps-{_pager(run)}", page, partial(_turn_to, run), begins="default")
+        st.pagination(pages, **turn)
     _record(resources, run, steps, at, start=start, total=total)
 
 
@@ -157,6 +158,12 @@ def _turn(run: Run, ids: Sequence[str], to: int) -> None:
         st.session_state[_pager(run)] = int(st.session_state.get(_pager(run)) or 1) + (1 if to > 0 else -1)
 
 
+def _turn_to(run: Run, page: int) -> None:
+    """Callback: another page, and with it the record of its first row."""
+    st.session_state[_pager(run)] = page
+    _close(run)
+
+
 def _close(run: Run) -> None:
     """Callback: other rows are shown, and with them the record of the first."""
     st.session_state.pop(_open(run), None)
@@ -168,7 +175,7 @@ def _open(run: Run) -> str:
 
 
 def _pager(run: Run) -> str:
-    return f"steps-page-{run.id}"
+    return f"page-of-{run.id}"
 
 
 def steps_table(steps: Sequence[Step | DamagedStep]) -> tuple[list[Column], list[tuple[Cell, ...]]]:

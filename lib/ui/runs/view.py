@@ -9,14 +9,18 @@ from typing import Literal
 import streamlit as st
 
 from lib.errors import OtherConnection
+from lib.journal.proof.chain import Entry
+from lib.people import Right
 from lib.plans.evidence import Way
-from lib.plans.model import Action, Person, Run, RunState, StepState
+from lib.plans.model import Action, Run, RunState, StepState
 from lib.runs.ending import CANCEL_ONLY, NEVER_STARTED, where_stopped
-from lib.runs.progress import WINDOW, last_taken_up, progress, time_carried
+from lib.runs.owner import carrier
+from lib.runs.progress import WINDOW, last_taken_up, progress, taken_up_under, time_carried
 from lib.ui import nav, picks
+from lib.ui.accounts import armed
 from lib.ui.notices import attempt, fragment, told
-from lib.ui.resources import Resources, operator
-from lib.ui.runs import receipts, step_table, timeline, undo
+from lib.ui.resources import Resources
+from lib.ui.runs import approval, hurt, receipts, step_table, timeline, undo
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
 from lib.ui.widgets import announce, dialogs, head
 
@@ -52,21 +56,33 @@ def show(resources: Resources, run_id: str) -> None:
     resources.live_runs.get()  # of a journal that does not answer it is known at once
     run, now = resources.reads.run(run_id), datetime.now(UTC)
     undos, why = resources.reads.undos(run_id), _stalled(resources, run)
+    entries = resources.log.run_entries(run_id)
     _header(resources, run, undos, now, why)
+    if run.live and (told_apart := _other_settings(resources, entries)):
+        st.warning(md(told_apart, limit=400), icon=":material/rule_settings:")
+    approval.show(resources, run, now)
     every = _POLL_SECONDS if run.working(now) and not why else _WAITING_SECONDS
-    taken_up = last_taken_up(resources.log.run_entries(run_id))
-    fragment(_body, resources, run_id, _drawn(run, now, why), taken_up, every=every if run.live else None)
+    fragment(_body, resources, run_id, _drawn(run, now, why), last_taken_up(entries), every=every if run.live else None)
+    hurt.show(resources, run)
     timeline.show(resources, run)
 
 
 def _drawn(run: Run, now: datetime, why: str) -> tuple[object, ...]:
     """What the header shows of a run that may change while somebody looks."""
-    return run.state, run.requested, run.hold, run.words, run.damage, run.never_started(now), why
+    return run.state, run.requested, run.hold, run.words, run.damage, run.never_started(now), why, run.owner, run.approval
 
 
 def _stalled(resources: Resources, run: Run) -> str:
     """Why no call of a running run is made; empty where it is carried."""
     return resources.stalled().get(run.id, "") if run.state is RunState.RUNNING else ""
+
+
+def _other_settings(resources: Resources, entries: Sequence[Entry]) -> str:
+    """That the run was taken up under other settings than those of this server, in words; empty where it was not."""
+    under, here = taken_up_under(entries), resources.policy.hash
+    if under in ("", here):
+        return ""
+    return f"It was taken up under other settings ({under}) than this server's ({here}). Compare settings.toml on both."
 
 
 def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime, why: str) -> None:
@@ -80,7 +96,8 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         st.badge(label, icon=icon, color=colour)
         carried = ", ".join(resources.log.carriers(run.id))
-        who = [f"planned by {md(run.operator)}", f"carried out by {md(carried)}" if carried else ""]
+        server = f"on {md(carrier(run.owner))}" if run.state is RunState.RUNNING else ""
+        who = [f"planned by {md(run.operator)}", f"carried out by {md(carried)}" if carried else "", server]
         # This part is not drawn again while the run goes on, so that an age would stand still.
         recorded = exact(run.created_at) + ("" if run.live else f", {ago(run.created_at, now)}")
         parts = [md(run.connection_label), md(run.ticket), *who, f"recorded {recorded}"]
@@ -88,11 +105,11 @@ def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime,
     st.caption(f"Reason: {md(run.reason, limit=500)}")
     undo.show_links(resources, run, undos)
     if (words := stands(run, now, why)) and (run.damage or not not_ours):  # else it would tell a way on that there is not
-        (st.warning if why or run.needs_person(now) else st.info)(md(words, limit=500), icon=":material/info:")
+        (st.warning if why or run.needs_person(now) else st.info)(md(words, limit=2_000), icon=":material/info:")
     if not_ours:
         st.warning(md(not_ours, limit=400), icon=":material/key:")
         if run.base_url == resources.connection.base_url:
-            st.page_link(nav.page("connection"))
+            nav.link("connection")
     _where_it_stopped(resources, run)
     _pick_the_rest(resources, run)
 
@@ -115,7 +132,7 @@ def _where_it_stopped(resources: Resources, run: Run) -> None:
 
 def _pick_the_rest(resources: Resources, run: Run) -> None:
     """Of a run that is over and was to deactivate: those that it did not come to, and those where it was in vain."""
-    if run.live or run.damage or run.action is not Action.DEACTIVATE:
+    if run.live or run.damage or run.action is not Action.DEACTIVATE or not resources.may(Right.PLAN):
         return
     rest = {StepState.PLANNED: "not started", StepState.NOT_APPLIED: "not applied"}
     with st.container(horizontal=True, key="run_rest"):
@@ -128,45 +145,55 @@ def _pick_the_rest(resources: Resources, run: Run) -> None:
 
 
 def _actions(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool) -> None:
-    """Only what is allowed now, of a run that is not `ours` only what sends nothing.
+    """Only what is allowed now, to this person, of a run that is not `ours` only what sends nothing."""
+    if resources.may(Right.STOP):
+        _wishes(resources, run, undos, ours=ours)
+    if (why := resources.gate.unchanging) is not None and (run.live or run.can_retry or run.can_undo):
+        words = f"Nothing is started, retried or undone. {why.message}"
+        st.caption(f":material/visibility: {md(words, limit=400)}", width="content")
+    if not run.live and not run.damage and resources.may(Right.EXPORT):
+        receipts.show(resources, run)
+
+
+def _wishes(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool) -> None:
+    """What may be done with the run.
 
     Each button records a wish; the worker carries it out.
     """
-    who = {"who": operator()}
-    if ours and run.state is RunState.PLANNED and not run.damage:
+    starts = run.state is RunState.PLANNED and not run.damage
+    undoes, spoken = ours and undo.offered(resources, run, undos), not approval.in_the_way(resources, run, datetime.now(UTC))
+    if ours and ((spoken and (starts or run.can_resume)) or run.can_retry or undoes):
+        ours = armed.may_change(resources)
+    ready = ours and spoken
+    if ready and starts:
         start = (resources, resources.resume, run.id)
-        st.button(
-            "Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, kwargs=who, key="run_start"
-        )
+        st.button("Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, key="run_start")
     writable = resources.can_write(run)
     if not writable:
         st.caption("It can't be paused or cancelled before the journal can be written.", width="content")
     if run.can_pause and writable:
         pause = (resources, resources.pause, run.id)
-        st.button("Pause", icon=":material/pause:", on_click=_wish, args=pause, kwargs=who, key="run_pause")
-    if ours and run.can_resume:
+        st.button("Pause", icon=":material/pause:", on_click=_wish, args=pause, key="run_pause")
+    if ready and run.can_resume:
         resume = (resources, resources.resume, run.id)
         word = "Let it go on" if run.on_canary else "Resume"
-        st.button(word, type="primary", icon=":material/play_arrow:", on_click=_wish, args=resume, kwargs=who, key="run_resume")
+        st.button(word, type="primary", icon=":material/play_arrow:", on_click=_wish, args=resume, key="run_resume")
     if run.can_cancel and writable:
         with st.popover("Cancel…", icon=":material/stop:", width="content"):
             st.markdown(_before_cancel(run))
             cancel = (resources, resources.cancel, run.id)
-            st.button("Cancel this run", type="primary", on_click=_wish, args=cancel, kwargs=who, key="run_cancel")
-    if ours and run.can_retry:
+            st.button("Cancel this run", type="primary", on_click=_wish, args=cancel, key="run_cancel")
+    if ours and run.can_retry and not run.awaits_approval(datetime.now(UTC)):
         st.button(
             f"Retry {number(run.totals.retryable)}",
             icon=":material/replay:",
             on_click=_wish,
             args=(resources, resources.retry, run.id),
-            kwargs=who,
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",
         )
-    if ours and undo.offered(resources, run, undos) and st.button("Undo…", icon=":material/undo:", key="run_undo"):
+    if ours and undoes and st.button("Undo…", icon=":material/undo:", key="run_undo"):
         nav.go_to("deactivate", undo=run.id)
-    if not run.live and not run.damage:
-        receipts.show(resources, run)
 
 
 def _before_cancel(run: Run) -> str:
@@ -176,9 +203,9 @@ def _before_cancel(run: Run) -> str:
     return f"{so_far}{count(left, 'customer')} will not be started. A cancelled run can't go on: what is left needs a new plan."
 
 
-def _wish(resources: Resources, act: Callable[..., object], run_id: str, *, who: Person) -> None:
-    """A button's callback; the sidebar shows at once what came of it."""
-    attempt(act, run_id, who=who)
+def _wish(resources: Resources, act: Callable[..., object], run_id: str) -> None:
+    """A button's callback, for whoever is at work when it is pressed; the sidebar shows at once what came of it."""
+    attempt(act, run_id)
     resources.live_runs.forget()
 
 
@@ -197,7 +224,16 @@ def badge(run: Run, now: datetime, stalled: str = "") -> tuple[str, str, BadgeCo
         return _ASKED[run.requested], ":material/hourglass_top:", "orange"
     if run.on_canary:
         return "First steps done, waiting for you", ":material/pause:", "blue"
-    return RUN_BADGES[run.state]
+    return _of_approval(run, now) or RUN_BADGES[run.state]
+
+
+def _of_approval(run: Run, now: datetime) -> tuple[str, str, BadgeColour] | None:
+    """What a second person's word, or the want of it, makes of a run that is not carried."""
+    if run.awaits_approval(now):
+        return "Waiting for approval", ":material/approval:", "orange"
+    if run.state is RunState.PLANNED and run.approval is not None:
+        return "Refused" if run.approval.refused else "Approved, waiting to start", ":material/approval:", "blue"
+    return None
 
 
 def stands(run: Run, now: datetime, stalled: str = "") -> str:
@@ -209,7 +245,8 @@ def stands(run: Run, now: datetime, stalled: str = "") -> str:
         return stalled
     if run.state is RunState.RUNNING and run.requested:
         return "The calls in flight are finished and verified first; nothing more is taken up."
-    return NEVER_STARTED if run.never_started(now) else run.words
+    waits = run.approval.told(now) if run.approval is not None and run.awaits_approval(now) else ""
+    return NEVER_STARTED if run.never_started(now) else " ".join(filter(None, (run.words, waits)))
 
 
 def _body(resources: Resources, run_id: str, drawn: tuple[object, ...], taken_up: datetime | None) -> None:

@@ -3,40 +3,55 @@
 Every message of the browser brings the values of all widgets as it knows them, also one that a polling fragment or a quick
 second click sends before it has got what was set here meanwhile: that would be undone. So a widget whose value is set here is
 drawn as a new one, under another key, and of the one before it nothing counts any more.
+
+A new one begins with its value, and every drawing says so. A value that is put into the session state is told by one drawing
+alone: by none where the browser's next message cuts that short, since Streamlit 1.67 throws away what was not sent yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import streamlit as st
+
+from lib.ui import account
 
 _TURNS = "anew"
 
 
 def says(
-    name: str, value: object, take: Callable[[Any], None], *, reads: Callable[[Any], object] = lambda said: said
+    name: str,
+    value: object,
+    take: Callable[[Any], None],
+    *,
+    begins: Literal["value", "default"] = "value",
+    among: Sequence[object] = (),
+    reads: Callable[[Any], object] = lambda said: said,
 ) -> dict[str, Any]:
-    """The key and the callback to draw the widget `name` with, so that it says `value`.
+    """What to draw the widget `name` with, so that it says `value`: its key, its callback, and what it begins with.
 
-    `take` gets what a person says in it, and makes that the `value` of the next drawing. `reads` gives what counts of it: a
-    widget that says the same in other words stays, with the focus in it.
+    `begins` is Streamlit's name for that: "default" where one of several is shown as chosen, and for lists in any case. A
+    select begins with the index of the value `among` its options, or with none. `take` gets what a person says in it, and makes
+    that the `value` of the next drawing. `reads` gives what counts of it: a widget that says the same in other words stays,
+    with the focus in it.
     """
     turns: dict[str, int] = st.session_state.setdefault(_TURNS, {})
     if reads(st.session_state.get(_key(name), value)) != value:
         turns[name] = turns.get(name, 0) + 1
     key = _key(name)
-    if key not in st.session_state:
-        st.session_state[key] = value
 
     def changed() -> None:
         if key == _key(name):
             take(st.session_state[key])
 
-    return {"key": key, "on_change": changed}
+    if among:
+        begin: dict[str, object] = {"index": among.index(value) if value in among else None}
+    else:
+        begin = {"default" if isinstance(value, list) else begins: value}
+    return {"key": key, "on_change": changed} | begin
 
 
 def _key(name: str) -> str:
     turns: dict[str, int] = st.session_state[_TURNS]
-    return f"{name}-{turns[name]}" if name in turns else name
+    return account.own(f"{name}-{turns[name]}" if name in turns else name)

@@ -253,7 +253,7 @@ class Table {
     if (!cell && !key.startsWith("Arrow")) return;
     if (to) focusable(to).focus();
     else if (id && key === " " && box) this.tick(id, !box.checked, shiftKey);
-    else if (id && key === "Enter" && this.data.opens && !event.ctrlKey && !event.metaKey) this.opener(cell.parentElement).click();
+    else if (id && key === "Enter" && this.data.opens && !event.ctrlKey && !event.metaKey && !event.altKey) this.opener(cell.parentElement).click();
     else return;
     event.preventDefault();
   }

@@ -35,6 +35,8 @@ from typing import Literal, NamedTuple
 import streamlit as st
 from pydantic import BaseModel, TypeAdapter
 
+from lib.ui import account
+
 #: So many rows are drawn at most.
 MOST_ROWS = 250
 
@@ -125,7 +127,7 @@ def show(
     if picked is not None and react is None:
         state[_ticked(key)] = tuple(str(row[0]) for row in rows if row[0] in picked)
     _draw(
-        key=key,
+        key=account.own(key),
         data={
             "columns": [asdict(column) | {"name": column.name or column.label} for column in columns],
             "rows": rows,
@@ -158,7 +160,7 @@ def ticked(key: str) -> tuple[str, ...]:
 def _hear(key: str, react: Callable[[Act], None]) -> None:
     """Callback: each message brings all acts that the browser does not know to be heard."""
     state = st.session_state
-    for act in _ACTS.validate_python(state[key].get("acts") or ()):
+    for act in _ACTS.validate_python(state[account.own(key)].get("acts") or ()):
         if act.number > state.get(_heard(key), 0):
             state[_heard(key)] = act.number
             react(act)

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.models import CustomerPage, RecordProblem
-from lib.customers.reading.load import Load, LoadState
+from lib.customers.reading.load import Load
+from lib.customers.reading.progress import LoadState
 from lib.errors import BadAnswer, CursorRepeated, NoAnswer, NotAuthorized, Rejected
 from tests.customers.records import NOW, an_id, customer
 
@@ -270,3 +271,22 @@ def test_a_sandbox_is_read_over_http_fails_in_words_and_goes_on(start_sandbox):
         assert load.progress().error
         assert "sk-wrong-key" not in load.progress().error
     assert datetime.now(UTC) >= load.progress().finished_at
+
+
+class Endless(Pages):
+    """A list that never ends, with a customer and a record that can't be read on each page."""
+
+    def __init__(self):
+        super().__init__(10**9)
+
+    def __call__(self, cursor):
+        for page in super().__call__(cursor):
+            yield CustomerPage(page.customers[:1], (PROBLEM,), page.next_cursor)
+
+
+def test_a_list_that_never_ends_is_read_to_a_bound_and_of_what_can_not_be_read_only_the_first_is_kept():
+    load = finished(Endless(), most=100, most_problems=10)
+    assert load.progress().state is LoadState.FAILED
+    assert "More than 100 customers came" in load.failure.message
+    assert "load.max_customers" in load.failure.message
+    assert (load.progress().customers, load.progress().problems, len(load.problems)) == (51, 51, 10)

@@ -14,11 +14,12 @@ import pytest
 from lib.avara.models import Customer, CustomerPage
 from lib.customers.frame import build
 from lib.customers.ours import Left, OwnUpdate
-from lib.customers.reading import load as load_module
-from lib.customers.reading import loads as loads_module
-from lib.customers.reading.load import Load, LoadState
+from lib.customers.reading import comparison, ready
+from lib.customers.reading.load import Load
 from lib.customers.reading.loads import Loads
-from lib.customers.reading.snapshot import Shelf, Snapshot
+from lib.customers.reading.progress import LoadState
+from lib.customers.reading.shelf import Shelf
+from lib.customers.reading.snapshot import Snapshot
 from lib.errors import ListTooOld, LoadIncomplete, Unreachable
 from tests.customers.records import an_id, customer
 
@@ -260,6 +261,10 @@ def test_updates_of_runs_that_follow_one_another_have_one_time_before_them_in_ev
     loads.reload()
     until(lambda: len(loads.frame()) == 1)
     assert loads.frame().own_update(an_id(1)) == OwnUpdate("run_2", NEWER, before)
+    (record,) = loads.frame().records([an_id(1)])
+    assert before is not None
+    told = f"by run_2, before that {before:%Y-%m-%d}"
+    assert [loads.frame().by_us(one) for one in (record, record.model_copy(update={"updated_at": OLDER}))] == [told, ""]
 
 
 def test_a_record_read_during_a_reload_is_in_the_list_on_show_and_in_the_one_behind(gate: threading.Event) -> None:
@@ -286,7 +291,7 @@ def test_a_record_read_during_a_reload_is_in_the_list_on_show_and_in_the_one_beh
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Frames are prepared only once it is set."""
     event = threading.Event()
-    monkeypatch.setattr(load_module, "prepare", lambda _frame: event.wait(60))
+    monkeypatch.setattr(ready, "prepare", lambda _frame: event.wait(60))
     yield event
     event.set()
 
@@ -331,8 +336,8 @@ def test_a_list_that_can_not_be_prepared_or_compared_is_on_show_all_the_same(
     def broken_down(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(load_module, "prepare", broken_down)
-    monkeypatch.setattr(loads_module, "changes", broken_down)
+    monkeypatch.setattr(ready, "prepare", broken_down)
+    monkeypatch.setattr(comparison, "changes", broken_down)
     loads = Loads(Api(two, three).new_load)
     loads.start()
     until(lambda: loads.complete)

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from lib.avara.models import RecordProblem
 from lib.customers.frame import CustomerFrame, build
 from lib.customers.reading import snapshot as module
-from lib.customers.reading.snapshot import Shelf, Snapshot, forget, kept_customers
+from lib.customers.reading.shelf import Shelf, forget, kept_customers
+from lib.customers.reading.snapshot import Snapshot
 from lib.errors import SnapshotNotKept, SnapshotUnusable
 from tests.customers.records import API_KEY_ID, USER_ID, an_id, customer, customers, distinct_customers
 
@@ -282,7 +283,7 @@ def test_rows_that_no_record_may_be_are_ignored_even_with_a_right_checksum(
 ) -> None:
     original = module._data
 
-    def changed(frame: CustomerFrame) -> pa.Buffer:
+    def changed(frame: CustomerFrame, **_: bool) -> pa.Buffer:
         with pa.ipc.open_stream(original(frame)) as reader:
             return data_of(change(reader.read_all()))
 

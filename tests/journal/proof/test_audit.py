@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Boolean, Double, Float, Integer, create_engine, event, text
 
 from lib.errors import JournalDamaged, RunNotFound
+from lib.evidence.activity import Activity
 from lib.journal.database import PAGE
 from lib.journal.log import in_log
 from lib.journal.proof.replay import NOT_PROVED
@@ -17,7 +18,7 @@ from lib.journal.tables import log, log_contexts, log_head, plans, runs, steps
 from lib.plans.model import Action, DamagedStep, Hold, RunState, Step, StepState
 from lib.plans.words import Words, said
 from tests.journal.places import sqlite_place
-from tests.runs.fakes import KIM, NOW, ROBIN, customer, id_of, plan_of
+from tests.runs.fakes import KIM, NOW, ROBIN, customer, id_of, judgement, plan_of
 
 OWNER = "host:1:a"
 
@@ -45,9 +46,14 @@ class Story:
         return self.journal.steps.settle(step, to, owner=OWNER, **self.told(), **facts)
 
     def whole(self):
-        """The id of a run with steps in each state that was paused, interrupted, resumed, retried and taken back."""
+        """The id of a run with steps in each state that was paused, interrupted, resumed, retried and taken back. A rule set
+        picked some of its customers.
+        """
+        newest = Activity(NOW, newest=NOW - timedelta(days=9), why="cut off")
         records = [customer(number, name=f"Clinic\0{number}", user_count=number) for number in range(1, 10)]
-        plan = plan_of(records, ticket="OPS\0-7", filter_text="no users", base_url="https://api.example", goes_on=True)
+        judged = {record.id: judgement() for record in records[2:5]} | {records[5].id: judgement(newest)}
+        facts = {"ticket": "OPS\0-7", "filter_text": "no users", "base_url": "https://api.example", "goes_on": True}
+        plan = plan_of(records, judged=judged, **facts)
         run = self.journal.record(plan, self.now(), who=ROBIN)
         self.journal.claim(run.id, owner="host:0:z", canary=2, **self.told())
         self.journal.renew("host:0:z", -1.0)
@@ -305,6 +311,15 @@ def test_a_plan_put_in_the_place_of_another_with_its_hash_shows_by_the_log(story
         journal.audit.check_plan(run_id)
 
 
+def test_judgements_that_are_not_those_of_the_log_are_found_although_the_plan_is(story, journal, place, raw):
+    run_id = story.whole()
+    place.unguard_the_log()
+    planned = {"run_id": run_id, "event": "planned"}
+    was = altered(raw, log.c.payload, planned, lambda payload: payload.replace('"rule_sets":["0', '"rule_sets":["1'))
+    assert '"judged":{"customers":4,' in was
+    assert [found.words for found in journal.audit.run(run_id).findings] == ["judgements are not those that the log tells of."]
+
+
 def without_digests(payload):
     told = json.loads(payload)
     told.pop("said", None)
@@ -423,3 +438,14 @@ def test_a_run_of_any_size_is_verified_in_pages_so_that_no_statement_grows_with_
     assert [sql for sql in asked if "FROM steps" in sql or "FROM log" in sql if not any(part in sql for part in bounded)] == [
         sql for sql in asked if "FROM log_head" in sql
     ]
+
+
+def test_a_customer_that_can_not_be_read_breaks_the_chain_although_the_entry_is_of_the_whole_run(tmp_path, unguarded):
+    path, *_ = unguarded
+    place = sqlite_place(tmp_path)
+    place.path.parent.mkdir()
+    shutil.copy(path, place.path)
+    journal = place.open()
+    assert journal.log.verify_chain().ok
+    place.run("UPDATE log SET customer_id = x'00ff' WHERE seq = (SELECT min(seq) FROM log WHERE customer_id IS NULL)")
+    assert not journal.log.verify_chain().ok

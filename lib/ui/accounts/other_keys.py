@@ -8,9 +8,10 @@ import streamlit as st
 
 from lib.errors import ExpressOpsError
 from lib.journal.accounts import OtherAccount
+from lib.people import Right
 from lib.runs.same_account import Proof
-from lib.ui.notices import fragment, tell
-from lib.ui.resources import Resources, operator
+from lib.ui.notices import dialog, fragment, tell
+from lib.ui.resources import Resources, may, operator, served
 from lib.ui.text import ago, count, exact, md, number
 from lib.ui.widgets import dialogs
 
@@ -25,7 +26,8 @@ def show(resources: Resources) -> None:
 def _keys(resources: Resources) -> None:
     connection = resources.connection
     keys = resources.keys
-    others = resources.other_accounts()
+    here = served().fingerprints  # of accounts that the settings tell apart
+    others = [other for other in resources.other_accounts() if here.isdisjoint(other.keys)]
     if len(keys) == 1 and not others:
         return
     st.header("Keys", anchor=False)
@@ -38,7 +40,7 @@ def _keys(resources: Resources) -> None:
     for other in others:
         _other(other)
         if asked is not None and asked.about == other.name:
-            st.dialog("The same account?", width="medium", on_dismiss=dialogs.close)(_ask)(resources, other)
+            dialog("The same account?", width="medium", on_dismiss=dialogs.close)(_ask)(resources, other)
 
 
 def _other(other: OtherAccount) -> None:
@@ -50,6 +52,8 @@ def _other(other: OtherAccount) -> None:
             help=exact(other.newest),
         )
         st.caption("Its runs can be seen and cancelled here, no more. If it is an older key of this very account, say so.")
+        if not may(Right.RUN):
+            return
         st.button(
             "It is the same account…",
             icon=":material/link:",

@@ -1,0 +1,33 @@
+"""What a review says of a second person: that one will be asked, or that without one the run is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lib.avara.models import Customer
+from lib.plans.approval import nobody_else
+from lib.plans.model import Action
+from lib.ui.resources import Resources
+from lib.ui.text import md
+
+
+def show(resources: Resources, action: Action, records: Sequence[Customer], active_total: int | None) -> bool:
+    """Say who has to approve such a run; whether it can be confirmed at all."""
+    why = resources.asks(action, records, active_total)
+    if why and resources.nobody_signs_in and not resources.alone_by_name:
+        st.error(nobody_else(why), icon=":material/block:")
+        return False
+    tell(resources, why)
+    return True
+
+
+def tell(resources: Resources, why: Sequence[str]) -> None:
+    """What confirming a run means of which this is why a second person has to approve it; nothing where there is no reason."""
+    if not why:
+        return
+    means = "It waits for the approval of a second person, and nothing is sent before that"
+    if resources.alone_by_name:
+        means = "It is large, and nobody else signs in here, so you confirm it by the account's name"
+    st.info(md(f"{means}: {'; '.join(why)}.", limit=1_000), icon=":material/approval:")
