@@ -78,7 +78,7 @@ class Tab:
         found = next(self._tables(label), None)
         assert found is not None, f"no table {label} on the page: {self.text}"
         number = self._acts[found.said.id] = max(self._acts.get(found.said.id, 0), _data(found)["heard"]) + 1
-        acts = [{"number": number, "kind": kind, "ids": ids}]
+        acts = [{"number": number, "session": _data(found)["session"], "kind": kind, "ids": ids}]
         return self._keep(WidgetState(id=found.said.id, json_value=json.dumps({"acts": acts})), found.part)
 
     def look(self, seconds: float) -> None:

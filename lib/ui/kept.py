@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -17,22 +18,25 @@ from lib.ui.resources import Resources, may, operator
 from lib.ui.text import count, exact, md, number
 
 _ID, _SAVED, _TAKEN, _DONE = "draft_id", "draft_saved", "drafts_taken", "drafts_done"
+_OPENED, _DRAWN = "drafts_opened", "drafts_drawn"
+#: Seconds in which a new tab looks by itself for what was picked before: the journal may be slow to take it and to tell it.
+_LOOKS = 60.0
 
 
 def keep(resources: Resources) -> None:
     """Have the picks, and why they are to be acted on, written as they are now. Call it at the end of each run of a page."""
     state, now = st.session_state, (picks.how(), draft.why())
-    before, state[_SAVED] = state.get(_SAVED, ({}, Why())), now
+    before = state.get(_SAVED, ({}, Why()))
     if not now[0] and before[0]:
         draft.over()
         parts.over()
-    if not may(Right.PLAN):
-        return
-    if (now[0] is before[0] and now[1] == before[1]) or not (now[0] or before[0]):
-        return
     picked, why = now
-    taken = state.pop(_TAKEN, frozenset())
-    resources.workspace.keep_draft(_own(), picked, why.reason, why.ticket, who=operator(), taken=taken)
+    changed = picked is not before[0] or why != before[1]
+    if changed and (picked or before[0]) and may(Right.PLAN):
+        taken = state.get(_TAKEN, frozenset())
+        resources.workspace.keep_draft(_own(), picked, why.reason, why.ticket, who=operator(), taken=taken)
+        state.pop(_TAKEN, None)
+    state[_SAVED] = now  # last: the browser's next message may end this run anywhere above
 
 
 def offered(resources: Resources) -> tuple[DraftHead, ...]:
@@ -40,7 +44,8 @@ def offered(resources: Resources) -> tuple[DraftHead, ...]:
     if not may(Right.PLAN):
         return ()
     done: frozenset[str] = st.session_state.setdefault(_DONE, frozenset())
-    if _ID not in st.session_state:
+    if _OPENED not in st.session_state:
+        st.session_state[_OPENED] = time.monotonic()
         resources.drafts.forget()  # this tab has just been opened: what the one before it picked was saved a moment ago
     try:
         heads = resources.drafts.get()
@@ -49,9 +54,21 @@ def offered(resources: Resources) -> tuple[DraftHead, ...]:
     return tuple(head for head in heads if head.person == operator().name and head.id not in {_own(), *done})
 
 
+def begin() -> None:
+    """A run of the whole page begins; whether it draws an offer will be seen."""
+    st.session_state.pop(_DRAWN, None)
+
+
+def is_drawn(resources: Resources) -> bool:
+    """Whether a new tab still offers all there is."""
+    drawn, opened = st.session_state.get(_DRAWN), st.session_state.get(_OPENED, 0.0)
+    return drawn is None or time.monotonic() - opened > _LOOKS or drawn == [head.id for head in offered(resources)]
+
+
 def offer(resources: Resources, *, most: int) -> None:
     """A line for each draft that can be taken over."""
     heads, today = offered(resources), datetime.now(UTC).date()
+    st.session_state[_DRAWN] = [head.id for head in heads]
     for at, head in enumerate(heads[:most], start=1):
         first = f"The first {number(MOST_PICKS)} of " if head.size > MOST_PICKS else ""
         when = md(f"at {head.saved_at:%H:%M} UTC" if head.saved_at.date() == today else f"on {exact(head.saved_at)}")

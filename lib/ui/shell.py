@@ -15,7 +15,7 @@ from lib.ui.accounts import armed, choose
 from lib.ui.resources import get_resources, served
 from lib.ui.signed_in import still_in
 from lib.ui.startup import AGAIN_AFTER
-from lib.ui.widgets import announce, dialogs
+from lib.ui.widgets import announce, dialogs, heard
 
 logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent
@@ -37,12 +37,14 @@ sign_in.begin()
 # Before the navigation: that would have the browser ask a host on the internet for the page's icon.
 st.set_page_config(page_icon=str(HERE / "icon.svg"), layout="wide", initial_sidebar_state=250)
 account.follow_address()
+heard.begin()
 page = st.navigation(nav.all_pages(), position="hidden")
 nav.name_tab(page.title)
 st.html(HERE / "style.css")
 nav.hold_address(page)
 dialogs.begin()
 announce.begin()
+kept.begin()
 still_in.ask()
 
 try:

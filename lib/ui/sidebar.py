@@ -13,7 +13,7 @@ import streamlit as st
 from lib.errors import JournalError
 from lib.people import Right
 from lib.plans.model import Run
-from lib.ui import account, loading, nav, news, notices, picks, sign_in
+from lib.ui import account, kept, loading, nav, news, notices, picks, sign_in
 from lib.ui.accounts import armed
 from lib.ui.resources import LiveRuns, Resources
 from lib.ui.text import md, number
@@ -94,7 +94,7 @@ def _runs_link(resources: Resources) -> None:
 
     It asks for what was read a moment ago: no page waits here for a journal that does not answer.
     """
-    if notices.download_failed() or not armed.is_drawn(resources):
+    if notices.download_failed() or not armed.is_drawn(resources) or not kept.is_drawn(resources):
         dialogs.redraw_page()
     live = None
     try:

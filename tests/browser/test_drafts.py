@@ -39,6 +39,22 @@ def test_what_was_picked_before_a_reload_is_offered_there_and_in_a_new_tab_until
     assert drive.picked_ids(page) == ids
 
 
+def test_a_new_tab_offers_by_itself_what_the_journal_takes_only_after_the_tab_was_drawn(
+    start_app: StartApp, open_page: OpenPage, page: Page
+) -> None:
+    app = start_app()
+    drive.customers(page, app.url)
+    with closing(sqlite3.connect(app.home / "journal.sqlite", isolation_level=None)) as journal:
+        journal.execute("BEGIN IMMEDIATE")  # as a slow one: it tells what it has, and takes nothing new yet
+        drive.pick_ids(page, app.active_ids(2))
+        drive.expect_picked(page, 2)
+        other = open_page()
+        drive.customers(other, app.url)
+        expect(drive.bar(other)).to_contain_text("Nothing picked yet")
+        journal.execute("ROLLBACK")
+    expect(drive.bar(other)).to_contain_text("2 customers picked at")
+
+
 def test_what_was_picked_before_the_network_was_away_for_so_long_that_the_server_forgot_the_tab_is_offered(
     start_app: StartApp, page: Page
 ) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.scriptrunner import StopException
 
 from lib.sandbox.invented.names import ODDITIES
 from lib.sandbox.server import SandboxServer
+from lib.ui import picks
 from lib.ui.customers import tray
 from lib.ui.text import md
 from tests.pages.world import Session, World, records_of
@@ -337,6 +339,37 @@ def test_what_was_done_counts_once_and_in_its_order_however_often_the_browser_sa
     page.send_acts([page.acts[""][0], *late])
     assert page.picks == [ids[1], ids[6]]
     assert page.table["heard"] == 5
+
+
+@pytest.mark.parametrize(("kind", "does"), [("pick", "add"), ("unpick", "remove")])
+def test_what_was_done_counts_where_the_next_message_ends_what_hears_of_it(
+    page: Session, monkeypatch: pytest.MonkeyPatch, kind: str, does: str
+) -> None:
+    """Streamlit ends a callback wherever that looks into the session state after the browser has sent more."""
+    first, second, *_ = ids_on(page)
+    page.act("pick", 0)
+    real, cut = getattr(picks, does), [True]
+
+    def do(*args: Any) -> None:
+        if cut and cut.pop():
+            raise StopException
+        real(*args)
+
+    monkeypatch.setattr(picks, does, do)
+    page.act(kind, 1 if kind == "pick" else 0)
+    page.run()  # the browser's next message, with nothing new from the table
+    assert page.picks == ([first, second] if kind == "pick" else [])
+    assert page.table["heard"] == 2
+
+
+def test_what_was_done_in_another_session_is_not_done_in_this_one(page: Session) -> None:
+    """A tab that comes back to a server which has forgotten it still says it for a moment."""
+    late = {"number": 1, "kind": "pick", "ids": ids_on(page)[:3], "session": "another"}
+    page.send_acts([late])
+    page.run()
+    assert page.picks == []
+    page.act("pick", 1)
+    assert page.picks == [ids_on(page)[1]]
 
 
 @pytest.mark.parametrize(("press", "picked"), [("pick_all", "all"), ("picks_clear", "none")])

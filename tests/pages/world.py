@@ -156,7 +156,8 @@ class Session:
 
     def send_acts(self, acts: list[dict[str, Any]], label: str = "") -> Self:
         """The browser's message: what was done in a table, as far as it does not know it to be heard."""
-        return self.send(WidgetState(id=self._drawn(label)[0], json_value=json.dumps({"acts": acts})))
+        said = [{"session": self.table_of(label)["session"], **act} for act in acts]
+        return self.send(WidgetState(id=self._drawn(label)[0], json_value=json.dumps({"acts": said})))
 
     def type_to_confirm(self, text: str) -> Self:
         """Type into the field of the confirmation."""

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import streamlit as st
 
 from lib.ui import account
+from lib.ui.widgets import heard
 
-_TURNS = "anew"
+_TURNS, _TAKEN = "anew", "anew_taken"
 
 
 def says(
@@ -36,22 +37,33 @@ def says(
     that the `value` of the next drawing. `reads` gives what counts of it: a widget that says the same in other words stays,
     with the focus in it.
     """
-    turns: dict[str, int] = st.session_state.setdefault(_TURNS, {})
-    if reads(st.session_state.get(_key(name), value)) != value:
-        turns[name] = turns.get(name, 0) + 1
+    taken: dict[str, object] = st.session_state.setdefault(_TAKEN, {})
     key = _key(name)
+    if key in st.session_state and reads(st.session_state[key]) != value:
+        taken.pop(key, None)
+        key = _turn(name)
+    if key not in st.session_state:
+        taken[key] = value if not among or value in among else None
 
-    def changed() -> None:
-        if key == _key(name):
-            take(st.session_state[key])
+    def hear() -> None:
+        said = st.session_state[key]
+        if key == _key(name) and said != taken.get(key):
+            take(said)
+            taken[key] = said
 
     if among:
         begin: dict[str, object] = {"index": among.index(value) if value in among else None}
     else:
         begin = {"default" if isinstance(value, list) else begins: value}
-    return {"key": key, "on_change": changed} | begin
+    return {"key": key, "on_change": heard.by(key, hear)} | begin
+
+
+def _turn(name: str) -> str:
+    turns: dict[str, int] = st.session_state.setdefault(_TURNS, {})
+    turns[name] = turns.get(name, 0) + 1
+    return _key(name)
 
 
 def _key(name: str) -> str:
-    turns: dict[str, int] = st.session_state[_TURNS]
+    turns: dict[str, int] = st.session_state.get(_TURNS, {})
     return account.own(f"{name}-{turns[name]}" if name in turns else name)

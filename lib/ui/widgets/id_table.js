@@ -194,7 +194,7 @@ class Table {
 
   act(kind, what) {
     this.number += 1;
-    this.unheard.push({ number: this.number, kind, ...what });
+    this.unheard.push({ number: this.number, session: this.data.session, kind, ...what });
     this.drawTicks();
     this.send();
   }

@@ -36,6 +36,7 @@ import streamlit as st
 from pydantic import BaseModel, TypeAdapter
 
 from lib.ui import account
+from lib.ui.widgets import heard
 
 #: So many rows are drawn at most.
 MOST_ROWS = 250
@@ -90,9 +91,10 @@ def filled(
 
 
 class Act(BaseModel, frozen=True):
-    """What a person did: picked or unpicked rows, opened one, or clicked a header. Numbered from 1 a table."""
+    """What a person did: picked or unpicked rows, opened one, or clicked a header. Numbered from 1 a table and session."""
 
     number: int
+    session: str
     kind: Literal["pick", "unpick", "open", "sort"]
     ids: tuple[str, ...] = ()
     column: str = ""
@@ -123,7 +125,7 @@ def show(
     in sight, the others are scrolled to, or the table is as high as a CSS `height`. Another `view` starts at the top. The row
     `current` is marked: what stands below the table is of it.
     """
-    state = st.session_state
+    state, session = st.session_state, st.session_state.setdefault(_SESSION, secrets.token_hex(4))
     if picked is not None and react is None:
         state[_ticked(key)] = tuple(str(row[0]) for row in rows if row[0] in picked)
     _draw(
@@ -142,10 +144,10 @@ def show(
             "view": view,
             "current": current,
             "heard": state.get(_heard(key), 0),
-            "session": state.setdefault(_SESSION, secrets.token_hex(4)),
+            "session": session,
         },
         height="content",
-        on_acts_change=partial(_hear, key, react or partial(_keep, key)),
+        on_acts_change=heard.by(account.own(key), partial(_hear, key, react or partial(_keep, key))),
     )
     opened: str | None = state.pop(_opened(key), None)
     return opened
@@ -158,12 +160,12 @@ def ticked(key: str) -> tuple[str, ...]:
 
 
 def _hear(key: str, react: Callable[[Act], None]) -> None:
-    """Callback: each message brings all acts that the browser does not know to be heard."""
+    """Each message brings all acts that the browser does not know to be heard."""
     state = st.session_state
     for act in _ACTS.validate_python(state[account.own(key)].get("acts") or ()):
-        if act.number > state.get(_heard(key), 0):
-            state[_heard(key)] = act.number
+        if act.session == state.get(_SESSION) and act.number > state.get(_heard(key), 0):
             react(act)
+            state[_heard(key)] = act.number
 
 
 def _keep(key: str, act: Act) -> None:
