@@ -77,8 +77,10 @@ class Worker:
 
     def start(self) -> tuple[Run, ...]:
         """Find what dead processes left behind, now and from time to time until `stop`: runs, and cancels of theirs."""
-        self._heartbeat.start()
-        return self._look_around()
+        try:
+            return self._look_around()  # first: what the heartbeat finds, nobody here is told
+        finally:
+            self._heartbeat.start()
 
     def recover(self) -> tuple[Run, ...]:
         """Mark running runs whose process is gone as `interrupted`; their open steps wait to be read back.

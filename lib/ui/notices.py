@@ -3,6 +3,7 @@ and in a part that redraws itself."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,6 +23,9 @@ from lib.ui.widgets import dialogs
 
 _P = ParamSpec("_P")
 _KEY, _FAILED = "notice", "downloads_failed"
+#: Seconds in which a notice is on every drawing of the page, unless something else is attempted: one that comes by itself,
+#: or that the browser's next message ends, must not take it away.
+_STAYS = 30.0
 #: Seconds between two looks whether the journal is back.
 _LOOK_AGAIN = 2.0
 #: What to do next, where that is something to press or another page.
@@ -53,10 +57,15 @@ def _tell(words: str, icon: str = "error") -> None:
 
 def attempt(act: Callable[..., object], *args: object, **kwargs: object) -> None:
     """Use as a callback: calls `act`; an error of ours becomes a notice instead of a broken page."""
+    st.session_state.pop(_KEY, None)
     try:
         act(*args, **kwargs)
     except ExpressOpsError as error:
-        st.session_state[_KEY] = told(error)
+        _keep(told(error))
+
+
+def _keep(words: str) -> None:
+    st.session_state[_KEY] = words, time.monotonic()
 
 
 def fragment(draw: Callable[..., None], *args: object, every: float | None) -> None:
@@ -175,6 +184,9 @@ def download_failed() -> bool:
 
 def show() -> None:
     failed: list[str] = st.session_state.get(_FAILED, [])
-    if message := " ".join(filter(None, (st.session_state.pop(_KEY, ""), *failed[-1:]))):
-        _tell(message)
-    failed.clear()
+    if failed:
+        _keep(failed[-1])
+        failed.clear()
+    words, said_at = st.session_state.get(_KEY, ("", 0.0))
+    if words and time.monotonic() - said_at < _STAYS:
+        _tell(words)

@@ -9,7 +9,7 @@ import pytest
 
 from lib.people import Person
 from lib.sandbox.server import SandboxServer
-from lib.ui import kept
+from lib.ui import kept, notices
 from tests.pages.test_deactivate import confirm, ended, field_of, ids_of, record_of, to_dialog
 from tests.pages.world import Session, World
 
@@ -113,7 +113,28 @@ def test_a_draft_that_is_gone_by_the_time_it_is_taken_is_told_in_words(world: Wo
     until_saved(world)
     press(other, "Take them")
     assert "These picks are no longer kept" in other.at.error[0].value
-    assert offers(other) == []
+
+
+@pytest.mark.parametrize("ended_by", ["another try", "time"])
+def test_what_went_wrong_stays_on_a_page_that_is_drawn_anew_by_itself(
+    world: World, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, ended_by: str
+) -> None:
+    for number, id_ in enumerate(ids_of(sandbox, active=True, count=2), start=1):
+        world.open().pick([id_])
+        until_saved(world, *[1] * number)
+    one, other = world.open("deactivate"), world.open("deactivate")
+    press(one, "Discard")
+    until_saved(world, 1)
+    press(other, "Take them")
+    for _ in range(2):
+        assert "These picks are no longer kept" in other.run().at.error[0].value
+    if ended_by == "time":
+        monkeypatch.setattr(notices, "_STAYS", 0.0)
+        other.run()
+    else:
+        press(other, "Take them")  # of the other draft
+        assert len(other.picks) == 1
+    assert not other.at.error
 
 
 def test_a_journal_that_can_not_be_written_keeps_nobody_from_picking(world: World, sandbox: SandboxServer) -> None:
