@@ -173,17 +173,22 @@ class Loads:
                 pass
 
     def follow(self) -> None:
-        """As `catch_up`; and take over a list that another server has read since the one on show. Raises JournalUnavailable."""
+        """As `catch_up`; and take over a list that another server has read since the one on show, or share that one where it is
+        owed. Raises JournalUnavailable.
+        """
         self.catch_up()
         shown = self.shown
         started_at = shown.progress().started_at if shown is not None else None
         if self._shared is None or started_at is None or self.under_way is not None:
             return
         try:
-            if (snapshot := self._shared.newer_than(started_at, self._kept_feeds_plans_for)) is None:
-                return
+            snapshot = self._shared.newer_than(started_at, self._kept_feeds_plans_for)
         except SnapshotUnusable as error:
             self._say(error.message)
+            return
+        if snapshot is None:
+            if isinstance(shown, Load):
+                self._shared.share_owed(started_at, shown.snapshot, self._kept_feeds_plans_for)
             return
         load = self._new_load()
         make_ready(load.adopt(snapshot))

@@ -9,6 +9,7 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from lib.customers.ours import Left
 from lib.customers.reading import shared as sharing
 from lib.customers.reading.load import Load
 from lib.customers.reading.loads import Loads
+from lib.customers.reading.place import Place as SharedPlace
 from lib.customers.reading.progress import LoadProgress, LoadState
 from lib.customers.reading.snapshot import Snapshot
 from lib.errors import ApiError, JournalUnavailable
@@ -118,6 +120,16 @@ def waits(server: Parts) -> bool:
 
 def read_at(server: Parts) -> tuple[datetime | None, datetime | None]:
     return progress(server).started_at, progress(server).finished_at
+
+
+def is_shared(team: Team, server: Parts) -> bool:
+    """Whether its list is the shared one, as far as it can make that so."""
+    with suppress(JournalUnavailable):
+        server.loads.follow()
+    started_at, _ = read_at(server)
+    return started_at is not None and bool(
+        team.place.run(f"SELECT 1 FROM shared_lists WHERE started_at = '{started_at.isoformat(timespec='microseconds')}'")
+    )
 
 
 def follows(server: Parts, reader: Parts) -> None:
@@ -292,6 +304,52 @@ def test_while_the_database_is_away_each_server_reads_by_itself(team: Team, post
     assert team.asked == 2 * PAGES
 
 
+def test_a_list_that_was_read_while_the_database_was_away_is_shared_once_it_is_back(team: Team, postgresql: Server) -> None:
+    team.patch.setattr(database, "ANSWERS_WITHIN", 1.0)
+    one = team.server("app1")
+    with postgresql.frozen():
+        one.loads.start()
+        until(lambda: has_read(one), "it had read")
+    until(lambda: is_shared(team, one), "it was shared")
+    other = team.server("app2")
+    assert len(other.loads.wait().frame) == 100 * PAGES
+    assert read_at(other) == read_at(one)
+    assert team.asked == PAGES
+    # It stands where the list before it stood, here none: whoever waits for one that begins after a click takes another one.
+    assert team.place.run("SELECT turn, list_turn FROM shared_lists") == [(1, 0)]
+
+
+def test_of_two_lists_that_were_read_while_the_database_was_away_all_have_the_newer_one(team: Team, postgresql: Server) -> None:
+    team.patch.setattr(database, "ANSWERS_WITHIN", 1.0)
+    one, other = team.server("app1"), team.server("app2")
+    with postgresql.frozen():
+        one.loads.start()
+        until(lambda: has_read(one), "the first had read")
+        other.loads.start()
+        until(lambda: has_read(other), "the other one had read")
+    until(lambda: is_shared(team, one), "the first was shared")
+    newer = read_at(other)
+    until(lambda: is_shared(team, other), "the other one was shared")
+    follows(one, other)
+    one.loads.follow()
+    assert read_at(one) == read_at(other) == newer
+    assert team.asked == 2 * PAGES
+
+
+def test_a_list_that_could_not_be_kept_by_the_database_is_shared_once_it_can_be(team: Team) -> None:
+    team.patch.setattr(sharing, "_AGAIN", 0.1)
+    one = team.server("app1")
+    team.place.run("ALTER TABLE shared_list_chunks RENAME TO away")
+    one.loads.wait()
+    until(lambda: team.place.run("SELECT 1 FROM shared_lists WHERE lease_until = 0"), "its turn was over")
+    assert not is_shared(team, one)
+    team.place.run("ALTER TABLE away RENAME TO shared_list_chunks")
+    until(lambda: is_shared(team, one), "it was shared")
+    other = team.server("app2")
+    other.loads.wait()
+    assert team.asked == PAGES
+
+
 DAMAGES = {
     "a part is altered": "UPDATE shared_list_chunks SET body = body || 'x' WHERE position = 0",
     "a part is lost": "DELETE FROM shared_list_chunks",
@@ -366,7 +424,7 @@ def has_read_alone(place: Place, at: datetime, heard: tuple[Left, ...] = ()) -> 
     return loads
 
 
-def place_of(shared: sharing.SharedList) -> sharing.Place:
+def place_of(shared: sharing.SharedList) -> SharedPlace:
     return shared._place
 
 
