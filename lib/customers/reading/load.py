@@ -193,6 +193,9 @@ class Load:
     def _customers(self) -> int:
         return len(self._frame) if self._frame is not None and self._state is LoadState.COMPLETE else len(self._came.builder)
 
+    def _so_far(self) -> tuple[int, int]:
+        return self._came.pages, self._customers()
+
     def _run(self) -> None:
         self._state, self._failure, self._finished_at = LoadState.LOADING, None, None
         # A resumed load is as old as its first page.
@@ -244,7 +247,7 @@ class Load:
     def _whole(self, reading: int, cursor: str | None, turn: Turn | None) -> CustomerFrame | None:
         """The frame, once everything has come; None where nobody wants it any more."""
         if turn is not None:
-            found = turn.wait(lambda: reading == self._reading, self._customers)
+            found = turn.wait(lambda: reading == self._reading, self._so_far)
             with self._lock:
                 if reading != self._reading:
                     return None

@@ -1,8 +1,8 @@
 """The list of customers that servers share: one of them reads it from the API, the others take it when it is whole.
 
 Whoever wants a list waits for its turn. While it is another server's, that one's list will do where it began to be read late
-enough; where it ends without one, those who wait are told, and where it is not heard of any more the next one reads. A database
-that can't be asked holds nobody up: each server reads by itself then, and shares that once it can.
+enough; where it ends without one, those who wait are told, and where no page comes to it or it is not heard of any more the
+next one reads. A database that can't be asked holds nobody up: each server reads by itself then, and shares that once it can.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 _LOOK = 0.5
 #: Seconds between two words to the others on how far this one is; a few of them may fail before its turn is lost.
 _BEAT = 2.0
+#: Seconds without a page after which a turn is not renewed: more than the minute that an API likes to ask to wait for.
+_STANDS_STILL = 90.0
 #: Seconds after a try to share a list until the next one: each makes the whole list into bytes.
 _AGAIN = 30.0
 _OF_NO_USE = "The list that the servers share could not be used: {}."
@@ -133,7 +135,7 @@ class SharedList:
         turn = self.turn(None, _log.warning)
         if not self._is_of_now(snapshot.finished_at, within):
             self._owed = None
-        elif turn.take(lambda: len(snapshot.frame)):
+        elif turn.take(lambda: (0, len(snapshot.frame))):
             try:
                 self._share(turn, snapshot)
             finally:
@@ -166,14 +168,14 @@ class Turn:
         tell: Callable[[str], None],
     ) -> None:
         self._shared, self._place, self._named, self._since, self._tell = shared, place, named, since, tell
-        self._over, self._took = threading.Event(), False
+        self._over, self._took, self._keeps = threading.Event(), False, False
         #: This server's, once it may read; None where it reads alone.
         self.number: int | None = None
         self.elsewhere: Elsewhere | None = None
 
-    def wait(self, is_wanted: Callable[[], bool], read: Callable[[], int]) -> Snapshot | None:
-        """Another server's list; None where this one is to read it, and tells the others by `read` how far it has come; also
-        where nobody wants it any more. Raises ReadingEnded where the other server stopped.
+    def wait(self, is_wanted: Callable[[], bool], came: Callable[[], tuple[int, int]]) -> Snapshot | None:
+        """Another server's list; None where this one is to read it, and tells the others how many pages and customers `came`;
+        also where nobody wants it any more. Raises ReadingEnded where the other server stopped.
         """
         try:
             found = self._wait(is_wanted)
@@ -183,19 +185,20 @@ class Turn:
         finally:
             self.elsewhere = None
         self._took = found is not None
-        self._hold(read)
+        self._hold(came)
         return found
 
-    def take(self, read: Callable[[], int]) -> bool:
-        """Take the turn if it is free, without a wait; `read` as in `wait`. Raises JournalUnavailable."""
+    def take(self, came: Callable[[], tuple[int, int]]) -> bool:
+        """Take the turn if it is free, without a wait; `came` as in `wait`. Raises JournalUnavailable."""
         self.number = self._place.take_turn()
-        self._hold(read)
+        self._hold(came)
         return self.number is not None
 
     def keep(self, snapshot: Snapshot, begun: int | None) -> None:
         """Share what was read in this turn, or owe it; `begun` is the one in which its first page came."""
         if self._took:
             return
+        self._keeps = True
         self._shared.owe(snapshot.started_at)
         if self.number is not None and begun is not None:
             try:
@@ -250,12 +253,17 @@ class Turn:
     def _is_young(self, standing: Standing) -> bool:
         return self._since is not None and standing.started_at is not None and standing.started_at >= self._since
 
-    def _hold(self, read: Callable[[], int]) -> None:
+    def _hold(self, came: Callable[[], tuple[int, int]]) -> None:
         if self.number is not None:
-            threading.Thread(target=self._renew, args=(self.number, read), name="turn-to-read", daemon=True).start()
+            threading.Thread(target=self._renew, args=(self.number, came), name="turn-to-read", daemon=True).start()
 
-    def _renew(self, turn: int, read: Callable[[], int]) -> None:
+    def _renew(self, turn: int, came: Callable[[], tuple[int, int]]) -> None:
+        before, moved_at = -1, 0.0
         while not self._over.wait(_BEAT):
-            with suppress(JournalError):
-                if not self._place.renew(turn, read()):
-                    return
+            pages, customers = came()
+            if pages != before or self._keeps:
+                before, moved_at = pages, time.monotonic()
+            if time.monotonic() - moved_at < _STANDS_STILL:
+                with suppress(JournalError):
+                    if not self._place.renew(turn, customers):
+                        return

@@ -6,10 +6,12 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -437,7 +439,7 @@ def keep_elsewhere(place: Place, began: datetime, ended: datetime) -> None:
     one = shared_list(place.open(), KEY)
     assert one is not None
     turn = one.turn(None, pytest.fail)
-    assert turn.wait(lambda: True, lambda: 0) is None
+    assert turn.wait(lambda: True, lambda: (0, 0)) is None
     turn.keep(Snapshot(build([customer(1), customer(2)]), (), began, ended), turn.number)
     turn.end()
 
@@ -499,6 +501,74 @@ def test_a_first_load_that_is_gone_on_with_much_later_takes_no_list_of_its_begin
     place.close()
 
 
+@dataclass(frozen=True)
+class Two:
+    """Servers of one key: one whose pages come as `gate` says, and another one."""
+
+    gate: threading.Event
+    one: Loads
+    other: Loads
+    place: Place
+
+    @property
+    def turn(self) -> int:
+        return int(self.place.run("SELECT turn FROM shared_lists")[0][0])
+
+
+@pytest.fixture
+def two(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    for name, seconds in {"_LOOK": 0.02, "_BEAT": 0.1, "_STANDS_STILL": 1.0}.items():
+        monkeypatch.setattr(sharing, name, seconds, raising=False)
+    place, gate = postgresql.new_place(), threading.Event()
+
+    def loads(pages: Callable[[], Iterator[CustomerPage]]) -> Loads:
+        shared = shared_list(place.open(), KEY)
+        assert shared is not None
+        monkeypatch.setattr(place_of(shared), "_lease", 1.0)
+        return Loads(lambda: Load(lambda _: pages()), shared=shared, kept_feeds_plans_for=15 * MINUTE)
+
+    def slow() -> Iterator[CustomerPage]:
+        yield CustomerPage((customer(1),), (), "next")
+        gate.wait(60)
+        yield CustomerPage((customer(2),), (), None)
+
+    made = Two(gate, loads(slow), loads(lambda: iter([CustomerPage((customer(3),), (), None)])), place)
+    made.one.start()
+    until(lambda: made.one.newest and made.one.newest.progress().pages, "its first page came")
+    made.other.start()
+    yield made
+    gate.set()
+    place.close()
+
+
+def test_where_no_page_comes_to_the_server_that_reads_the_others_read_and_their_list_stays(two: Two) -> None:
+    until(lambda: two.other.complete and two.other.under_way is None, "the other one has read")
+    assert not two.one.complete
+    assert not two.gate.is_set()
+    assert two.other.frame().record(an_id(3)) == customer(3)
+    two.gate.set()
+    until(lambda: two.one.complete and two.one.under_way is None, "the one went on")
+    assert len(two.one.frame()) == 2
+    until(lambda: (two.one.follow(), two.one.frame().record(an_id(3)))[1], "it took the newer list")
+    two.other.follow()
+    assert len(two.other.frame()) == 1
+    assert two.turn == 2
+
+
+def test_a_server_whose_pages_come_again_keeps_its_turn_where_nobody_waits(two: Two) -> None:
+    assert two.other.newest is not None
+    two.other.newest.cancel()
+    until(
+        lambda: two.place.run("SELECT 1 FROM shared_lists WHERE lease_until < extract(epoch FROM clock_timestamp())"), "lapsed"
+    )
+    two.gate.set()
+    until(lambda: two.place.run("SELECT 1 FROM shared_lists WHERE digest IS NOT NULL AND lease_until = 0"), "it was shared")
+    assert two.turn == 1
+    two.other.newest.resume()
+    until(lambda: two.other.complete and two.other.under_way is None, "the other one has it")
+    assert len(two.other.frame()) == 2
+
+
 def test_a_list_of_a_hundred_thousand_moves_in_parts_and_little_memory(postgresql: Server) -> None:
     place, now = postgresql.new_place(), datetime.now(UTC)
     frame = build(customer(number, name=random.randbytes(20).hex()) for number in range(100_000))
@@ -508,7 +578,7 @@ def test_a_list_of_a_hundred_thousand_moves_in_parts_and_little_memory(postgresq
     assert other is not None
     turn = one.turn(None, pytest.fail)
     tracemalloc.start()
-    assert turn.wait(lambda: True, lambda: 0) is None
+    assert turn.wait(lambda: True, lambda: (0, 0)) is None
     turn.keep(list_, turn.number)
     turn.end()
     _, wrote = tracemalloc.get_traced_memory()
