@@ -179,13 +179,14 @@ class Load:
             return Snapshot(self.frame(), self.problems, started_at, finished_at, self._came.problem_count)
 
     def adopt(self, snapshot: Snapshot) -> CustomerFrame:
-        """Be the list that was read elsewhere, with its times: instead of reading one."""
+        """Be the list that was read elsewhere, with its times: instead of reading one. Raises ListTooLong."""
+        came = self._new_came()
+        came.take_whole(snapshot)
         with self._lock:
             self._forget()
+            self._came = came
             self._settle(LoadState.COMPLETE)
             self._started_at, self._finished_at = snapshot.started_at, snapshot.finished_at
-            self._came.problems = list(snapshot.problems)
-            self._came.problem_count = max(snapshot.problem_count, len(snapshot.problems))
             self._frame = snapshot.frame.with_records(self._fresh).with_ours(self._ours)
             self._fresh = []
             return self._frame

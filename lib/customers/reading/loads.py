@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.ours import Left
+from lib.customers.reading.came import ListTooLong
 from lib.customers.reading.comparison import Comparison
 from lib.customers.reading.heard import Heard, RunsLeft, read_since
 from lib.customers.reading.kept import Kept
@@ -191,7 +192,11 @@ class Loads:
                 self._shared.share_owed(started_at, shown.snapshot, self._kept_feeds_plans_for)
             return
         load = self._new_load()
-        make_ready(load.adopt(snapshot))
+        try:
+            make_ready(load.adopt(snapshot))
+        except ListTooLong as error:
+            self._say(error.message)
+            return
         with self._lock:
             if self._under_way() is not None:
                 return  # somebody reloads: that load finds the list by itself

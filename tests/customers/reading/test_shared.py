@@ -23,6 +23,7 @@ from lib.config import load_settings
 from lib.customers.frame import build
 from lib.customers.ours import Left
 from lib.customers.reading import shared as sharing
+from lib.customers.reading.came import ListTooLong
 from lib.customers.reading.load import Load
 from lib.customers.reading.loads import Loads
 from lib.customers.reading.place import Place as SharedPlace
@@ -352,6 +353,20 @@ def test_a_list_that_could_not_be_kept_by_the_database_is_shared_once_it_can_be(
     assert team.asked == PAGES
 
 
+def test_a_list_that_another_server_read_is_refused_in_the_same_words_as_one_from_the_api(team: Team) -> None:
+    bounded = "[load]\nmax_customers = 300\n"
+    with pytest.raises(ListTooLong) as read_here:
+        team.server("app1", bounded).loads.wait()
+    team.server("app2").loads.wait()
+    until(lambda: team.place.run("SELECT 1 FROM shared_lists WHERE digest IS NOT NULL"), "it was shared")
+    asked, other = team.asked, team.server("app3", bounded)
+    with pytest.raises(ListTooLong) as read_elsewhere:
+        other.loads.wait()
+    assert read_elsewhere.value.message == read_here.value.message
+    assert not other.loads.complete
+    assert team.asked == asked
+
+
 DAMAGES = {
     "a part is altered": "UPDATE shared_list_chunks SET body = body || 'x' WHERE position = 0",
     "a part is lost": "DELETE FROM shared_list_chunks",
@@ -407,13 +422,13 @@ DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds
 KEY = "0123456789abcdef"
 
 
-def has_read_alone(place: Place, at: datetime, heard: tuple[Left, ...] = ()) -> Loads:
+def has_read_alone(place: Place, at: datetime, heard: tuple[Left, ...] = (), most: int = sys.maxsize) -> Loads:
     """A server that began at that time to read a list of one customer, and did so while no journal was in reach."""
     shared = shared_list(place.open(), KEY)
     assert shared is not None
     page = CustomerPage((customer(1),), (), None)
     loads = Loads(
-        lambda: Load(lambda _: iter([page]), now=lambda: at),
+        lambda: Load(lambda _: iter([page]), now=lambda: at, most=most),
         runs_left=lambda known: (1, heard[known:]),
         shared=shared,
         kept_feeds_plans_for=15 * MINUTE,
@@ -452,6 +467,21 @@ def test_what_a_run_left_since_a_list_began_to_be_read_elsewhere_is_in_it_once_i
     assert len(loads.frame()) == 2
     assert loads.frame().record(an_id(2)) == left
     assert loads.frame().own_update(an_id(2)) is not None
+    place.close()
+
+
+def test_a_newer_list_that_is_longer_than_one_may_be_here_is_told_once_and_the_one_on_show_stays(postgresql: Server) -> None:
+    place, now = postgresql.new_place(), datetime.now(UTC)
+    loads = has_read_alone(place, now - MINUTE, most=1)
+    keep_elsewhere(place, now - 30 * SECOND, now)
+    loads.follow()
+    word = loads.word
+    assert word is not None
+    assert word.text.startswith("More than 1 customers came")
+    loads.follow()
+    assert loads.word is word
+    assert len(loads.frame()) == 1
+    assert loads.complete
     place.close()
 
 
