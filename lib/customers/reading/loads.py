@@ -58,7 +58,7 @@ class Loads:
         self._new_load, self._heard, self._shelf, self._now = new_load, Heard(runs_left), shelf, now
         self._shared = shared
         self._kept_feeds_plans_for = kept_feeds_plans_for
-        self._lock, self._catching_up = threading.Lock(), threading.Lock()
+        self._lock, self._catching_up, self._keeping = threading.Lock(), threading.Lock(), threading.Lock()
         self._complete: Load | Kept | None = None
         self._newest: Load | None = None
         self._compared: Comparison | None = None
@@ -197,11 +197,8 @@ class Loads:
         except ListTooLong as error:
             self._say(error.message)
             return
-        with self._lock:
-            if self._under_way() is not None:
-                return  # somebody reloads: that load finds the list by itself
-            self._newest = load
-        self._finish(load)
+        if self._take_over(load):
+            self._keep(load)
 
     def close(self) -> None:
         """Stop reading; a server that waits for this one's list reads by itself."""
@@ -235,11 +232,12 @@ class Loads:
             return None
         return newest if newest.progress().state in (LoadState.LOADING, LoadState.COMPLETE) else None
 
-    def _take_over(self, load: Load) -> None:
+    def _take_over(self, load: Load) -> bool:
+        """Put it on show; False where another list was while this one was compared. One that is being read stays the newest."""
         with suppress(ExpressOpsError):  # whoever follows the journal hears of it too
             self.catch_up()  # what our own runs did is no news
-        if (started_at := load.progress().started_at) is not None:  # also where another server read it
-            load.update(self._heard.since(started_at), self._heard.ours)
+        ours, started_at = self._heard.ours, load.progress().started_at or self._now()
+        load.update(self._heard.since(started_at), ours)  # also where another server read it
         with self._lock:
             before = self._complete
         compared = None
@@ -248,7 +246,14 @@ class Loads:
         except Exception as error:  # noqa: BLE001 - whatever went wrong there, all customers have come
             _log.error("A list was not compared with the one before it: %s", type(error).__name__)
         with self._lock:
+            if self._complete is not before:
+                return False
+            if self._under_way() is None:
+                self._newest = load
             self._complete, self._compared = load, compared
+        if self._heard.ours is not ours:  # while nobody knew of a list that another server read
+            load.update(self._heard.since(started_at), self._heard.ours)
+        return True
 
     def _open_kept(self) -> None:
         try:
@@ -267,13 +272,18 @@ class Loads:
         """
         if load is not self._newest:
             return
-        self._take_over(load)
-        if self._shelf is None:
-            return
-        try:
-            self._shelf.write(load.snapshot())
-        except SnapshotNotKept as error:
-            self._say(error.message)
+        while not self._take_over(load):
+            pass  # one that another server read came in between; this one began later
+        self._keep(load)
+
+    def _keep(self, load: Load) -> None:
+        with self._keeping:
+            if self._shelf is None or load is not self._complete:
+                return
+            try:
+                self._shelf.write(load.snapshot())
+            except SnapshotNotKept as error:
+                self._say(error.message)
 
     def _say(self, text: str) -> None:
         _log.warning("%s", text)

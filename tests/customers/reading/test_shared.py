@@ -22,6 +22,8 @@ from lib.avara.models import CustomerPage
 from lib.config import load_settings
 from lib.customers.frame import build
 from lib.customers.ours import Left
+from lib.customers.reading import comparison
+from lib.customers.reading import loads as loads_
 from lib.customers.reading import shared as sharing
 from lib.customers.reading.came import ListTooLong
 from lib.customers.reading.load import Load
@@ -422,13 +424,25 @@ DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds
 KEY = "0123456789abcdef"
 
 
-def has_read_alone(place: Place, at: datetime, heard: tuple[Left, ...] = (), most: int = sys.maxsize) -> Loads:
-    """A server that began at that time to read a list of one customer, and did so while no journal was in reach."""
+def has_read_alone(
+    place: Place, at: datetime, heard: tuple[Left, ...] = (), most: int = sys.maxsize, then: Callable[[], object] = int
+) -> Loads:
+    """A server that began at that time to read a list of one customer, and did so while no journal was in reach. Whenever it
+    reads again, it does so once `then` returns.
+    """
     shared = shared_list(place.open(), KEY)
     assert shared is not None
     page = CustomerPage((customer(1),), (), None)
+    read: list[None] = []
+
+    def pages(_: str | None) -> Iterator[CustomerPage]:
+        if read:
+            then()
+        read.append(None)
+        yield page
+
     loads = Loads(
-        lambda: Load(lambda _: iter([page]), now=lambda: at, most=most),
+        lambda: Load(pages, now=lambda: at, most=most),
         runs_left=lambda known: (1, heard[known:]),
         shared=shared,
         kept_feeds_plans_for=15 * MINUTE,
@@ -482,6 +496,27 @@ def test_a_newer_list_that_is_longer_than_one_may_be_here_is_told_once_and_the_o
     assert loads.word is word
     assert len(loads.frame()) == 1
     assert loads.complete
+    place.close()
+
+
+@pytest.mark.parametrize("step", ["make_ready", "changes"], ids=["made ready", "compared"])
+def test_a_reload_that_is_asked_for_while_another_servers_list_takes_over_begins(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    place, now, gate = postgresql.new_place(), datetime.now(UTC), threading.Event()
+    loads = has_read_alone(place, now - MINUTE, then=lambda: gate.wait(60))
+    keep_elsewhere(place, now - 30 * SECOND, now)
+    module = loads_ if step == "make_ready" else comparison
+    do = getattr(module, step)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, lambda *lists: (loads.reload(), do(*lists))[1])
+        loads.follow()
+    assert len(loads.frame()) == 2
+    assert loads.under_way is not None
+    assert loads.under_way is not loads.shown
+    gate.set()
+    until(lambda: loads.under_way is None, "it had read again")
+    assert len(loads.frame()) == 1
     place.close()
 
 
