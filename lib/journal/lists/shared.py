@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lib.journal.database import Database
@@ -140,6 +140,8 @@ class SharedList:
                     )
                 position += 1
         newer = update(lists).where(*self._is_mine(turn), lists.c.list_turn <= begun)
+        if begun < turn:  # one that was read without a turn stands where the one before it stood: its time alone tells
+            newer = newer.where(or_(lists.c.started_at.is_(None), lists.c.started_at <= started_at))
         with self._database.write() as db:
             # From here on nobody clears its parts away, as may have been done where its lease had run out.
             db.execute(select(lists.c.turn).where(lists.c.fingerprint == self._fingerprint).with_for_update())

@@ -100,6 +100,23 @@ def test_who_lost_their_turn_or_began_before_the_list_that_is_kept_changes_nothi
     assert place.run("SELECT DISTINCT digest FROM shared_list_chunks") == [("of b'newer'",)]
 
 
+def test_a_list_that_is_gone_on_with_takes_no_place_of_a_newer_one_that_was_read_without_a_turn(place: Place) -> None:
+    one, other, minute = of(place, "app1"), of(place, "app2"), timedelta(minutes=1)
+    first = one.take_turn()
+    assert first is not None
+    one.end(first, "It stopped.")
+    alone = other.take_turn()
+    assert alone is not None
+    times = {"started_at": NOW + minute, "finished_at": NOW + minute}
+    assert other.keep(alone, [b"read alone"], "of it", begun=0, **times)
+    other.end(alone)
+    third = one.take_turn()
+    assert third is not None
+    assert not keep(one, third, b"gone on with", begun=first, at=NOW)
+    assert kept(one) == b"read alone"
+    assert keep(one, third, b"read after it", begun=first, at=NOW + 2 * minute)
+
+
 def test_a_list_goes_when_it_is_forgotten_and_when_nobody_reads_with_its_key_any_more(place: Place) -> None:
     old, new = of(place, "app1", "a key that was replaced"), of(place, "app1")
     for one, at in ((old, NOW), (new, NOW + STAYS)):
