@@ -29,7 +29,7 @@ _LOOK = 0.5
 _BEAT = 2.0
 #: Seconds without a page after which a turn is not renewed: more than the minute that an API likes to ask to wait for.
 _STANDS_STILL = 90.0
-#: Seconds after a try to share a list until the next one: each makes the whole list into bytes.
+#: Seconds after a try to share a list that failed until the next one: each makes the whole list into bytes.
 _AGAIN = 30.0
 _OF_NO_USE = "The list that the servers share could not be used: {}."
 
@@ -115,7 +115,7 @@ class SharedList:
             digest.update(part)
         times = {"started_at": snapshot.started_at, "finished_at": snapshot.finished_at}
         if self._place.keep(turn, parts, digest.hexdigest(), begun=begun, **times):
-            self._had, self._owed = digest.hexdigest(), None
+            self._had, self._owed, self._again_at = digest.hexdigest(), None, 0.0
 
     def owe(self, started_at: datetime) -> None:
         """The list that began to be read then is to be shared, now or once it can be."""

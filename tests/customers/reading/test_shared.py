@@ -324,6 +324,19 @@ def test_a_list_that_was_read_while_the_database_was_away_is_shared_once_it_is_b
     assert team.place.run("SELECT turn, list_turn FROM shared_lists") == [(1, 0)]
 
 
+def test_it_is_shared_at_once_where_the_list_before_it_was_shared_a_moment_ago(team: Team, postgresql: Server) -> None:
+    team.patch.setattr(database, "ANSWERS_WITHIN", 1.0)
+    team.patch.setattr(sharing, "_AGAIN", 3600.0)
+    one = team.server("app1")
+    one.loads.wait()
+    until(lambda: is_shared(team, one), "it was shared")
+    with postgresql.frozen():
+        one.loads.reload()
+        until(lambda: has_read(one), "it had read again")
+    until(lambda: is_shared(team, one), "that was shared too")
+    assert team.asked == 2 * PAGES
+
+
 def test_of_two_lists_that_were_read_while_the_database_was_away_all_have_the_newer_one(team: Team, postgresql: Server) -> None:
     team.patch.setattr(database, "ANSWERS_WITHIN", 1.0)
     one, other = team.server("app1"), team.server("app2")
