@@ -16,8 +16,8 @@ from lib.approvals import Approvals
 from lib.avara.models import Customer, id_key
 from lib.customers.lists.read import UPLOAD_LIMIT
 from lib.customers.lists.report import Taken, take
-from lib.customers.reading.loads import View
 from lib.customers.reading.shelf import kept_customers
+from lib.customers.reading.view import View
 from lib.errors import (
     AlreadyStarted,
     ApiError,

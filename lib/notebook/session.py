@@ -21,8 +21,8 @@ from lib.charts import Drawing
 from lib.config import load_settings
 from lib.customers.filters import describe, matching
 from lib.customers.lists.columns import described
-from lib.customers.reading.loads import View
 from lib.customers.reading.progress import LoadState
+from lib.customers.reading.view import View
 from lib.errors import EmptyPlan, ExpressOpsError, Interrupted, ListUnclear, NotStarted, PlanError, RunNotFound
 from lib.evidence.judgement import Judgement
 from lib.evidence.listing import summary

@@ -7,7 +7,7 @@ from datetime import datetime
 from weakref import WeakSet
 
 from lib.avara.limiter import Limiter
-from lib.customers.reading.loads import View
+from lib.customers.reading.view import View
 from lib.evidence.activity import Activity
 from lib.plans.plan import Plan
 from lib.plans.policy import Policy

@@ -16,6 +16,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from lib.ui.signed_in import uploads
 from lib.ui.signed_in.uploads import ALL_IS_FULL, OF_A_TAB, OF_ALL, TAB_IS_FULL, BoundedUploads
 from tests.served import PATIENCE, served, until
 
@@ -80,6 +81,72 @@ def test_files_that_are_on_their_way_count() -> None:
 
     asyncio.run(at_once())
     assert answers == [TAB_IS_FULL, *["taken"] * (OF_A_TAB + 2)]
+
+
+class Uploading:
+    """A file on its way to a tab: what it is made to `send` comes, None at its end; `answer` is what it ends with."""
+
+    def __init__(self, bounded: BoundedUploads, session: str, length: int) -> None:
+        self._parts, self._answers = asyncio.Queue[bytes | None](), list[tuple[int, str]]()
+        headers = [(b"content-length", str(length).encode())]
+        scope = {"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/{session}/file", "headers": headers}
+        self._task = asyncio.create_task(bounded(scope, self._receive, self._send))
+
+    async def _receive(self) -> Message:
+        body = await self._parts.get()
+        return {"type": "http.request", "body": body or b"", "more_body": body is not None}
+
+    async def _send(self, message: Message) -> None:
+        self._answers.append((message.get("status", 0), message.get("body", b"").decode()))
+
+    async def send(self, *parts: bytes | None) -> None:
+        """Returns once they are taken, or the file is answered."""
+        for part in parts:
+            self._parts.put_nowait(part)
+        while not self._parts.empty() and not self._task.done():
+            await asyncio.sleep(0)
+
+    async def answer(self) -> tuple[int, str]:
+        await asyncio.wait_for(self._task, PATIENCE)
+        (status, _), (_, words) = self._answers
+        return status, words
+
+
+def test_uploads_that_send_nothing_lock_nobody_out_and_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_QUIET", 1.0, raising=False)
+
+    async def at_once() -> None:
+        bounded = BoundedUploads(taken, dict)
+        silent = [Uploading(bounded, f"tab-{number}", FILE) for number in range(OF_ALL) for _ in range(OF_A_TAB)]
+        for one in silent:
+            await one.send(b"a")
+        other = Uploading(bounded, "other", 5)
+        await other.send(b"names", None)
+        assert await other.answer() == (200, "taken")
+        assert {await one.answer() for one in silent} == {(408, uploads.NOTHING_CAME)}
+        assert len(silent) == OF_ALL * OF_A_TAB
+        again = Uploading(bounded, "tab-0", FILE)
+        await again.send(None)
+        assert await again.answer() == (200, "taken")
+
+    asyncio.run(at_once())
+
+
+def test_what_comes_is_counted_for_all_tabs_and_refused_on_its_way_where_there_is_no_more_room() -> None:
+    room = 7 * 2**20
+
+    async def at_once() -> None:
+        bounded = BoundedUploads(taken, lambda: {str(tab): OF_A_TAB * FILE for tab in range(4)} | {"5": OF_A_TAB * FILE - room})
+        one, other = (Uploading(bounded, f"tab-{number}", 6 * 2**20) for number in range(2))
+        for size in (0, 3 * 2**20):
+            for upload in (one, other):
+                await upload.send(bytes(size))
+        await one.send(bytes(3 * 2**20), None)
+        assert await one.answer() == (413, ALL_IS_FULL)
+        await other.send(bytes(3 * 2**20), None)
+        assert await other.answer() == (200, "taken")
+
+    asyncio.run(at_once())
 
 
 def test_a_tab_that_is_full_is_told_and_takes_more_once_a_file_is_gone(tmp_path: Path) -> None:

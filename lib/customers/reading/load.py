@@ -179,19 +179,23 @@ class Load:
             return Snapshot(self.frame(), self.problems, started_at, finished_at, self._came.problem_count)
 
     def adopt(self, snapshot: Snapshot) -> CustomerFrame:
-        """Be the list that was read elsewhere, with its times: instead of reading one."""
+        """Be the list that was read elsewhere, with its times: instead of reading one. Raises ListTooLong."""
+        came = self._new_came()
+        came.take_whole(snapshot)
         with self._lock:
             self._forget()
+            self._came = came
             self._settle(LoadState.COMPLETE)
             self._started_at, self._finished_at = snapshot.started_at, snapshot.finished_at
-            self._came.problems = list(snapshot.problems)
-            self._came.problem_count = max(snapshot.problem_count, len(snapshot.problems))
             self._frame = snapshot.frame.with_records(self._fresh).with_ours(self._ours)
             self._fresh = []
             return self._frame
 
     def _customers(self) -> int:
         return len(self._frame) if self._frame is not None and self._state is LoadState.COMPLETE else len(self._came.builder)
+
+    def _so_far(self) -> tuple[int, int]:
+        return self._came.pages, self._customers()
 
     def _run(self) -> None:
         self._state, self._failure, self._finished_at = LoadState.LOADING, None, None
@@ -244,7 +248,7 @@ class Load:
     def _whole(self, reading: int, cursor: str | None, turn: Turn | None) -> CustomerFrame | None:
         """The frame, once everything has come; None where nobody wants it any more."""
         if turn is not None:
-            found = turn.wait(lambda: reading == self._reading, self._customers)
+            found = turn.wait(lambda: reading == self._reading, self._so_far)
             with self._lock:
                 if reading != self._reading:
                     return None

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.ours import Left
+from lib.customers.reading.came import ListTooLong
 from lib.customers.reading.comparison import Comparison
 from lib.customers.reading.heard import Heard, RunsLeft, read_since
 from lib.customers.reading.kept import Kept
@@ -21,6 +21,7 @@ from lib.customers.reading.progress import LoadState
 from lib.customers.reading.ready import make_ready
 from lib.customers.reading.shared import SharedList
 from lib.customers.reading.shelf import Shelf
+from lib.customers.reading.view import View, Word
 from lib.errors import ExpressOpsError, ListTooOld, LoadIncomplete, SnapshotNotKept, SnapshotUnusable
 
 _log = logging.getLogger(__name__)
@@ -29,36 +30,6 @@ _log = logging.getLogger(__name__)
 _TAKEN_WITHIN = timedelta(days=1)
 #: Seconds between two words on how far a load is.
 _LOOK = 0.1
-
-
-@dataclass(frozen=True)
-class Word:
-    """Something to tell everyone about the kept list, and since when."""
-
-    text: str
-    at: datetime
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """The customers on show at one moment, all or, while they are first read, what has come; and what they are good for.
-
-    Whoever plans asks one view for all of it: the list on show may be another one a moment later.
-    """
-
-    frame: CustomerFrame
-    complete: bool
-    #: When a list that was kept from an earlier start was read; None for one read since this start.
-    kept_at: datetime | None
-    #: When the whole list had been read; None where it is not whole.
-    read_at: datetime | None
-    #: Why no plan can be made from it, in words of what to wait for; None where one can.
-    obstacle: LoadIncomplete | None
-
-    @property
-    def active_total(self) -> int | None:
-        """How many customers are active, by a list that may feed a plan; None where this one may not."""
-        return int(self.frame.rows["is_active"].sum()) if self.obstacle is None else None
 
 
 class Loads:
@@ -87,7 +58,7 @@ class Loads:
         self._new_load, self._heard, self._shelf, self._now = new_load, Heard(runs_left), shelf, now
         self._shared = shared
         self._kept_feeds_plans_for = kept_feeds_plans_for
-        self._lock, self._catching_up = threading.Lock(), threading.Lock()
+        self._lock, self._catching_up, self._keeping = threading.Lock(), threading.Lock(), threading.Lock()
         self._complete: Load | Kept | None = None
         self._newest: Load | None = None
         self._compared: Comparison | None = None
@@ -203,25 +174,31 @@ class Loads:
                 pass
 
     def follow(self) -> None:
-        """As `catch_up`; and take over a list that another server has read since the one on show. Raises JournalUnavailable."""
+        """As `catch_up`; and take over a list that another server has read since the one on show, or share that one where it is
+        owed. Raises JournalUnavailable.
+        """
         self.catch_up()
         shown = self.shown
         started_at = shown.progress().started_at if shown is not None else None
         if self._shared is None or started_at is None or self.under_way is not None:
             return
         try:
-            if (snapshot := self._shared.newer_than(started_at, self._kept_feeds_plans_for)) is None:
-                return
+            snapshot = self._shared.newer_than(started_at, self._kept_feeds_plans_for)
         except SnapshotUnusable as error:
             self._say(error.message)
             return
+        if snapshot is None:
+            if isinstance(shown, Load):
+                self._shared.share_owed(started_at, shown.snapshot, self._kept_feeds_plans_for)
+            return
         load = self._new_load()
-        make_ready(load.adopt(snapshot))
-        with self._lock:
-            if self._under_way() is not None:
-                return  # somebody reloads: that load finds the list by itself
-            self._newest = load
-        self._finish(load)
+        try:
+            make_ready(load.adopt(snapshot))
+        except ListTooLong as error:
+            self._say(error.message)
+            return
+        if self._take_over(load):
+            self._keep(load)
 
     def close(self) -> None:
         """Stop reading; a server that waits for this one's list reads by itself."""
@@ -255,11 +232,12 @@ class Loads:
             return None
         return newest if newest.progress().state in (LoadState.LOADING, LoadState.COMPLETE) else None
 
-    def _take_over(self, load: Load) -> None:
+    def _take_over(self, load: Load) -> bool:
+        """Put it on show; False where another list was while this one was compared. One that is being read stays the newest."""
         with suppress(ExpressOpsError):  # whoever follows the journal hears of it too
             self.catch_up()  # what our own runs did is no news
-        if (started_at := load.progress().started_at) is not None:  # also where another server read it
-            load.update(self._heard.since(started_at), self._heard.ours)
+        ours, started_at = self._heard.ours, load.progress().started_at or self._now()
+        load.update(self._heard.since(started_at), ours)  # also where another server read it
         with self._lock:
             before = self._complete
         compared = None
@@ -268,7 +246,14 @@ class Loads:
         except Exception as error:  # noqa: BLE001 - whatever went wrong there, all customers have come
             _log.error("A list was not compared with the one before it: %s", type(error).__name__)
         with self._lock:
+            if self._complete is not before:
+                return False
+            if self._under_way() is None:
+                self._newest = load
             self._complete, self._compared = load, compared
+        if self._heard.ours is not ours:  # while nobody knew of a list that another server read
+            load.update(self._heard.since(started_at), self._heard.ours)
+        return True
 
     def _open_kept(self) -> None:
         try:
@@ -287,13 +272,18 @@ class Loads:
         """
         if load is not self._newest:
             return
-        self._take_over(load)
-        if self._shelf is None:
-            return
-        try:
-            self._shelf.write(load.snapshot())
-        except SnapshotNotKept as error:
-            self._say(error.message)
+        while not self._take_over(load):
+            pass  # one that another server read came in between; this one began later
+        self._keep(load)
+
+    def _keep(self, load: Load) -> None:
+        with self._keeping:
+            if self._shelf is None or load is not self._complete:
+                return
+            try:
+                self._shelf.write(load.snapshot())
+            except SnapshotNotKept as error:
+                self._say(error.message)
 
     def _say(self, text: str) -> None:
         _log.warning("%s", text)

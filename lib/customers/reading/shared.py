@@ -1,8 +1,8 @@
 """The list of customers that servers share: one of them reads it from the API, the others take it when it is whole.
 
 Whoever wants a list waits for its turn. While it is another server's, that one's list will do where it began to be read late
-enough; where it ends without one, those who wait are told, and where it is not heard of any more the next one reads. A database
-that can't be asked holds nobody up: each server reads by itself then.
+enough; where it ends without one, those who wait are told, and where no page comes to it or it is not heard of any more the
+next one reads. A database that can't be asked holds nobody up: each server reads by itself then, and shares that once it can.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from lib.customers.reading.heard import CLOCKS_APART
+from lib.customers.reading.place import Place, Standing
 from lib.customers.reading.snapshot import Snapshot, from_bytes, to_bytes
 from lib.errors import ExpressOpsError, JournalError, SnapshotUnusable
 
@@ -27,52 +27,11 @@ _log = logging.getLogger(__name__)
 _LOOK = 0.5
 #: Seconds between two words to the others on how far this one is; a few of them may fail before its turn is lost.
 _BEAT = 2.0
+#: Seconds without a page after which a turn is not renewed: more than the minute that an API likes to ask to wait for.
+_STANDS_STILL = 90.0
+#: Seconds after a try to share a list that failed until the next one: each makes the whole list into bytes.
+_AGAIN = 30.0
 _OF_NO_USE = "The list that the servers share could not be used: {}."
-
-
-class Standing(Protocol):
-    """How the shared list stands: see `lib.journal.lists.shared`."""
-
-    @property
-    def turn(self) -> int: ...
-    @property
-    def reader(self) -> str: ...
-    @property
-    def holds(self) -> bool: ...
-    @property
-    def customers(self) -> int: ...
-    @property
-    def failed(self) -> str: ...
-    @property
-    def list_turn(self) -> int: ...
-    @property
-    def started_at(self) -> datetime | None: ...
-    @property
-    def finished_at(self) -> datetime | None: ...
-    @property
-    def digest(self) -> str | None: ...
-
-
-class Place(Protocol):
-    """Where the list of one key is shared, for one server. All of it raises JournalUnavailable."""
-
-    @property
-    def reader(self) -> str: ...
-    def look(self) -> Standing | None: ...
-    def take_turn(self) -> int | None: ...
-    def renew(self, turn: int, customers: int) -> bool: ...
-    def end(self, turn: int, failed: str = "") -> None: ...
-    def chunks(self, digest: str) -> Iterator[bytes]: ...
-    def keep(
-        self,
-        turn: int,
-        parts: Iterable[bytes | memoryview],
-        digest: str,
-        *,
-        begun: int,
-        started_at: datetime,
-        finished_at: datetime,
-    ) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +57,9 @@ class SharedList:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._place, self._fingerprint, self._named, self._now = place, fingerprint, named, now
-        self._had = 0  # the turn of the list that this server took, kept or refused last
+        self._had = ""  # the digest of the list that this server took, kept or refused last
+        self._owed: datetime | None = None  # when the list began to be read that this server has read and not shared
+        self._again_at = 0.0
         self._leaving = False
 
     def turn(self, since: datetime | None, tell: Callable[[str], None]) -> Turn:
@@ -114,9 +75,9 @@ class SharedList:
         Raises JournalUnavailable, and SnapshotUnusable in words, once for each list.
         """
         standing = self._place.look()
-        if standing is None or standing.started_at is None or standing.finished_at is None or standing.list_turn <= self._had:
+        if standing is None or standing.started_at is None or standing.finished_at is None or standing.digest == self._had:
             return None
-        is_new = standing.started_at > started_at and self._now() - standing.finished_at <= max(within, CLOCKS_APART)
+        is_new = standing.started_at > started_at and self._is_of_now(standing.finished_at, within)
         return self.open(standing) if is_new else None
 
     def leave(self) -> None:
@@ -129,7 +90,7 @@ class SharedList:
         One that is dated in the future is of no use: what runs left since then could not be told from what they left before.
         """
         if standing.finished_at is not None and standing.finished_at > self._now() + CLOCKS_APART:
-            self._had = standing.list_turn
+            self._had = standing.digest or ""
             raise SnapshotUnusable(_OF_NO_USE.format(f"the clock of {self._named(standing.reader)} is ahead of this server's"))
         content = bytearray()
         for chunk in self._place.chunks(standing.digest or ""):
@@ -137,7 +98,7 @@ class SharedList:
         is_whole = hashlib.sha256(content).hexdigest() == standing.digest
         if not is_whole and ((now := self._place.look()) is None or now.digest != standing.digest):
             return None
-        self._had = standing.list_turn
+        self._had = standing.digest or ""
         if not is_whole:
             raise SnapshotUnusable(_OF_NO_USE.format("it is damaged"))
         try:
@@ -147,16 +108,52 @@ class SharedList:
 
     def keep(self, turn: int, snapshot: Snapshot, begun: int) -> None:
         """Share the list, as far as that can be done, with `turn` still this server's."""
+        self._again_at = time.monotonic() + _AGAIN
         parts = to_bytes(snapshot, self._fingerprint, packed=True)
         digest = hashlib.sha256()
         for part in parts:
             digest.update(part)
         times = {"started_at": snapshot.started_at, "finished_at": snapshot.finished_at}
         if self._place.keep(turn, parts, digest.hexdigest(), begun=begun, **times):
-            self._had = begun
+            self._had, self._owed, self._again_at = digest.hexdigest(), None, 0.0
+
+    def owe(self, started_at: datetime) -> None:
+        """The list that began to be read then is to be shared, now or once it can be."""
+        self._owed = started_at
+
+    def share_owed(self, started_at: datetime, read: Callable[[], Snapshot], within: timedelta) -> None:
+        """Share what this server has read, where that could not be done when it was: while the list that began to be read then
+        is still on show here, of now (as in `newer_than`), and newer than the shared one. Raises JournalUnavailable.
+
+        It stands where the one before it stood: whoever waits for a list that began after a click must not take it.
+        """
+        if started_at != self._owed or time.monotonic() < self._again_at:
+            return
+        standing, snapshot = self._place.look(), read()
+        if standing is not None and standing.holds:
+            return  # that list will be newer, if it comes
+        turn = self.turn(None, _log.warning)
+        if not self._is_of_now(snapshot.finished_at, within):
+            self._owed = None
+        elif turn.take(lambda: (0, len(snapshot.frame))):
+            try:
+                self._share(turn, snapshot)
+            finally:
+                turn.end()
 
     def end(self, turn: int, failed: str) -> None:
         self._place.end(turn, "" if self._leaving else failed)
+
+    def _share(self, turn: Turn, snapshot: Snapshot) -> None:
+        if (standing := self._place.look()) is None:  # from here on nobody else's list takes its place
+            return
+        if standing.started_at is not None and standing.started_at >= snapshot.started_at:
+            self._owed = None
+        else:
+            turn.keep(snapshot, standing.list_turn)
+
+    def _is_of_now(self, finished_at: datetime, within: timedelta) -> bool:
+        return self._now() - finished_at <= max(within, CLOCKS_APART)
 
 
 class Turn:
@@ -171,14 +168,14 @@ class Turn:
         tell: Callable[[str], None],
     ) -> None:
         self._shared, self._place, self._named, self._since, self._tell = shared, place, named, since, tell
-        self._over = threading.Event()
+        self._over, self._took, self._keeps = threading.Event(), False, False
         #: This server's, once it may read; None where it reads alone.
         self.number: int | None = None
         self.elsewhere: Elsewhere | None = None
 
-    def wait(self, is_wanted: Callable[[], bool], read: Callable[[], int]) -> Snapshot | None:
-        """Another server's list; None where this one is to read it, and tells the others by `read` how far it has come; also
-        where nobody wants it any more. Raises ReadingEnded where the other server stopped.
+    def wait(self, is_wanted: Callable[[], bool], came: Callable[[], tuple[int, int]]) -> Snapshot | None:
+        """Another server's list; None where this one is to read it, and tells the others how many pages and customers `came`;
+        also where nobody wants it any more. Raises ReadingEnded where the other server stopped.
         """
         try:
             found = self._wait(is_wanted)
@@ -187,12 +184,22 @@ class Turn:
             return None
         finally:
             self.elsewhere = None
-        if self.number is not None:
-            threading.Thread(target=self._renew, args=(self.number, read), name="turn-to-read", daemon=True).start()
+        self._took = found is not None
+        self._hold(came)
         return found
 
+    def take(self, came: Callable[[], tuple[int, int]]) -> bool:
+        """Take the turn if it is free, without a wait; `came` as in `wait`. Raises JournalUnavailable."""
+        self.number = self._place.take_turn()
+        self._hold(came)
+        return self.number is not None
+
     def keep(self, snapshot: Snapshot, begun: int | None) -> None:
-        """Share what was read in this turn; `begun` is the one in which its first page came."""
+        """Share what was read in this turn, or owe it; `begun` is the one in which its first page came."""
+        if self._took:
+            return
+        self._keeps = True
+        self._shared.owe(snapshot.started_at)
         if self.number is not None and begun is not None:
             try:
                 self._shared.keep(self.number, snapshot, begun)
@@ -214,12 +221,12 @@ class Turn:
             standing = self._place.look()
             wanted = wanted or self._wanted(standing)
             if standing is not None:
-                if standing.digest is not None and standing.list_turn >= wanted:
+                if standing.digest is not None and (self._is_young(standing) or standing.list_turn >= wanted):
                     try:
                         found = self._shared.open(standing)
                     except SnapshotUnusable as error:
                         self._tell(f"{error.message} All customers are read anew.")
-                        wanted = standing.list_turn + 1
+                        wanted, self._since = standing.list_turn + 1, None
                         continue
                     if found is not None:
                         return found
@@ -241,15 +248,22 @@ class Turn:
         """The first turn whose list will do."""
         if standing is None:
             return 1
-        if self._since is not None:
-            if standing.started_at is not None and standing.started_at >= self._since:
-                return standing.list_turn
-            if standing.holds:
-                return standing.turn
-        return standing.turn + 1
+        return standing.turn if self._since is not None and standing.holds else standing.turn + 1
 
-    def _renew(self, turn: int, read: Callable[[], int]) -> None:
+    def _is_young(self, standing: Standing) -> bool:
+        return self._since is not None and standing.started_at is not None and standing.started_at >= self._since
+
+    def _hold(self, came: Callable[[], tuple[int, int]]) -> None:
+        if self.number is not None:
+            threading.Thread(target=self._renew, args=(self.number, came), name="turn-to-read", daemon=True).start()
+
+    def _renew(self, turn: int, came: Callable[[], tuple[int, int]]) -> None:
+        before, moved_at = -1, 0.0
         while not self._over.wait(_BEAT):
-            with suppress(JournalError):
-                if not self._place.renew(turn, read()):
-                    return
+            pages, customers = came()
+            if pages != before or self._keeps:
+                before, moved_at = pages, time.monotonic()
+            if time.monotonic() - moved_at < _STANDS_STILL:
+                with suppress(JournalError):
+                    if not self._place.renew(turn, customers):
+                        return

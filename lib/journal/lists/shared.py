@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lib.journal.database import Database
@@ -41,7 +41,8 @@ class Standing:
     customers: int
     #: In words why the turn ended without a list; empty where it did not.
     failed: str
-    #: The turn in which the newest list began to be read; 0, and nothing below, where there is none.
+    #: The turn in which the newest list began to be read, or of the list before it, where that is not known; nothing below
+    #: where there is no list.
     list_turn: int
     started_at: datetime | None
     finished_at: datetime | None
@@ -89,7 +90,7 @@ class SharedList:
 
     def take_turn(self) -> int | None:
         """The number of the turn that is this server's now; None where another one was quicker."""
-        free = ~(lists.c.lease_until - database_now()).between(0, self._lease) | (lists.c.reader == self.reader)
+        free = ~_holds(self._lease) | (lists.c.reader == self.reader)
         begun = {"reader": self.reader, "lease_until": database_now() + self._lease, "customers": 0, "failed": ""}
         with suppress(IntegrityError), self._database.write() as db:
             mine = update(lists).where(lists.c.fingerprint == self._fingerprint)
@@ -139,12 +140,16 @@ class SharedList:
                     )
                 position += 1
         newer = update(lists).where(*self._is_mine(turn), lists.c.list_turn <= begun)
+        if begun < turn:  # one that was read without a turn stands where the one before it stood: its time alone tells
+            newer = newer.where(or_(lists.c.started_at.is_(None), lists.c.started_at <= started_at))
         with self._database.write() as db:
+            # From here on nobody clears its parts away, as may have been done where its lease had run out.
+            db.execute(select(lists.c.turn).where(lists.c.fingerprint == self._fingerprint).with_for_update())
+            came = db.execute(select(func.count()).where(own, chunks.c.digest == digest)).scalar()
             told = {"list_turn": begun, "started_at": started_at, "finished_at": finished_at, "digest": digest}
-            if done := db.execute(newer.values(**told)).rowcount == 1:
+            if done := came == position and db.execute(newer.values(**told)).rowcount == 1:
                 db.execute(delete(chunks).where(own, chunks.c.digest != digest))
-                old = db.execute(select(lists.c.fingerprint).where(lists.c.finished_at < finished_at - STAYS)).scalars().all()
-                _remove(db, old)
+                _clear(db, self._lease, finished_at - STAYS)
             else:
                 db.execute(delete(chunks).where(own, chunks.c.digest == digest))
         return done
@@ -163,6 +168,24 @@ class SharedList:
 
     def _is_mine(self, turn: int) -> tuple[ColumnElement[bool], ...]:
         return lists.c.fingerprint == self._fingerprint, lists.c.turn == turn, lists.c.reader == self.reader
+
+
+def _holds(lease: float) -> ColumnElement[bool]:
+    """Whether a turn does. A lease for longer than any is given was written while the database's clock was ahead."""
+    return (lists.c.lease_until - database_now()).between(0, lease)
+
+
+def _clear(db: Connection, lease: float, unused_since: datetime) -> None:
+    """Remove lists whose key nobody has read with since then, and of all keys the parts that belong to no list: of a server
+    that died while it kept one. What is under way stays, and what another server has in hand.
+    """
+    is_old = lists.c.finished_at < unused_since
+    found = select(lists.c.fingerprint, lists.c.digest, is_old).where(~_holds(lease) | is_old)
+    for key, digest, old in db.execute(found.with_for_update(skip_locked=True)).all():
+        if old:
+            _remove(db, [key])
+        else:
+            db.execute(delete(chunks).where(chunks.c.fingerprint == key, chunks.c.digest.is_distinct_from(digest)))
 
 
 def _remove(db: Connection, fingerprints: Collection[str]) -> bool:

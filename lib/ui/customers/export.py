@@ -12,7 +12,8 @@ from lib.customers import export
 from lib.customers.export import More
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import Positions
-from lib.customers.reading.loads import Loads, View
+from lib.customers.reading.loads import Loads
+from lib.customers.reading.view import View
 from lib.evidence.evidence import Evidence
 from lib.evidence.views import View as Shown
 from lib.people import Right

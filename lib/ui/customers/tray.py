@@ -11,7 +11,7 @@ import streamlit as st
 from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.idindex import IdIndex, Positions
-from lib.customers.reading.loads import View
+from lib.customers.reading.view import View
 from lib.errors import CapExceeded
 from lib.journal.drafts import MOST_PICKS
 from lib.people import Right

@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from lib.customers.reading.loads import View
+from lib.customers.reading.view import View
 from lib.plans.model import Action
 from lib.plans.policy import Policy, most_customers, sizes_of_runs
 from lib.plans.review import Review

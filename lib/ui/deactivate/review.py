@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lib.customers.reading.loads import View
+from lib.customers.reading.view import View
 from lib.errors import CapExceeded, ExpressOpsError, PlanError, ReasonMissing
 from lib.people import Right
 from lib.plans.model import Action

@@ -11,8 +11,11 @@ from pydantic import SecretStr
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.models import CustomerPage, RecordProblem
+from lib.customers.frame import build
+from lib.customers.reading.came import ListTooLong
 from lib.customers.reading.load import Load
 from lib.customers.reading.progress import LoadState
+from lib.customers.reading.snapshot import Snapshot
 from lib.errors import BadAnswer, CursorRepeated, NoAnswer, NotAuthorized, Rejected
 from tests.customers.records import NOW, an_id, customer
 
@@ -290,3 +293,14 @@ def test_a_list_that_never_ends_is_read_to_a_bound_and_of_what_can_not_be_read_o
     assert "More than 100 customers came" in load.failure.message
     assert "load.max_customers" in load.failure.message
     assert (load.progress().customers, load.progress().problems, len(load.problems)) == (51, 51, 10)
+
+
+def test_of_a_list_that_was_read_elsewhere_no_more_problems_are_kept_than_here_may_be():
+    load = Load(Pages(1), most=5, most_problems=1)
+    frame = load.adopt(Snapshot(build([customer(1), customer(2)]), (PROBLEM, PROBLEM), NOW, NOW, 3))
+    assert len(frame) == 2
+    assert load.problems == (PROBLEM,)
+    assert load.progress().problems == 3
+    with pytest.raises(ListTooLong, match="More than 5 customers came"):
+        load.adopt(Snapshot(build([customer(1), customer(2)]), (), NOW, NOW, 4))
+    assert load.frame() is frame

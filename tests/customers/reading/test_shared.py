@@ -6,9 +6,12 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,9 +22,13 @@ from lib.avara.models import CustomerPage
 from lib.config import load_settings
 from lib.customers.frame import build
 from lib.customers.ours import Left
+from lib.customers.reading import comparison
+from lib.customers.reading import loads as loads_
 from lib.customers.reading import shared as sharing
+from lib.customers.reading.came import ListTooLong
 from lib.customers.reading.load import Load
 from lib.customers.reading.loads import Loads
+from lib.customers.reading.place import Place as SharedPlace
 from lib.customers.reading.progress import LoadProgress, LoadState
 from lib.customers.reading.snapshot import Snapshot
 from lib.errors import ApiError, JournalUnavailable
@@ -118,6 +125,16 @@ def waits(server: Parts) -> bool:
 
 def read_at(server: Parts) -> tuple[datetime | None, datetime | None]:
     return progress(server).started_at, progress(server).finished_at
+
+
+def is_shared(team: Team, server: Parts) -> bool:
+    """Whether its list is the shared one, as far as it can make that so."""
+    with suppress(JournalUnavailable):
+        server.loads.follow()
+    started_at, _ = read_at(server)
+    return started_at is not None and bool(
+        team.place.run(f"SELECT 1 FROM shared_lists WHERE started_at = '{started_at.isoformat(timespec='microseconds')}'")
+    )
 
 
 def follows(server: Parts, reader: Parts) -> None:
@@ -292,6 +309,79 @@ def test_while_the_database_is_away_each_server_reads_by_itself(team: Team, post
     assert team.asked == 2 * PAGES
 
 
+def test_a_list_that_was_read_while_the_database_was_away_is_shared_once_it_is_back(team: Team, postgresql: Server) -> None:
+    team.patch.setattr(database, "ANSWERS_WITHIN", 1.0)
+    one = team.server("app1")
+    with postgresql.frozen():
+        one.loads.start()
+        until(lambda: has_read(one), "it had read")
+    until(lambda: is_shared(team, one), "it was shared")
+    other = team.server("app2")
+    assert len(other.loads.wait().frame) == 100 * PAGES
+    assert read_at(other) == read_at(one)
+    assert team.asked == PAGES
+    # It stands where the list before it stood, here none: whoever waits for one that begins after a click takes another one.
+    assert team.place.run("SELECT turn, list_turn FROM shared_lists") == [(1, 0)]
+
+
+def test_it_is_shared_at_once_where_the_list_before_it_was_shared_a_moment_ago(team: Team, postgresql: Server) -> None:
+    team.patch.setattr(database, "ANSWERS_WITHIN", 1.0)
+    team.patch.setattr(sharing, "_AGAIN", 3600.0)
+    one = team.server("app1")
+    one.loads.wait()
+    until(lambda: is_shared(team, one), "it was shared")
+    with postgresql.frozen():
+        one.loads.reload()
+        until(lambda: has_read(one), "it had read again")
+    until(lambda: is_shared(team, one), "that was shared too")
+    assert team.asked == 2 * PAGES
+
+
+def test_of_two_lists_that_were_read_while_the_database_was_away_all_have_the_newer_one(team: Team, postgresql: Server) -> None:
+    team.patch.setattr(database, "ANSWERS_WITHIN", 1.0)
+    one, other = team.server("app1"), team.server("app2")
+    with postgresql.frozen():
+        one.loads.start()
+        until(lambda: has_read(one), "the first had read")
+        other.loads.start()
+        until(lambda: has_read(other), "the other one had read")
+    until(lambda: is_shared(team, one), "the first was shared")
+    newer = read_at(other)
+    until(lambda: is_shared(team, other), "the other one was shared")
+    follows(one, other)
+    one.loads.follow()
+    assert read_at(one) == read_at(other) == newer
+    assert team.asked == 2 * PAGES
+
+
+def test_a_list_that_could_not_be_kept_by_the_database_is_shared_once_it_can_be(team: Team) -> None:
+    team.patch.setattr(sharing, "_AGAIN", 0.1)
+    one = team.server("app1")
+    team.place.run("ALTER TABLE shared_list_chunks RENAME TO away")
+    one.loads.wait()
+    until(lambda: team.place.run("SELECT 1 FROM shared_lists WHERE lease_until = 0"), "its turn was over")
+    assert not is_shared(team, one)
+    team.place.run("ALTER TABLE away RENAME TO shared_list_chunks")
+    until(lambda: is_shared(team, one), "it was shared")
+    other = team.server("app2")
+    other.loads.wait()
+    assert team.asked == PAGES
+
+
+def test_a_list_that_another_server_read_is_refused_in_the_same_words_as_one_from_the_api(team: Team) -> None:
+    bounded = "[load]\nmax_customers = 300\n"
+    with pytest.raises(ListTooLong) as read_here:
+        team.server("app1", bounded).loads.wait()
+    team.server("app2").loads.wait()
+    until(lambda: team.place.run("SELECT 1 FROM shared_lists WHERE digest IS NOT NULL"), "it was shared")
+    asked, other = team.asked, team.server("app3", bounded)
+    with pytest.raises(ListTooLong) as read_elsewhere:
+        other.loads.wait()
+    assert read_elsewhere.value.message == read_here.value.message
+    assert not other.loads.complete
+    assert team.asked == asked
+
+
 DAMAGES = {
     "a part is altered": "UPDATE shared_list_chunks SET body = body || 'x' WHERE position = 0",
     "a part is lost": "DELETE FROM shared_list_chunks",
@@ -347,13 +437,25 @@ DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds
 KEY = "0123456789abcdef"
 
 
-def has_read_alone(place: Place, at: datetime, heard: tuple[Left, ...] = ()) -> Loads:
-    """A server that began at that time to read a list of one customer, and did so while no journal was in reach."""
+def has_read_alone(
+    place: Place, at: datetime, heard: tuple[Left, ...] = (), most: int = sys.maxsize, then: Callable[[], object] = int
+) -> Loads:
+    """A server that began at that time to read a list of one customer, and did so while no journal was in reach. Whenever it
+    reads again, it does so once `then` returns.
+    """
     shared = shared_list(place.open(), KEY)
     assert shared is not None
     page = CustomerPage((customer(1),), (), None)
+    read: list[None] = []
+
+    def pages(_: str | None) -> Iterator[CustomerPage]:
+        if read:
+            then()
+        read.append(None)
+        yield page
+
     loads = Loads(
-        lambda: Load(lambda _: iter([page]), now=lambda: at),
+        lambda: Load(pages, now=lambda: at, most=most),
         runs_left=lambda known: (1, heard[known:]),
         shared=shared,
         kept_feeds_plans_for=15 * MINUTE,
@@ -366,7 +468,7 @@ def has_read_alone(place: Place, at: datetime, heard: tuple[Left, ...] = ()) -> 
     return loads
 
 
-def place_of(shared: sharing.SharedList) -> sharing.Place:
+def place_of(shared: sharing.SharedList) -> SharedPlace:
     return shared._place
 
 
@@ -379,7 +481,7 @@ def keep_elsewhere(place: Place, began: datetime, ended: datetime) -> None:
     one = shared_list(place.open(), KEY)
     assert one is not None
     turn = one.turn(None, pytest.fail)
-    assert turn.wait(lambda: True, lambda: 0) is None
+    assert turn.wait(lambda: True, lambda: (0, 0)) is None
     turn.keep(Snapshot(build([customer(1), customer(2)]), (), began, ended), turn.number)
     turn.end()
 
@@ -392,6 +494,42 @@ def test_what_a_run_left_since_a_list_began_to_be_read_elsewhere_is_in_it_once_i
     assert len(loads.frame()) == 2
     assert loads.frame().record(an_id(2)) == left
     assert loads.frame().own_update(an_id(2)) is not None
+    place.close()
+
+
+def test_a_newer_list_that_is_longer_than_one_may_be_here_is_told_once_and_the_one_on_show_stays(postgresql: Server) -> None:
+    place, now = postgresql.new_place(), datetime.now(UTC)
+    loads = has_read_alone(place, now - MINUTE, most=1)
+    keep_elsewhere(place, now - 30 * SECOND, now)
+    loads.follow()
+    word = loads.word
+    assert word is not None
+    assert word.text.startswith("More than 1 customers came")
+    loads.follow()
+    assert loads.word is word
+    assert len(loads.frame()) == 1
+    assert loads.complete
+    place.close()
+
+
+@pytest.mark.parametrize("step", ["make_ready", "changes"], ids=["made ready", "compared"])
+def test_a_reload_that_is_asked_for_while_another_servers_list_takes_over_begins(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    place, now, gate = postgresql.new_place(), datetime.now(UTC), threading.Event()
+    loads = has_read_alone(place, now - MINUTE, then=lambda: gate.wait(60))
+    keep_elsewhere(place, now - 30 * SECOND, now)
+    module = loads_ if step == "make_ready" else comparison
+    do = getattr(module, step)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, lambda *lists: (loads.reload(), do(*lists))[1])
+        loads.follow()
+    assert len(loads.frame()) == 2
+    assert loads.under_way is not None
+    assert loads.under_way is not loads.shown
+    gate.set()
+    until(lambda: loads.under_way is None, "it had read again")
+    assert len(loads.frame()) == 1
     place.close()
 
 
@@ -441,6 +579,74 @@ def test_a_first_load_that_is_gone_on_with_much_later_takes_no_list_of_its_begin
     place.close()
 
 
+@dataclass(frozen=True)
+class Two:
+    """Servers of one key: one whose pages come as `gate` says, and another one."""
+
+    gate: threading.Event
+    one: Loads
+    other: Loads
+    place: Place
+
+    @property
+    def turn(self) -> int:
+        return int(self.place.run("SELECT turn FROM shared_lists")[0][0])
+
+
+@pytest.fixture
+def two(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    for name, seconds in {"_LOOK": 0.02, "_BEAT": 0.1, "_STANDS_STILL": 1.0}.items():
+        monkeypatch.setattr(sharing, name, seconds, raising=False)
+    place, gate = postgresql.new_place(), threading.Event()
+
+    def loads(pages: Callable[[], Iterator[CustomerPage]]) -> Loads:
+        shared = shared_list(place.open(), KEY)
+        assert shared is not None
+        monkeypatch.setattr(place_of(shared), "_lease", 1.0)
+        return Loads(lambda: Load(lambda _: pages()), shared=shared, kept_feeds_plans_for=15 * MINUTE)
+
+    def slow() -> Iterator[CustomerPage]:
+        yield CustomerPage((customer(1),), (), "next")
+        gate.wait(60)
+        yield CustomerPage((customer(2),), (), None)
+
+    made = Two(gate, loads(slow), loads(lambda: iter([CustomerPage((customer(3),), (), None)])), place)
+    made.one.start()
+    until(lambda: made.one.newest and made.one.newest.progress().pages, "its first page came")
+    made.other.start()
+    yield made
+    gate.set()
+    place.close()
+
+
+def test_where_no_page_comes_to_the_server_that_reads_the_others_read_and_their_list_stays(two: Two) -> None:
+    until(lambda: two.other.complete and two.other.under_way is None, "the other one has read")
+    assert not two.one.complete
+    assert not two.gate.is_set()
+    assert two.other.frame().record(an_id(3)) == customer(3)
+    two.gate.set()
+    until(lambda: two.one.complete and two.one.under_way is None, "the one went on")
+    assert len(two.one.frame()) == 2
+    until(lambda: (two.one.follow(), two.one.frame().record(an_id(3)))[1], "it took the newer list")
+    two.other.follow()
+    assert len(two.other.frame()) == 1
+    assert two.turn == 2
+
+
+def test_a_server_whose_pages_come_again_keeps_its_turn_where_nobody_waits(two: Two) -> None:
+    assert two.other.newest is not None
+    two.other.newest.cancel()
+    until(
+        lambda: two.place.run("SELECT 1 FROM shared_lists WHERE lease_until < extract(epoch FROM clock_timestamp())"), "lapsed"
+    )
+    two.gate.set()
+    until(lambda: two.place.run("SELECT 1 FROM shared_lists WHERE digest IS NOT NULL AND lease_until = 0"), "it was shared")
+    assert two.turn == 1
+    two.other.newest.resume()
+    until(lambda: two.other.complete and two.other.under_way is None, "the other one has it")
+    assert len(two.other.frame()) == 2
+
+
 def test_a_list_of_a_hundred_thousand_moves_in_parts_and_little_memory(postgresql: Server) -> None:
     place, now = postgresql.new_place(), datetime.now(UTC)
     frame = build(customer(number, name=random.randbytes(20).hex()) for number in range(100_000))
@@ -450,7 +656,7 @@ def test_a_list_of_a_hundred_thousand_moves_in_parts_and_little_memory(postgresq
     assert other is not None
     turn = one.turn(None, pytest.fail)
     tracemalloc.start()
-    assert turn.wait(lambda: True, lambda: 0) is None
+    assert turn.wait(lambda: True, lambda: (0, 0)) is None
     turn.keep(list_, turn.number)
     turn.end()
     _, wrote = tracemalloc.get_traced_memory()

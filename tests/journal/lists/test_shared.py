@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -100,6 +100,23 @@ def test_who_lost_their_turn_or_began_before_the_list_that_is_kept_changes_nothi
     assert place.run("SELECT DISTINCT digest FROM shared_list_chunks") == [("of b'newer'",)]
 
 
+def test_a_list_that_is_gone_on_with_takes_no_place_of_a_newer_one_that_was_read_without_a_turn(place: Place) -> None:
+    one, other, minute = of(place, "app1"), of(place, "app2"), timedelta(minutes=1)
+    first = one.take_turn()
+    assert first is not None
+    one.end(first, "It stopped.")
+    alone = other.take_turn()
+    assert alone is not None
+    times = {"started_at": NOW + minute, "finished_at": NOW + minute}
+    assert other.keep(alone, [b"read alone"], "of it", begun=0, **times)
+    other.end(alone)
+    third = one.take_turn()
+    assert third is not None
+    assert not keep(one, third, b"gone on with", begun=first, at=NOW)
+    assert kept(one) == b"read alone"
+    assert keep(one, third, b"read after it", begun=first, at=NOW + 2 * minute)
+
+
 def test_a_list_goes_when_it_is_forgotten_and_when_nobody_reads_with_its_key_any_more(place: Place) -> None:
     old, new = of(place, "app1", "a key that was replaced"), of(place, "app1")
     for one, at in ((old, NOW), (new, NOW + STAYS)):
@@ -114,6 +131,54 @@ def test_a_list_goes_when_it_is_forgotten_and_when_nobody_reads_with_its_key_any
     place.open().lists.forget(KEY)
     assert not place.run("SELECT 1 FROM shared_list_chunks")
     assert new.take_turn() == 3
+
+
+def parts_until(happens: Callable[[], object]) -> Iterator[bytes]:
+    yield b"head"
+    happens()
+    yield b"body"
+
+
+def keep_until(one: SharedList, turn: int, happens: Callable[[], object]) -> bool:
+    """It happens when a part has been written."""
+    return one.keep(turn, parts_until(happens), f"of {one.reader}", begun=turn, started_at=NOW, finished_at=NOW)
+
+
+class Killed(BaseException):
+    """The server ends here."""
+
+
+def killed() -> None:
+    raise Killed
+
+
+def test_parts_of_a_list_whose_server_died_while_it_kept_it_go_with_the_next_list_of_any_key(place: Place) -> None:
+    keys = "SELECT fingerprint FROM shared_list_chunks ORDER BY position"
+    dead, one = of(place, "app1", "a key that nobody uses again"), of(place, "app2")
+    turn, other = dead.take_turn(), one.take_turn()
+    assert turn is not None
+    assert other is not None
+    with pytest.raises(Killed):
+        keep_until(dead, turn, killed)
+    assert keep(one, other)
+    assert len(place.run(keys)) == 2  # its turn holds: it may be writing yet
+    place.run(LATER)
+    assert keep(one, other, b"newer")
+    assert set(place.run(keys)) == {(KEY,)}
+    assert kept(one) == b"headnewer"
+
+
+def test_a_list_whose_parts_were_cleared_away_while_it_was_written_is_not_kept(place: Place) -> None:
+    slow, one = of(place, "app1", "another key"), of(place, "app2")
+    turn, other = slow.take_turn(), one.take_turn()
+    assert turn is not None
+    assert other is not None
+    assert not keep_until(slow, turn, lambda: (place.run(LATER), keep(one, other)))
+    standing = slow.look()
+    assert standing is not None
+    assert standing.digest is None
+    assert keep(slow, turn, b"again")
+    assert kept(slow) == b"headagain"
 
 
 def test_a_journal_of_one_server_shares_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
