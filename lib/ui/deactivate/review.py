@@ -275,12 +275,13 @@ def _within_caps(resources: Resources, view: View, subject: Subject) -> bool:
 def _offer_split(policy: Policy, view: View, subject: Subject) -> None:
     """The way on from what is too much: picks in parts; an undo of the first ones, which leaves the others to the next undo."""
     reviewed = subject.reviewed
+    button = partial(parts.split_button, policy, view, reviewed.action, [one.customer.user_count for one in reviewed.in_order])
     if subject.undo is None:
-        parts.split_button(policy, view, reviewed.action, parts.split, key="review_split")
+        button(parts.split, key="review_split")
         return
     now = len(reviewed.split(policy.caps, view.active_total)[0].in_order)
     rest = [item.customer.id for item in reviewed.in_order[now:]]
-    parts.split_button(policy, view, reviewed.action, _take_out, subject.about, rest, key="review_split")
+    button(_take_out, subject.about, rest, key="review_split")
     st.caption(f"This one then takes back the first {number(now)}. Open *Undo* on that run again for the next ones.")
 
 
