@@ -88,6 +88,12 @@ def _taken_up(session: Session, named: str) -> Run:
     return session.find_run(named)
 
 
+def _ask(session: Session, plan: Plan) -> None:
+    """Whether it may be carried out, before all customers are counted; `Session.record` knows what that makes of it."""
+    asks = session.asks(plan.action, [planned.record for planned in plan.customers])
+    session.ask(Right.ASK if asks or session.policy.approval.from_percent is not None else Right.RUN)
+
+
 def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, console: Console) -> Exit:
     """Nothing is written before the account, the count and the way to the API are known to be right."""
     try:
@@ -101,7 +107,7 @@ def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, cons
         raise PlanError(f"Nothing was done. If this is what you want, say how many: --confirm {wanted}")
     if confirmed != wanted:
         raise PlanError(f"Nothing was done: the plan has {count(wanted, 'customer')}, --confirm said {confirmed:,}.")
-    session.ask(Right.RUN)
+    _ask(session, plan)
     session.check_fresh(plan)
     session.check(plan, planning.count_active(session, plan.action, console))
 

@@ -86,10 +86,10 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
     goes_on = _canary(resources.policy, len(reviewed.in_order), undo_of=subject.about)
     within = _within_caps(resources, view, subject)
     records = [item.customer for item in reviewed.in_order]
-    confirms = within and second.show(resources, reviewed.action, records, view.active_total)
+    takes = second.show(resources, reviewed.action, records, view.active_total) if within else None
     with st.container(horizontal=True, vertical_alignment="center"):
-        go = armed.may_change(resources) and st.button(
-            f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=not confirms
+        go = armed.may_change(resources, takes or Right.RUN) and st.button(
+            f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=takes is None
         )
         if subject.undo is None:
             rehearse.button(disabled=not within)
