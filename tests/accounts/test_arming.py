@@ -212,6 +212,15 @@ def test_the_command_line_changes_production_only_with_its_label_and_stops_a_run
     shell("show", run)
 
 
+def test_what_would_carry_out_a_plan_or_an_undo_is_told_whole_to_be_copied(shell) -> None:
+    path = shell.plan(*shell.active[:2])
+    shell("apply", path, "--account", "main", code=Exit.REFUSED)
+    assert f"python -m lib.runs apply {path} --confirm 2 --account main --arm Main" in shell.err
+    run = shell.rows("apply", path, "--confirm", 2, "--arm", "Main")[-1]["id"]
+    shell("undo", run, "--reason", "Wrong ones", code=Exit.REFUSED)
+    assert f"python -m lib.runs undo {run} --reason 'Wrong ones' --confirm 2 --arm Main" in shell.err
+
+
 def test_a_command_that_only_asks_for_an_approval_needs_no_arming(shell) -> None:
     people = '[people]\noperator = ["robin@example.com"]\napprover = ["kim@example.com"]\n[approval]\nfrom_customers = 2\n'
     settings_of(shell.home, shell.server.base_url, people)
