@@ -12,7 +12,7 @@ from lib.avara.text import one_line
 from lib.config import secret_of
 from lib.errors import JournalUnavailable
 from lib.parts import Parts
-from lib.people import Person, guarded
+from lib.people import Person, Right, guarded
 from lib.plans.approval import LONGEST, WITHOUT_WORDS, Amount, ApprovalNeeded, MayNotApprove, needs_approval, nobody_else
 from lib.plans.model import Action, Run
 from lib.plans.plan import Plan
@@ -70,6 +70,8 @@ class Approvals(Parts):
             raise JournalUnavailable(f"{error.message} Nothing was recorded, so no call is made.") from error
         active = self.active_total() if self.policy.approval.from_percent is not None else None
         asks = self._asks_or_refuses(plan, active)
+        if not asks:  # else nothing is changed before somebody has approved it, and it is taken up then
+            self.ask(Right.RUN, who)
         run = self.journal.record(plan, self.now(), who=who or self.operator, asks=asks)
         if asks:
             self._tell_waiting(run)

@@ -163,10 +163,10 @@ class AtWork:
         if right is Right.RUN:
             self.arming.check(person)
 
-    def obstacle(self, who: Person | None = None) -> ExpressOpsError | None:
-        """What keeps this person from changing customers now; for what is offered to them."""
+    def obstacle(self, right: Right) -> ExpressOpsError | None:
+        """What keeps whoever is at work from doing so now; for what is offered to them."""
         try:
-            self.ask(Right.RUN, who)
+            self.ask(right)
         except ExpressOpsError as error:
             return error
         return None

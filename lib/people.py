@@ -49,6 +49,7 @@ class Right(StrEnum):
     EXPORT = "take data out"
     PLAN = "plan runs"
     RUN = "start, stop or change runs"
+    ASK = "ask for approvals"
     STOP = "stop runs"
     APPROVE = "approve runs"
 
@@ -56,7 +57,7 @@ class Right(StrEnum):
 #: What each role may do.
 RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.READ}),
-    Role.OPERATOR: frozenset({Right.READ, Right.EXPORT, Right.PLAN, Right.RUN, Right.STOP}),
+    Role.OPERATOR: frozenset({Right.READ, Right.EXPORT, Right.PLAN, Right.ASK, Right.RUN, Right.STOP}),
     Role.APPROVER: frozenset({Right.READ, Right.APPROVE}),
 }
 
@@ -70,7 +71,8 @@ VERBS: Mapping[str, Right] = {
     **dict.fromkeys(("open_plan", "review", "review_of", "review_plan", "review_undo", "freeze", "freeze_undo"), Right.PLAN),
     **dict.fromkeys(("check", "check_fresh", "proof_of", "read_draft", "keep_draft", "save_rule_set"), Right.PLAN),
     **dict.fromkeys(("save_view", "rename_view", "replace_view", "delete_view"), Right.PLAN),
-    **dict.fromkeys(("record", "start", "submit", "resume", "retry", "join"), Right.RUN),
+    **dict.fromkeys(("record", "start"), Right.ASK),  # Right.RUN as well, unless the run then waits for an approval
+    **dict.fromkeys(("submit", "resume", "retry", "join"), Right.RUN),
     **dict.fromkeys(("pause", "cancel"), Right.STOP),
     **dict.fromkeys(("approve", "refuse"), Right.APPROVE),
     "asks": Right.PLAN,
@@ -80,7 +82,7 @@ VERBS: Mapping[str, Right] = {
 
 
 #: What nobody may do where Express Ops is read-only. Nobody is kept from stopping a run.
-CHANGING = frozenset({Right.RUN, Right.APPROVE})
+CHANGING = frozenset({Right.ASK, Right.RUN, Right.APPROVE})
 
 
 class NotAllowed(ExpressOpsError):

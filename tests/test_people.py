@@ -72,7 +72,7 @@ def test_roles_are_given_by_exactly_what_is_vouched_for(claims: dict[str, object
     ("email", "rights"),
     [
         ("kim@example.com", {Right.READ}),
-        ("robin@example.com", {Right.READ, Right.EXPORT, Right.PLAN, Right.RUN, Right.STOP}),
+        ("robin@example.com", {Right.READ, Right.EXPORT, Right.PLAN, Right.ASK, Right.RUN, Right.STOP}),
         ("alex@example.com", {Right.READ, Right.APPROVE}),
         ("stranger@elsewhere.com", set()),
     ],

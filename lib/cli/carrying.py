@@ -23,7 +23,7 @@ def apply(session: Session, options: Namespace, console: Console) -> Exit:
     rehearsing.check_options(options)
     if options.rehearse:
         return rehearsing.rehearse(session, session.open_plan(options.plan), options, console)
-    return _confirm_and_carry(session, session.open_plan(options.plan), options.confirm, console)
+    return _confirm_and_carry(session, session.open_plan(options.plan), options, console, "apply", options.plan)
 
 
 def undo(session: Session, options: Namespace, console: Console) -> Exit:
@@ -40,7 +40,9 @@ def undo(session: Session, options: Namespace, console: Console) -> Exit:
     if options.output is not None:
         planning.save(plan, options.output, session, console)
         return Exit.FINISHED
-    return _confirm_and_carry(session, plan, options.confirm, console)
+    said = {"--reason": options.reason, "--ticket": options.ticket}
+    more = [word for option, text in said.items() if text for word in (option, text)]
+    return _confirm_and_carry(session, plan, options, console, "undo", run.id, *more)
 
 
 def resume(session: Session, options: Namespace, console: Console) -> Exit:
@@ -88,20 +90,27 @@ def _taken_up(session: Session, named: str) -> Run:
     return session.find_run(named)
 
 
-def _confirm_and_carry(session: Session, plan: Plan, confirmed: int | None, console: Console) -> Exit:
-    """Nothing is written before the account, the count and the way to the API are known to be right."""
+def _ask(session: Session, plan: Plan) -> None:
+    """Whether it may be carried out, before all customers are counted; `Session.record` knows what that makes of it."""
+    asks = session.asks(plan.action, [planned.record for planned in plan.customers])
+    session.ask(Right.ASK if asks or session.policy.approval.from_percent is not None else Right.RUN)
+
+
+def _confirm_and_carry(session: Session, plan: Plan, options: Namespace, console: Console, *command: object) -> Exit:
+    """Nothing is written before the account, the count and the way to the API are known to be right. `command`: these words."""
     try:
         session.check(plan, None)
     except ApprovalNeeded:  # nothing else is wrong with it
         planning.tell_plan(plan, session, console)
         raise
     planning.tell_plan(plan, session, console)
-    wanted = len(plan.customers)
+    wanted, confirmed = len(plan.customers), options.confirm
     if confirmed is None:
+        console.hint(f"To carry it out: {console.command(*command, '--confirm', wanted)}")
         raise PlanError(f"Nothing was done. If this is what you want, say how many: --confirm {wanted}")
     if confirmed != wanted:
         raise PlanError(f"Nothing was done: the plan has {count(wanted, 'customer')}, --confirm said {confirmed:,}.")
-    session.ask(Right.RUN)
+    _ask(session, plan)
     session.check_fresh(plan)
     session.check(plan, planning.count_active(session, plan.action, console))
 

@@ -13,6 +13,7 @@ from lib.cli.exits import Exit
 from lib.cli.follow import LOOKED_AT, tell_step
 from lib.errors import ExportRefused, OtherConnection
 from lib.files import check_new, write_new
+from lib.plans.evidence import picked_by
 from lib.plans.model import DamagedStep, Run, RunState, Step, StepState
 from lib.receipts.export import Format
 from lib.receipts.rows import plain_value, step_facts, summary
@@ -201,7 +202,7 @@ def _tell_run(run: Run, session: Session, console: Console) -> None:
             "key": not_ours,
             "reason": run.reason,
             "ticket": run.ticket,
-            "picked by": run.filter_text,
+            "picked by": picked_by(run.filter_text),
             "damage": run.damage,
             "planned by": run.operator,
             "approval": run.approval.told(now, is_over=not run.live) if run.approval else "",

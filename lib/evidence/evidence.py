@@ -63,6 +63,7 @@ class Evidence:
 
     def judged_all(self, asked: Iterable[RuleSet], frame: CustomerFrame) -> list[Judged]:
         """The same by each of these; what they share is put together once."""
+        self.reading.catch_up()
         now, revision = self._now(), self.reading.revision
         known = dict(self.reading.known)
 
@@ -88,6 +89,7 @@ class Evidence:
 
     def what_if(self, rules: RuleSet, frame: CustomerFrame, days: Iterable[int]) -> WhatIf:
         """What the rule set would say of them by each of these numbers of days; nothing is read for it."""
+        self.reading.catch_up()
         now, steps = self._now(), tuple(sorted(set(days)))
         key, made_of = (rules.hash, steps), (frame.version, self.reading.revision)
         before, at, found = self._what_if.get(key, (None, now, None))
@@ -99,6 +101,7 @@ class Evidence:
 
     def columns(self, rules: RuleSet | None, frame: CustomerFrame) -> EvidenceColumns:
         """The same beside the list's own columns, with what is known of studies; made once for each of `judged`."""
+        self.reading.catch_up()
         judged = None if rules is None else self.judged(rules, frame)
         made_of: object = judged or (frame.version, self.reading.revision)
         name = "" if rules is None else rules.hash

@@ -65,10 +65,15 @@ class ActivityShelf:
 
     def __init__(self, folder: Path, fingerprint: str, *others: str) -> None:
         self._folder, self._fingerprint, self._others = folder, fingerprint, others
+        self._met: dict[str, bytes] = {}  # the digest of each key's file as it was read or written here last
 
     @property
     def file(self) -> Path:
         return self._folder / self._fingerprint / _FILE
+
+    def has_news(self) -> bool:
+        """Whether another process has kept something since this shelf was read or written."""
+        return any(_digest(self._folder / key / _FILE) != self._met.get(key, b"") for key in (self._fingerprint, *self._others))
 
     def read(self, since: datetime, until: datetime) -> tuple[dict[str, Activity], str]:
         """The newest that is kept of each customer, as far as it was read between these two times; and what is wrong with a
@@ -77,6 +82,7 @@ class ActivityShelf:
         found: dict[str, Activity] = {}
         trouble = ""
         for key in (self._fingerprint, *self._others):
+            self._met[key] = _digest(self._folder / key / _FILE)  # before: what is written meanwhile is news
             try:
                 found = newest(found, _opened(self._folder / key / _FILE, key))
             except SnapshotUnusable as error:
@@ -90,13 +96,15 @@ class ActivityShelf:
         """
         merged = newest(self.read(since, until)[0], {key: one for key, one in known.items() if not one.why})
         body = _Kept.of(merged, self._fingerprint).model_dump_json().encode()
+        digest = hashlib.sha256(body).hexdigest().encode()
         try:
-            replace_whole(self.file, hashlib.sha256(body).hexdigest().encode(), b"\n", body)
+            replace_whole(self.file, digest, b"\n", body)
         except OSError as exc:
             raise SnapshotNotKept(
                 f"What was read of studies could not be kept for the next start ({exc.strerror})."
                 " Check the data folder's disk and permissions."
             ) from exc
+        self._met[self._fingerprint] = digest
         return merged
 
 
@@ -104,6 +112,17 @@ def newest(one: Known, other: Known) -> dict[str, Activity]:
     """Both together: of each customer what was read last."""
     fresher = {key: seen for key, seen in other.items() if (held := one.get(key)) is None or held.read_at <= seen.read_at}
     return {**one, **fresher}
+
+
+def _digest(file: Path) -> bytes:
+    """The first line of a file, by which it is told from the one before; empty where there is none."""
+    try:
+        if not file.is_file():  # a pipe would be waited for
+            return b""
+        with file.open("rb") as opened:
+            return opened.read(64)
+    except OSError:
+        return b""
 
 
 def _opened(file: Path, fingerprint: str) -> dict[str, Activity]:

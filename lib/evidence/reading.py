@@ -16,14 +16,14 @@ from lib.avara.times import possible
 from lib.errors import ApiError, ExpressOpsError, Interrupted, SnapshotNotKept, Withdrawn
 from lib.evidence.activity import Activity
 from lib.evidence.jobs import Job, Waiting, further
-from lib.evidence.kept import ActivityShelf, newest
+from lib.evidence.kept import ActivityShelf, Known, newest
 from lib.evidence.studies import Studies, is_of_all, read_studies, reason
 
 _log = logging.getLogger(__name__)
 
 #: Customers at a time, at most; how many requests go at a time, and how fast, the connection's limiter says.
 _AT_ONCE = 64
-#: Seconds between two words on how far the reading is, while none comes.
+#: Seconds between two words on how far the reading is, while none comes, and two looks at what others kept.
 _LOOK = 0.5
 #: Seconds between two times that what was read is kept: so much a process that is killed loses.
 _KEEP_EVERY = 15.0
@@ -76,11 +76,11 @@ class ActivityReading:
         self._sure.set()
         self._queue: dict[str, Job] = {}
         self._going: dict[str, Job] = {}
-        self._threads = self._done = self._in_a_row = 0
+        self._threads = self._done = self._in_a_row = self._kept_revision = 0
         self._began = self._looked_at = now()
         self._closed = False
         self._known: dict[str, Activity] = {}
-        self._kept_at, self._kept_revision = time.monotonic(), 0
+        self._kept_at = self._caught_up_at = time.monotonic()
         if shelf is not None:
             self._known, trouble = shelf.read(self._looked_at - stands, self._looked_at)
             self._say(trouble)
@@ -111,6 +111,7 @@ class ActivityReading:
         """Those of whom it is not known whether a study came within so many days (None: how many there ever were), by what
         still stands. Whoever could not be read comes last.
         """
+        self.catch_up()
         known, now = self.known, self._now()
         asked = {id_key(one): one for one in ids}
         answered = {key for key in asked.keys() & known if self._stands(known[key], now) and known[key].answers(within)}
@@ -261,16 +262,33 @@ class ActivityReading:
                     return
                 known, revision, now = dict(self.known), self.revision, self._now()
             kept = self._shelf.write(known, now - self.stands, now)
-            with self._lock:
-                learned = len(kept.keys() - self._known.keys())
-                self._known = newest(kept, self._known)
-                self.revision += learned
-                self._kept_revision = revision + learned
+            self._kept_revision = revision
+            self._learn(kept)
         except SnapshotNotKept as error:
             self._say(error.message)
         finally:
             self._kept_at = time.monotonic()
             self._keeping.release()
+
+    def catch_up(self) -> None:
+        """Learn what other processes have kept since; not while this one keeps, which does that too."""
+        if self._shelf is None or time.monotonic() - self._caught_up_at < _LOOK or not self._keeping.acquire(blocking=False):
+            return
+        try:
+            self._caught_up_at = time.monotonic()
+            if self._shelf.has_news():
+                kept, trouble = self._shelf.read(self._now() - self.stands, self._now())
+                self._learn(kept)
+                self._say(trouble or self.word)
+        finally:
+            self._keeping.release()
+
+    def _learn(self, kept: Known) -> None:
+        with self._lock:
+            before, self._known = self._known, newest(kept, self._known)
+            learned = sum(seen is not before.get(key) for key, seen in self._known.items())
+            self.revision += learned
+            self._kept_revision += learned  # it is kept already
 
     def _say(self, text: str) -> None:
         if text:

@@ -5,6 +5,7 @@ A filter or a list of ids picks; what it saw of the record is told in words, bes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +69,11 @@ class Picked:
 def filters_of(picked: Iterable[Picked]) -> str:
     """The filters and lists that these were picked by, each once, for a plan: "active · no users; all customers"."""
     return "; ".join(dict.fromkeys(one.chosen if one.names_source else one.filter_text or str(one.way) for one in picked))
+
+
+def picked_by(filter_text: str) -> str:
+    """What stands behind "picked by", without such words once more: "active · no users; a list: names.xlsx"."""
+    return re.sub(r"(^|; )Picked (?:by|from|with|in) ", r"\1", filter_text)
 
 
 def planned(record: Customer, how: Picked, read_at: datetime, activity: Activity | None) -> PlannedCustomer:

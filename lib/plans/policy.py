@@ -237,7 +237,11 @@ def most_customers(caps: Caps, action: Action, active_total: int | None) -> int:
     """How many customers one run of `action` may have at most, by number and by their share of those that are active."""
     if action is not Action.DEACTIVATE or active_total is None:
         return caps.max_customers
-    return min(caps.max_customers, int(caps.max_percent * active_total / 100))
+    return min(caps.max_customers, _share(caps, active_total))
+
+
+def _share(caps: Caps, active_total: int) -> int:
+    return int(caps.max_percent * active_total / 100)
 
 
 def sizes_of_runs(caps: Caps, action: Action, users: Sequence[int], active_total: int | None) -> tuple[int, ...]:
@@ -258,31 +262,27 @@ def sizes_of_runs(caps: Caps, action: Action, users: Sequence[int], active_total
 
 
 def check_amount(caps: Caps, action: Action, customers: int, users: int, active_total: int | None) -> None:
-    """Raise CapExceeded, with both numbers, when so many customers with so many users are more than one run may affect.
+    """Raise CapExceeded, which names each cap that is exceeded and by how much, when one run may not affect so many.
 
     An undo counts as any other run: it reaches real customers too. It is possible all the same where a cap is lower than when
     its run was made: rows can be taken out of its review, and another undo takes back those later.
     """
-    if customers > caps.max_customers:
-        raise CapExceeded(
-            f"This plan has {customers:,} customers; one run may have at most {caps.max_customers:,} (max_customers)."
-            " Make smaller plans, or raise the cap in settings.toml.",
-            asked=customers,
-            allowed=caps.max_customers,
-        )
-    if users > caps.max_users:
-        raise CapExceeded(
-            f"This plan affects {users:,} users; one run may affect at most {caps.max_users:,} (max_users)."
-            " Make smaller plans, or raise the cap in settings.toml.",
-            asked=users,
-            allowed=caps.max_users,
-        )
-    allowed = most_customers(caps, action, active_total)
-    if customers > allowed:
-        raise CapExceeded(
-            f"This plan has {customers:,} of the {active_total:,} active customers; one run may have at most"
-            f" {caps.max_percent:g} percent of them, which is {allowed:,} (max_percent)."
-            " Make smaller plans, or raise the cap in settings.toml.",
-            asked=customers,
-            allowed=allowed,
-        )
+    has, affects = (
+        f"has {customers:,} customers; one run may have at most",
+        f"affects {users:,} users; one run may affect at most",
+    )
+    amounts = [
+        (customers, caps.max_customers, f"{has} {caps.max_customers:,} (max_customers)"),
+        (users, caps.max_users, f"{affects} {caps.max_users:,} (max_users)"),
+    ]
+    if action is Action.DEACTIVATE and active_total is not None:
+        share = _share(caps, active_total)
+        has = f"has {customers:,} of the {active_total:,} active customers; one run may have at most"
+        amounts.append((customers, share, f"{has} {caps.max_percent:g} percent of them, which is {share:,} (max_percent)"))
+    exceeded = [(asked, allowed, words) for asked, allowed, words in amounts if asked > allowed]
+    if not exceeded:
+        return
+    told = ". It ".join(f"{words}: {asked - allowed:,} too many" for asked, allowed, words in exceeded)
+    way = f"{'Make smaller plans, or raise' if customers > 1 else 'Raise'} the cap{'s' * (len(exceeded) > 1)} in settings.toml."
+    asked, allowed, _ = exceeded[0]
+    raise CapExceeded(f"This plan {told}. {way}", asked=asked, allowed=allowed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lib.avara.text import count
 from lib.evidence.judgement import judged_by
-from lib.plans.evidence import Way
+from lib.plans.evidence import Way, picked_by
 from lib.plans.model import Action
 from lib.plans.plan import Plan
 from lib.plans.policy import Policy
@@ -38,7 +38,7 @@ def terms(plan: Plan, policy: Policy) -> dict[str, str]:
     protected, left_alone = protected_in(plan, policy), len(plan.left_alone)
     unsaid = "nobody: what that rule set said is not in this plan" if Way.RULES in plan.filter_text else ""
     told = {
-        "picked by": plan.filter_text,
+        "picked by": picked_by(plan.filter_text),
         "judged by": judged_by(planned.judgement for planned in plan.customers) or unsaid,
         "takes back": plan.undo_of or "",
         "left alone": f"{left_alone:,} of that run" if left_alone else "",

@@ -18,6 +18,7 @@ from lib.avara.models import Customer
 from lib.avara.times import to_second
 from lib.evidence.judgement import judged_by
 from lib.journal.proof.chain import Entry
+from lib.plans.evidence import picked_by
 from lib.plans.model import Run, Step, StepState
 from lib.plans.plan import Plan
 from lib.receipts.rows import Proof, approval_of
@@ -60,7 +61,7 @@ def _facts(run: Run, plan: Plan, proof: Proof) -> dict[str, str | None]:
         "What": f"{run.action.value} {run.totals.total:,}",
         "Why": run.reason,
         "Ticket": run.ticket,
-        "Picked by": run.filter_text,
+        "Picked by": picked_by(run.filter_text),
         "Judged by": judged_by(planned.judgement for planned in plan.customers),
         "Account": f"{run.connection_label} ({run.base_url})" if run.base_url else run.connection_label,
         "Recorded": to_second(run.created_at),

@@ -9,7 +9,7 @@ from datetime import datetime
 from lib.avara.times import to_second
 from lib.customers.workbook import xlsx_bytes
 from lib.evidence.judgement import judged_by
-from lib.plans.evidence import seen_in
+from lib.plans.evidence import picked_by, seen_in
 from lib.plans.plan import Untouched
 from lib.plans.review import ReviewItem
 from lib.plans.subject import Subject
@@ -38,7 +38,7 @@ def to_html(proposal: Proposal, made_at: datetime) -> bytes:
     """A UTF-8 page to print: what, why, and each customer with why it was picked."""
     subject, reviewed = proposal.subject, proposal.subject.reviewed
     whence = {
-        "Picked by": subject.filter_text,
+        "Picked by": picked_by(subject.filter_text),
         "Judged by": judged_by(item.planned.judgement for item in reviewed.in_order),
         "Takes back": subject.about,
         "Customers read": to_second(proposal.read_at),

@@ -212,6 +212,27 @@ def test_the_command_line_changes_production_only_with_its_label_and_stops_a_run
     shell("show", run)
 
 
+def test_what_would_carry_out_a_plan_or_an_undo_is_told_whole_to_be_copied(shell) -> None:
+    path = shell.plan(*shell.active[:2])
+    shell("apply", path, "--account", "main", code=Exit.REFUSED)
+    assert f"python -m lib.runs apply {path} --confirm 2 --account main --arm Main" in shell.err
+    run = shell.rows("apply", path, "--confirm", 2, "--arm", "Main")[-1]["id"]
+    shell("undo", run, "--reason", "Wrong ones", code=Exit.REFUSED)
+    assert f"python -m lib.runs undo {run} --reason 'Wrong ones' --confirm 2 --arm Main" in shell.err
+
+
+def test_a_command_that_only_asks_for_an_approval_needs_no_arming(shell) -> None:
+    people = '[people]\noperator = ["robin@example.com"]\napprover = ["kim@example.com"]\n[approval]\nfrom_customers = 2\n'
+    settings_of(shell.home, shell.server.base_url, people)
+    shell("apply", shell.plan(*shell.active[:1]), "--confirm", 1, code=Exit.REFUSED)
+    assert "not armed" in shell.err
+    run = shell.rows("apply", shell.plan(*shell.active[1:3]), "--confirm", 2, code=Exit.PARTLY)[-1]["id"]
+    assert "waits for the approval" in shell("show", run)
+    shell("resume", run, code=Exit.REFUSED)
+    assert "not armed" in shell.err
+    assert calls(shell) == 0
+
+
 def test_the_command_line_asks_which_of_several_accounts_is_meant(shell, start_sandbox) -> None:
     other = start_sandbox(customers=9, api_key="key-of-the-other-81")
     shell.set(OTHER_KEY="key-of-the-other-81")

@@ -202,6 +202,25 @@ def test_counts_picks_and_how_a_run_stands_are_announced_and_never_translated(ap
     expect(told(page)).to_have_text("Deactivate 1 customer: Finished. 1 done, 1 verified.")
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (760, "dark")])
+def test_a_rehearsal_and_what_came_of_it_come_in_sight_and_get_the_focus_when_they_open(
+    app: App, open_page: OpenPage, width: int, scheme: str
+) -> None:
+    page = open_page(width=width, height=800, scheme=scheme)
+    drive.customers(page, app.url)
+    drive.pick_ids(page, app.active_ids(3))
+    drive.expect_picked(page, 3)
+    drive.review(page, 3)
+    page.get_by_role("button", name="Rehearse", exact=True).click()
+    start, metrics = page.get_by_role("button", name="Start the rehearsal"), page.locator(".st-key-rehearsal_result")
+    expect(page.get_by_role("group", name="Rehearsal", exact=True)).to_be_focused()
+    expect(start).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Rehearse", exact=True)).to_be_in_viewport(ratio=1)  # no further than it takes
+    start.click()
+    expect(page.get_by_role("group", name="Result of the rehearsal")).to_be_focused()
+    expect(metrics.get_by_test_id("stMetricValue").first).to_be_in_viewport(ratio=1)
+
+
 def test_at_1280_by_800_one_thing_scrolls_and_who_why_and_metadata_are_in_sight(app: App, open_page: OpenPage) -> None:
     page = open_page(height=800)
     main = page.get_by_test_id("stMain")

@@ -58,7 +58,11 @@ def test_two_people_walk_a_run_that_needs_both(app: App, chromium: Browser) -> N
         kim = log_in(kims, app, "kim", link.removeprefix(app.url))
         expect(kim.get_by_test_id("stSidebar").get_by_text("1 run waits for approval")).to_be_visible()
         kim.get_by_label("Your words").fill("Both have left us")
-        kim.get_by_role("button", name="Approve").click()
+        kim.get_by_role("button", name="Approve…").click()
+        dialog = kim.get_by_role("dialog")
+        expect(dialog).to_contain_text("Approve: deactivate 2 customers?")
+        drive.type_confirmation(dialog, "2")
+        dialog.get_by_role("button", name="Approve", exact=True).click()
         expect(kim.get_by_text("approved it at").first).to_be_visible()
 
         expect(robin.get_by_text("It is approved and can be started")).to_be_visible()  # by itself

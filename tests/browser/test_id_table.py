@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import drive
-from tests.browser.conftest import App, StartApp, Watch, until
+from tests.browser.conftest import App, OpenPage, StartApp, Watch, until
 from tests.browser.line import Line
 
 
@@ -202,6 +202,25 @@ def test_the_table_grows_with_the_window_and_the_pager_is_always_in_sight(start_
     page.set_viewport_size({"width": 760, "height": 700})
     for part in (*parts, table.get_by_role("columnheader", name="Customer")):
         expect(part).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("width", [760, 1024, 1280])
+def test_the_end_of_the_table_with_its_scroll_bar_lies_above_the_pager_at_every_width(
+    app: App, open_page: OpenPage, width: int
+) -> None:
+    page = open_page(width=width, height=1300)
+    frame = drive.customers(page, app.url).locator("xpath=..")
+
+    def room() -> float:
+        pager, table = page.locator(".st-key-pager").bounding_box() or {}, frame.bounding_box() or {}
+        return pager["y"] - table["y"] - table["height"]
+
+    until(lambda: 0 < room() < 40, "the table ended above the pager")
+    drive.tick_rows(page, range(2))  # the bar of picks gets longer, and wraps
+    until(lambda: 0 < room() < 40, "the table ended above the pager")
+    for shown in (True, False):
+        drive.more_filters(page, show=shown)
+        until(lambda: 0 < room() < 40, "the table ended above the pager")
 
 
 def test_a_column_is_made_wider_and_stays_so_while_rows_come_and_go(page: Page, table: Locator) -> None:

@@ -256,6 +256,30 @@ def test_a_process_that_is_killed_goes_on_where_it_stopped(monkeypatch, tmp_path
     open_.release(500)
 
 
+def test_what_another_process_has_read_is_taken_up_without_reading_anything(monkeypatch, tmp_path):
+    """By whoever asks what is known: pages, commands and notebooks. What is kept here is no news, and is not kept again."""
+    monkeypatch.setattr(module, "_LOOK", -1)
+    ours, theirs = (ActivityShelf(tmp_path, "a" * 16) for _ in range(2))
+    reading = ActivityReading(Api({}), lambda: NOW, shelf=ours)
+    before = reading.revision
+    other = ActivityReading(Api(dict.fromkeys(IDS[:3], OLD)), lambda: NOW, shelf=theirs)
+    other.begin(IDS[:3])
+    until(lambda: other.under_way is None, "they were read")
+    other.close()
+    assert reading.unread(IDS[:5]) == IDS[3:5]
+    assert reading.revision == before + 3
+    assert dict(reading.known) == dict(other.known)
+    with monkeypatch.context() as patch:
+        patch.setattr(ours, "read", None)
+        reading.catch_up()
+        written = ours.file.stat().st_mtime_ns
+        reading.close()
+    assert ours.file.stat().st_mtime_ns == written
+    theirs.file.write_text("damaged")
+    assert reading.unread(IDS[:5]) == IDS[3:5]
+    assert "damaged" in reading.word
+
+
 def test_studies_are_read_only_of_those_whom_the_other_rules_leave_open():
     """No users is known from the record: who has some is no candidate, whatever its studies say."""
     listed = [customer(number, user_count=number % 2, is_active=number % 3 > 0) for number in range(20)]

@@ -11,11 +11,13 @@ import pytest
 import app
 from lib.cli.main import main as command
 from lib.errors import OtherConnection, RunNotFound
+from lib.people import by_login
 from lib.plans.evidence import Picked, Way
 from lib.plans.model import RunState
 from lib.receipts.export import Format
 from lib.sandbox.server import SandboxServer
 from lib.ui import resources as wiring
+from tests.pages.people import PEOPLE, claims
 from tests.pages.world import Session, World, records_of
 
 KEYS = {"main": "key-of-main-5512", "practice": "key-of-practice-8861"}
@@ -155,6 +157,30 @@ def test_production_offers_nothing_before_it_is_armed_by_its_label_and_disarms_i
     assert "Armed until" not in session.plain
     assert not session.offers("to_confirm")
     assert session.offers("arm")
+
+
+def test_asking_for_an_approval_in_production_needs_no_arming_but_starting_what_was_approved_does(world, sandboxes) -> None:
+    with (world.home / "settings.toml").open("a") as file:
+        file.write(f"{PEOPLE}\n[approval]\nfrom_customers = 2\n")
+    session = Session()
+    session.at.user = claims("robin@example.com")
+    session.at.query_params["account"] = "main"
+    main = wiring.served().of("main")
+    session.run().until(lambda _: main.loads.complete)
+    session.pick(active(sandboxes["main"])[:2]).go("deactivate", account="main")
+    next(text for text in session.at.text_input if text.label == "Reason").set_value("Over")
+    assert not session.run().offers("arm")
+    session.press("to_confirm").type_to_confirm("2").press("confirm_go")
+    (run,) = main.reads.runs()
+    assert run.awaits_approval(datetime.now(UTC))
+    lead = by_login(claims("lead@example.com", groups=["leads"]), main.gate.people, "")
+    main.approve(run.id, run.plan_hash, who=lead)
+    session.run()
+    assert session.offers("arm")
+    assert not session.offers("run_start")
+    session.pick(active(sandboxes["main"])[2:3]).go("deactivate", account="main")
+    assert session.offers("arm")
+    assert not session.offers("to_confirm")
 
 
 def test_a_dialog_that_was_open_when_production_disarmed_starts_nothing(world, sandboxes) -> None:

@@ -68,6 +68,10 @@ def test_two_people_walk_it(team: World) -> None:
     assert main[wrong - 1].key == f"approval_words-{run.id}"  # below the field that it is about
     kim.at.text_area(key=f"approval_words-{run.id}").set_value("All three have left us")
     kim.run().press("approve")
+    assert "Approve: deactivate 3 customers?" in kim.words
+    assert "No new studies and no new users can be assigned to them" in kim.plain
+    assert not kim.type_to_confirm("2").offers("approve_go")
+    kim.type_to_confirm("3").press("approve_go")
     assert f"{LEAD} approved it at" in kim.plain
     assert "All three have left us" in kim.plain
     assert not kim.offers("run_start")
@@ -124,12 +128,25 @@ def test_what_changed_since_it_was_planned_is_on_show(team: World) -> None:
     assert list(kim.rows_of("Customers that changed")["Id"]) == [first]
 
 
+def test_one_click_approves_nothing_and_what_was_typed_into_a_dialog_that_was_closed_does_not_either(team: World) -> None:
+    run_id = asked(team)
+    kim = lead(run=run_id).press("approve")
+    assert not kim.offers("approve_go")
+    (go,) = (button.proto.id for button in kim.at.button if button.key == "approve_go")
+    kim.send(WidgetState(id=go, trigger_value=True))  # whatever a browser sends
+    assert team.resources.reads.run(run_id).approval.given is None
+    kim = lead(run=run_id).press("approve").type_to_confirm("3").press("approve_cancel")
+    assert not kim.press("approve").offers("approve_go")
+    assert team.resources.reads.run(run_id).approval.given is None
+
+
 @pytest.mark.parametrize("who", [ROBIN, "viewer@example.com"])
 def test_a_click_of_somebody_else_approves_nothing(team: World, who: str) -> None:
     run_id = asked(team)
     kim = lead(run=run_id)
-    ids = [button.proto.id for button in kim.at.button if button.key in ("approve", "refuse")]
-    assert len(ids) == 2
+    kim.press("approve").type_to_confirm("3")
+    ids = [button.proto.id for button in kim.at.button if button.key in ("approve", "approve_go", "refuse")]
+    assert len(ids) == 3
     other = tab("runs", email=who, run=run_id)
     other.send(*(WidgetState(id=id_, trigger_value=True) for id_ in ids))
     run = team.resources.reads.run(run_id)
@@ -163,14 +180,14 @@ def test_or_confirmed_by_typing_the_accounts_name(world: World) -> None:
 
 def test_an_approval_ends_with_the_role_of_whoever_gave_it_and_is_asked_for_anew(team: World) -> None:
     run_id = asked(team)
-    lead(run=run_id).press("approve")
+    lead(run=run_id).press("approve").type_to_confirm("3").press("approve_go")
     others = PEOPLE.replace("group:leads", "alex@example.com")
     team.home.joinpath("settings.toml").write_text(others + ASKS)
     robin = tab("runs", email=ROBIN, run=run_id).press("run_start")
     assert f"{LEAD} approved it as group:leads, which is no approver any more" in robin.plain
     assert team.resources.reads.run(run_id).state is RunState.PLANNED
     assert not lead(run=run_id).offers("approve")
-    tab("runs", email="alex@example.com", run=run_id).press("approve")
+    tab("runs", email="alex@example.com", run=run_id).press("approve").type_to_confirm("3").press("approve_go")
     tab("runs", email=ROBIN, run=run_id).press("run_start")
     assert team.resources.wait(run_id, PATIENCE)
     assert team.resources.reads.run(run_id).state is RunState.FINISHED

@@ -570,6 +570,34 @@ def test_what_is_too_much_for_one_run_is_said_at_the_picks_and_split_into_runs_t
     assert "Run " not in session.pick(ids_of(sandbox, active=True, count=2)).go("deactivate").words
 
 
+def test_where_the_cap_on_users_is_what_limits_a_run_the_split_says_so(world: World, sandbox: SandboxServer) -> None:
+    with_users = [record for record in records_of(sandbox) if record["isActive"] and record["userCount"]]
+    one, other = sorted(with_users, key=lambda record: -record["userCount"])[:2]
+    most = one["userCount"] + 1
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text(f"[caps]\nmax_users = {most}\nmax_percent = 100\n")
+    ids = [record["expressCustomerId"] for record in (one, other)]
+    session = world.open().pick(ids)
+    label = f"Split into runs of up to 1 (at most {most} users each)"
+    assert session.at.button(key="tray_split").label == label
+    assert session.press("review").at.button(key="review_split").label == label
+    session.press("review_split")
+    assert (
+        f"The first 1 of 2 customers, in the order picked: with the next one it would affect over {most} users."
+        in session.plain
+    )
+    assert not world.open().pick(ids[:1]).offers("tray_split")
+
+
+def test_one_customer_with_too_many_users_alone_is_not_offered_to_be_split(world: World, sandbox: SandboxServer) -> None:
+    one = max((record for record in records_of(sandbox) if record["isActive"]), key=lambda record: record["userCount"])
+    world.home.mkdir()
+    (world.home / "settings.toml").write_text(f"[caps]\nmax_users = {one['userCount'] - 1}\n")
+    session = world.open().pick([one["expressCustomerId"]])
+    assert "1 too many. Raise the cap in settings.toml." in session.plain
+    assert not session.offers("tray_split")
+
+
 def test_a_list_that_may_not_feed_a_plan_does_not_do_so_because_another_came_while_the_page_was_drawn(
     world: World, sandbox: SandboxServer
 ) -> None:

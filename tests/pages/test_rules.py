@@ -211,7 +211,7 @@ def test_the_review_opens_each_customer_with_what_the_rules_say_of_it(world: Wor
     page.act("sort", column="candidate").act("pick", 0, 1)
     review = page.go("deactivate")
     review.act("open", 0, label="Customers under review")
-    assert "A candidate by dormant, version 1" in review.plain
+    assert "A candidate by dormant, version 1. " in review.plain
     assert review.rows_of(EXPLAINED)["Answer"].tolist() == ["✓ yes"] * 3
 
 

@@ -8,7 +8,7 @@ import pytest
 from lib.evidence.activity import Activity
 from lib.evidence.rule_set import PRESETS
 from lib.evidence.rules import Facts
-from lib.plans.evidence import Picked, Way, filters_of, planned, seen_in
+from lib.plans.evidence import Picked, Way, filters_of, picked_by, planned, seen_in
 from lib.plans.plan import PlannedCustomer
 from tests.runs.fakes import NEVER, NOW, customer, judgement
 
@@ -73,6 +73,12 @@ def test_a_plan_names_each_filter_once_in_the_order_of_its_picks():
         Picked(Way.TICKED, "no users"),
     ]
     assert filters_of(picked) == "active; Picked from a list: ids.csv; no users"
+
+
+def test_behind_picked_by_such_words_do_not_stand_once_more():
+    told = "active; Picked from a list: ids.csv; Picked by a rule set: dormant, version 1, 0123abcd"
+    assert picked_by(told) == "active; a list: ids.csv; a rule set: dormant, version 1, 0123abcd"
+    assert not [way for way in Way if picked_by(way.value).startswith("Picked")]
 
 
 def test_the_reader_meets_the_sentence_first_and_the_hash_of_a_rule_set_once():

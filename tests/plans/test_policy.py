@@ -49,6 +49,33 @@ def test_caps_name_both_numbers(made, active_total, asked, allowed, words):
 
 
 @pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (
+            plan(5, 7),
+            (
+                "This plan has 5 customers; one run may have at most 3 (max_customers): 2 too many. It affects 35 users; one"
+                " run may affect at most 20 (max_users): 15 too many. It has 5 of the 10 active customers; one run may have at"
+                " most 10 percent of them, which is 1 (max_percent): 4 too many. Make smaller plans, or raise the caps in"
+                " settings.toml."
+            ),
+        ),
+        (
+            plan(1, 21),
+            (
+                "This plan affects 21 users; one run may affect at most 20 (max_users): 1 too many. Raise the cap in"
+                " settings.toml."
+            ),
+        ),
+    ],
+)
+def test_each_cap_that_is_exceeded_is_named_with_by_how_much(made, words):
+    with pytest.raises(CapExceeded) as caught:
+        check_caps(made, CAPS, 10)
+    assert caught.value.message == words
+
+
+@pytest.mark.parametrize(
     ("protected", "why"),
     [
         ({}, ""),

@@ -35,9 +35,11 @@ def is_drawn(resources: Resources) -> bool:
     return bool(st.session_state.get(_DRAWN) == resources.arming.until(operator()))
 
 
-def may_change(resources: Resources) -> bool:
-    """Whether customers may be changed now. If not, draws why, and what arms production where that is all that is missing."""
-    obstacle = resources.obstacle()
+def may_change(resources: Resources, right: Right = Right.RUN) -> bool:
+    """Whether customers may be changed now, or what `right` says. If not, draws why, and what arms production where that is all
+    that is missing.
+    """
+    obstacle = resources.obstacle(right)
     if isinstance(obstacle, NotArmed):
         st.button(
             f"Arm {md(resources.account.label)}…",

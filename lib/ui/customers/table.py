@@ -29,8 +29,8 @@ from lib.ui.text import ago, number
 from lib.ui.widgets import anew, dialogs, id_table
 from lib.ui.widgets.id_table import Act, Column
 
-#: What is above and below the table takes the rest of the window.
-_HEIGHT = "max(15rem, calc(100dvh - 29rem - var(--second-line, 0rem)))"
+#: What is above and below the table takes the rest of the window: so much, until it is measured.
+_HEIGHT = "max(15rem, calc(100dvh - 29rem))"
 _PAGE_SIZES = (50, 100, 250)
 _FIRST = (
     Column("Customer", 290, name="name"),
@@ -146,6 +146,7 @@ def _draw(frame: CustomerFrame, on_page: Positions, seen: EvidenceColumns, view:
         view=str(hash(view)),
         react=_react,
         height=_HEIGHT,
+        above="pager",
     )
 
 

@@ -38,20 +38,17 @@ _COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class _Amount:
-    """Where the picks that are listed stand, how many they and their users are, and of those the active ones, which a run would
-    change.
-    """
+    """Where the picks that are listed stand, their users, and those of each active one, which a run would change."""
 
     positions: Positions
     users: int
-    active: int
-    active_users: int
+    active_users: list[int]
 
     @classmethod
     def of(cls, frame: CustomerFrame, picked: tuple[str, ...]) -> _Amount:
         positions = frame.positions(picked)
         users, active = (frame.rows[name].to_numpy()[positions] for name in ("user_count", "is_active"))
-        return cls(positions, int(users.sum()), int(active.sum()), int(users[active].sum()))
+        return cls(positions, int(users.sum()), users[active].tolist())
 
 
 def show_bar(resources: Resources, view: View, matching: Positions) -> None:
@@ -96,8 +93,16 @@ def show_bar(resources: Resources, view: View, matching: Positions) -> None:
                 nav.go_to("deactivate")
         if excess:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(f":material/call_split: {md(excess, limit=300)}", width="stretch")
-                if parts.split_button(resources.policy, view, Action.DEACTIVATE, parts.split, key="tray_split", kind="primary"):
+                st.caption(f":material/call_split: {md(excess, limit=600)}", width="stretch")
+                if len(amount.active_users) > 1 and parts.split_button(
+                    resources.policy,
+                    view,
+                    Action.DEACTIVATE,
+                    amount.active_users,
+                    parts.split,
+                    key="tray_split",
+                    kind="primary",
+                ):
                     nav.go_to("deactivate")
         if len(picked) > MOST_PICKS:
             st.caption(f"After a reload of this page, only the first {number(MOST_PICKS)} of these picks are offered again.")
@@ -109,8 +114,9 @@ def _pick_all(index: IdIndex, matching: Positions) -> None:
 
 def _excess(caps: Caps, view: View, amount: _Amount) -> str:
     """What is too much for one run, in words; empty where nothing is."""
+    users = amount.active_users
     try:
-        check_amount(caps, Action.DEACTIVATE, amount.active, amount.active_users, view.active_total)
+        check_amount(caps, Action.DEACTIVATE, len(users), sum(users), view.active_total)
     except CapExceeded as error:
         return error.message
     return ""

@@ -59,7 +59,8 @@ def wanted_text(plan: Plan) -> str:
     return record.name if visible(record.name) else record.id
 
 
-def _body(resources: Resources, plan: Plan, act: str) -> None:
+def tell(resources: Resources, plan: Plan) -> None:
+    """What is about to be done to whom, where, what that means and why it is done."""
     words = _ONE if len(plan.customers) == 1 else _MANY
     environment = resources.connection.environment
     kind = f"production, {KINDS[environment]}" if environment == "production" else KINDS[environment]
@@ -68,21 +69,31 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
         works = "works" if plan.users_affected == 1 else "work"
         st.warning(f"{count(plan.users_affected, 'user')} {works} there.", icon=":material/group:")
     st.markdown("  \n".join(f"{name}: {words}" for name, words in _facts(plan).items() if words))
+
+
+def typed_for(plan: Plan, key: str, end: str, *, account: bool = False) -> bool:
+    """Draw the field; whether it holds what confirms the plan, which with `account` is the account's name."""
+    wanted, asked = (plan.connection_label, "the account's name") if account else (wanted_text(plan), _asked(plan))
+    if account or len(plan.customers) == 1:
+        st.code(wanted, language=None, wrap_lines=True)
+    return typed.field(key, f"Type {asked} to {end}", wanted)
+
+
+def _body(resources: Resources, plan: Plan, act: str) -> None:
+    tell(resources, plan)
     asks = resources.asks(plan.action, [planned.record for planned in plan.customers], resources.loads.active_total())
     alone = bool(asks) and resources.alone_by_name
     second.tell(resources, asks)
-    wanted, asked = (plan.connection_label, "the account's name") if alone else (wanted_text(plan), _asked(plan))
-    if alone or len(plan.customers) == 1:
-        st.code(wanted, language=None, wrap_lines=True)
     # A key for each plan: a field that was closed with text in it must not lend it to the next dialog.
-    right = typed.field(f"{_TYPED}-{plan.hash[:16]}", f"Type {asked} to confirm", wanted)
+    right = typed_for(plan, f"{_TYPED}-{plan.hash[:16]}", "confirm", account=alone)
+    words = _ONE if len(plan.customers) == 1 else _MANY
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
             dialogs.close()
             st.rerun()
         go = "Ask for approval" if asks and not alone else act
         if st.button(go, key="confirm_go", type="primary", disabled=not right) and right:
-            _start(resources, plan, wanted if alone else "")
+            _start(resources, plan, plan.connection_label if alone else "")
     _save(plan)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import streamlit as st
@@ -32,14 +32,21 @@ def split_button(
     policy: Policy,
     view: View,
     action: Action,
+    users: Sequence[int],
     do: Callable[..., None],
     *args: object,
     key: str,
     kind: Literal["primary", "secondary"] = "secondary",
 ) -> bool:
-    """Whether a person has just asked to split, which `do` does; not where no plan can be made from the list."""
+    """Whether a person has just asked to split those with so many `users` each, which `do` does; not where no plan can be made
+    from the list. Where the cap on users allows fewer customers than the others do, it says so.
+    """
+    caps = policy.caps
+    size = max(sizes_of_runs(caps, action, users, view.active_total))
+    by_users = size < min(len(users), most_customers(caps, action, view.active_total))
+    each = f" (at most {count(caps.max_users, 'user')} each)" if by_users else ""
     return st.button(
-        f"Split into runs of up to {number(max(most_customers(policy.caps, action, view.active_total), 1))}",
+        f"Split into runs of up to {number(size)}{each}",
         icon=":material/call_split:",
         on_click=do,
         args=args,
@@ -56,8 +63,14 @@ def first(whole: Review, policy: Policy, view: View) -> tuple[Review, str]:
     if len(cut) < 2:
         return whole, ""
     now, total = len(cut[0].in_order), len(whole.in_order)
+    by_users = now < most_customers(policy.caps, whole.action, view.active_total)
+    too_many = (
+        f"with the next one it would affect over {count(policy.caps.max_users, 'user')}"
+        if by_users
+        else "all are too many for one run"
+    )
     return cut[0], (
-        f"The first {number(now)} of {count(total, 'customer')}, in the order picked: all are too many for one run. "
+        f"The first {number(now)} of {count(total, 'customer')}, in the order picked: {too_many}. "
         f"The other {number(total - now)} stay picked, and are next."
     )
 

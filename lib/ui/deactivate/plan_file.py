@@ -66,16 +66,16 @@ def show(resources: Resources, plan: Plan) -> None:
     _terms(resources, plan)
     show_notes(subject)
     show_items(subject.reviewed.items, keys)
-    may_run = _may_run(resources, plan)
+    takes = _takes(resources, plan)
     with st.container(horizontal=True, vertical_alignment="center"):
-        go = armed.may_change(resources) and st.button(
-            f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=not may_run
+        go = armed.may_change(resources, takes or Right.RUN) and st.button(
+            f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=takes is None
         )
         if plan.undo_of is None:
-            rehearse.button(disabled=not may_run)
+            rehearse.button(disabled=takes is None)
     if go and _still_as_reviewed(resources, plan):
         confirm.ask(plan)
-    if plan.undo_of is None and may_run:
+    if plan.undo_of is None and takes is not None:
         rehearse.show(resources, plan.ids, lambda: plan)
     if dialogs.opened("confirm"):
         confirm.show(resources)
@@ -100,8 +100,8 @@ def close_started(run_id: str) -> None:
         close()
 
 
-def _may_run(resources: Resources, plan: Plan) -> bool:
-    """Whether the plan may be started here and now; if not, says why."""
+def _takes(resources: Resources, plan: Plan) -> Right | None:
+    """What starting the plan takes; None where it can't be started here and now, and says why."""
     try:
         listed = resources.loads.view()
         resources.check(plan, listed.active_total)
@@ -114,7 +114,7 @@ def _may_run(resources: Resources, plan: Plan) -> bool:
         notices.tell(error, icon="block")
     else:
         return second.show(resources, plan.action, [one.record for one in plan.customers], listed.active_total)
-    return False
+    return None
 
 
 def _still_as_reviewed(resources: Resources, plan: Plan) -> bool:

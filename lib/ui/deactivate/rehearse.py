@@ -15,10 +15,10 @@ from lib.rehearsal.report import Report, words_of
 from lib.ui import notices
 from lib.ui.resources import Resources
 from lib.ui.text import asked_to_wait, count, duration, md, number
-from lib.ui.widgets import dialogs, id_table
+from lib.ui.widgets import announce, dialogs, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
-_OPEN, _MADE = "rehearse_open", "rehearsal_made"
+_OPEN, _MADE, _TOLD = "rehearse_open", "rehearsal_made", "rehearsal_told"
 _POLL_SECONDS = 0.5
 #: What goes wrong, besides the faults that one chooses.
 _AS_SEEN = "As seen so far"
@@ -62,14 +62,26 @@ def show(resources: Resources, ids: Collection[str], freeze: Callable[[], Plan])
             return
         if chosen is not None and st.button("Start the rehearsal", key="rehearse_start", icon=":material/play_arrow:"):
             _start(resources, freeze, chosen)
-        if made is not None and made.report is not None:
+        if made is not None:
+            _came_of_it(made)
+
+
+def _came_of_it(made: Rehearsal) -> None:
+    """What came of it, which is led to once: it opens below what was chosen."""
+    with st.container(key="rehearsal_result"):
+        if made.report is not None:
             _report(made.report)
-        elif made is not None and made.failure is not None:
+        elif made.failure is not None:
             notices.tell(made.failure)
+    if st.session_state.get(_TOLD) is not made:
+        st.session_state[_TOLD] = made
+        announce.lead_to("rehearsal_result", "Result of the rehearsal")
 
 
 def _open() -> None:
     st.session_state[_OPEN] = not st.session_state.get(_OPEN)
+    if st.session_state[_OPEN]:
+        announce.lead_to("rehearsal", "Rehearsal")
 
 
 def _choose(resources: Resources, *, disabled: bool) -> Conditions | None:

@@ -86,10 +86,10 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
     goes_on = _canary(resources.policy, len(reviewed.in_order), undo_of=subject.about)
     within = _within_caps(resources, view, subject)
     records = [item.customer for item in reviewed.in_order]
-    confirms = within and second.show(resources, reviewed.action, records, view.active_total)
+    takes = second.show(resources, reviewed.action, records, view.active_total) if within else None
     with st.container(horizontal=True, vertical_alignment="center"):
-        go = armed.may_change(resources) and st.button(
-            f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=not confirms
+        go = armed.may_change(resources, takes or Right.RUN) and st.button(
+            f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=takes is None
         )
         if subject.undo is None:
             rehearse.button(disabled=not within)
@@ -275,12 +275,13 @@ def _within_caps(resources: Resources, view: View, subject: Subject) -> bool:
 def _offer_split(policy: Policy, view: View, subject: Subject) -> None:
     """The way on from what is too much: picks in parts; an undo of the first ones, which leaves the others to the next undo."""
     reviewed = subject.reviewed
+    button = partial(parts.split_button, policy, view, reviewed.action, [one.customer.user_count for one in reviewed.in_order])
     if subject.undo is None:
-        parts.split_button(policy, view, reviewed.action, parts.split, key="review_split")
+        button(parts.split, key="review_split")
         return
     now = len(reviewed.split(policy.caps, view.active_total)[0].in_order)
     rest = [item.customer.id for item in reviewed.in_order[now:]]
-    parts.split_button(policy, view, reviewed.action, _take_out, subject.about, rest, key="review_split")
+    button(_take_out, subject.about, rest, key="review_split")
     st.caption(f"This one then takes back the first {number(now)}. Open *Undo* on that run again for the next ones.")
 
 

@@ -7,20 +7,21 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lib.avara.models import Customer
+from lib.people import Right
 from lib.plans.approval import nobody_else
 from lib.plans.model import Action
 from lib.ui.resources import Resources
 from lib.ui.text import md
 
 
-def show(resources: Resources, action: Action, records: Sequence[Customer], active_total: int | None) -> bool:
-    """Say who has to approve such a run; whether it can be confirmed at all."""
+def show(resources: Resources, action: Action, records: Sequence[Customer], active_total: int | None) -> Right | None:
+    """Say who has to approve such a run; what confirming it takes, None where it can't be confirmed at all."""
     why = resources.asks(action, records, active_total)
     if why and resources.nobody_signs_in and not resources.alone_by_name:
         st.error(nobody_else(why), icon=":material/block:")
-        return False
+        return None
     tell(resources, why)
-    return True
+    return Right.ASK if why and not resources.alone_by_name else Right.RUN
 
 
 def tell(resources: Resources, why: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from lib.evidence.judgement import without_hash
 from lib.evidence.rule_set import RuleSet, proof_within
 from lib.evidence.rules import Answer, Facts
 from lib.ui.text import md
@@ -23,7 +24,9 @@ def draw_explained(rules: RuleSet, facts: Facts, read: Callable[[], None] | None
     """
     found = rules.judge(facts)
     between = "" if found.answer is Answer.YES else "What stands in the way: "
-    st.markdown(f"**{_VERDICT[found.answer]}** by {md(rules.label)}. {md(between + found.words, limit=600)}".strip())
+    st.markdown(
+        f"**{_VERDICT[found.answer]}** by {md(without_hash(rules.label))}. {md(between + found.words, limit=600)}".strip()
+    )
     rows = [
         (str(place), rule.about, _SIGNS[finding.answer], finding.words)
         for place, (rule, finding) in enumerate(rules.explain(facts))

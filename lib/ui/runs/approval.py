@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from urllib.parse import urlencode, urljoin
 
@@ -14,9 +15,10 @@ from lib.plans.model import Run, RunState
 from lib.plans.plan import Plan
 from lib.plans.terms import terms
 from lib.spelling import visible
-from lib.ui import account
+from lib.ui import account, notices
 from lib.ui.customers import drawer
 from lib.ui.customers.table import metadata_columns
+from lib.ui.deactivate import confirm
 from lib.ui.deactivate.notes import show_notes
 from lib.ui.deactivate.review import show_items
 from lib.ui.notices import attempt
@@ -52,10 +54,13 @@ def show(resources: Resources, run: Run, now: datetime) -> None:
     decides = waits and (resources.alone_by_name or may_decide)
     with st.container(border=True, key="approval"):
         if waits and not decides:
-            _ask(resources, run, plan)
+            _ask(resources, run)
         _review(resources, run, plan, now)
         if decides:  # below what they have to look at first
-            _ask(resources, run, plan)
+            _ask(resources, run)
+    if decides and (opened := dialogs.opened("approve")) is not None and opened.about.startswith(run.id):
+        title = f"Approve: {plan.action.value} {count(len(plan.customers), 'customer')}?"
+        notices.dialog(title, width="medium", on_dismiss=dialogs.close)(_confirm_yes)(resources, run, plan, opened.about)
 
 
 def _tell_who_starts(resources: Resources, run: Run, now: datetime) -> None:
@@ -67,7 +72,7 @@ def _tell_who_starts(resources: Resources, run: Run, now: datetime) -> None:
     st.code(_link(resources, run.id), language=None, wrap_lines=True)
 
 
-def _ask(resources: Resources, run: Run, plan: Plan) -> None:
+def _ask(resources: Resources, run: Run) -> None:
     """The act of whoever is here: a yes or no; the account's name, where one person is alone; else the link to send."""
     if run.approval is None:
         return
@@ -84,13 +89,25 @@ def _ask(resources: Resources, run: Run, plan: Plan) -> None:
         st.code(_link(resources, run.id), language=None, wrap_lines=True)
     else:
         st.markdown("**Yes or no?** A yes is for exactly this plan, and somebody else starts it. A no ends the run for good.")
-        key = f"approval_words-{run.id}"
+        key = _words_key(run.id)
         st.text_area("Your words (needed for a no)", key=key, max_chars=LONGEST, height=68, persist_state="session")
         if st.session_state.pop(f"{key}-missing", False):
             st.error(WITHOUT_WORDS, icon=":material/error:")
         with st.container(horizontal=True):
-            st.button("Approve", type="primary", on_click=_approve, args=(resources, run.id, plan.hash, key), key="approve")
+            # A field of its own each time: what was typed into a dialog that was closed approves nothing.
+            opens = ("approve", f"{run.id}-{secrets.token_hex(4)}")
+            st.button("Approve…", type="primary", on_click=dialogs.open_dialog, args=opens, key="approve")
             st.button("Refuse", on_click=_refuse, args=(resources, run.id, key), key="refuse")
+
+
+def _confirm_yes(resources: Resources, run: Run, plan: Plan, opening: str) -> None:
+    """The confirmation of a yes, in the words of the one that asked for it."""
+    confirm.tell(resources, plan)
+    right = confirm.typed_for(plan, f"approve_typed-{opening}", "approve")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button("Not yet", on_click=dialogs.act, args=(dialogs.close,), key="approve_cancel")
+        args = (_approve, resources, run.id, plan.hash if right else "")
+        st.button("Approve", type="primary", disabled=not right, on_click=dialogs.act, args=args, key="approve_go")
 
 
 def _review(resources: Resources, run: Run, plan: Plan, now: datetime) -> None:
@@ -137,10 +154,17 @@ def _link(resources: Resources, run_id: str) -> str:
     return urljoin(here, f"runs?{urlencode({'run': run_id} | account.said())}")
 
 
-def _approve(resources: Resources, run_id: str, plan_hash: str, key: str) -> None:
-    words = str(st.session_state.get(key) or "")
-    attempt(resources.approve, run_id, plan_hash, words)
+def _approve(resources: Resources, run_id: str, plan_hash: str) -> None:
+    """`plan_hash`: of the plan whose count was typed; without one nothing is approved."""
+    words = str(st.session_state.get(_words_key(run_id)) or "")
+    if plan_hash:
+        attempt(resources.approve, run_id, plan_hash, words)
+    dialogs.close()
     resources.live_runs.forget()
+
+
+def _words_key(run_id: str) -> str:
+    return f"approval_words-{run_id}"
 
 
 def _refuse(resources: Resources, run_id: str, key: str) -> None:

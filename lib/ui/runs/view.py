@@ -79,10 +79,9 @@ def _stalled(resources: Resources, run: Run) -> str:
 
 def _other_settings(resources: Resources, entries: Sequence[Entry]) -> str:
     """That the run was taken up under other settings than those of this server, in words; empty where it was not."""
-    under, here = taken_up_under(entries), resources.policy.hash
-    if under in ("", here):
+    if taken_up_under(entries) in ("", resources.policy.hash):
         return ""
-    return f"It was taken up under other settings ({under}) than this server's ({here}). Compare settings.toml on both."
+    return "It was taken up under other settings than this server's. Compare settings.toml on both."
 
 
 def _header(resources: Resources, run: Run, undos: Sequence[Run], now: datetime, why: str) -> None:

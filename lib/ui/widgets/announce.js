@@ -36,6 +36,15 @@ function mark([name, words] = []) {
   if (name) field.focus();
 }
 
+// What opened below the fold: no further than it takes to see it, and never past its top. Not away from what is being typed.
+function lead([key, name] = [], again) {
+  const part = key && document.querySelector(`.st-key-${key}`);
+  const { activeElement: at } = document;
+  if (!part || at.matches("input, textarea") || document.querySelector("[role=dialog]") || (again && at !== part)) return;
+  Object.assign(part, { role: "group", ariaLabel: name, tabIndex: -1 }).focus({ preventScroll: true });
+  part.scrollIntoView({ block: part.offsetHeight < innerHeight / 2 ? "nearest" : "start" });
+}
+
 document.addEventListener("click", (event) => {
   const part = event.composedPath()[0].closest("a, button, input, summary");
   if (part && !event.composedPath().some(({ role }) => role === "dialog")) opened.set(page(), place(part));
@@ -66,4 +75,5 @@ export default function ({ data, parentElement }) {
   shown = page();
   for (const wait of [200, 600, 1500, 4000]) setTimeout(giveBack, wait, isNew); // a page may be drawn twice when one comes back
   setTimeout(mark, 200, data.wrong);
+  for (const wait of [200, 600]) setTimeout(lead, wait, data.opened, wait > 200); // some of it comes a moment late
 }

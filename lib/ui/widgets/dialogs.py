@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-Name = Literal["record", "picks", "list", "views", "rules", "confirm", "changes", "account", "arm"]
+Name = Literal["record", "picks", "list", "views", "rules", "confirm", "approve", "changes", "account", "arm"]
 _KEY, _DRAWN = "open_dialog", "dialog_drawn"
 
 

@@ -41,6 +41,7 @@ class Table {
   unheard = [];
   number = 0;
   widths = {}; // of the columns that a person made wider or narrower
+  measured = new WeakSet(); // the parts of the page that leave the table its height
 
   constructor(root) {
     this.frame = root.querySelector(".frame");
@@ -53,6 +54,8 @@ class Table {
     // A dialog's Tab passes over what stands in a shadow tree, but not over the element that holds it.
     const host = root.getRootNode().host;
     if (host?.closest("[role=dialog]")) [host.tabIndex, host.onfocus] = [0, () => this.focus() ?? this.stop.focus()];
+    this.page = host?.closest("[data-testid=stMain]");
+    this.sizes = new ResizeObserver(() => this.fit());
   }
 
   draw(data) {
@@ -60,7 +63,8 @@ class Table {
     this.data = data;
     this.table.ariaLabel = data.label;
     this.table.ariaMultiSelectable = data.picked ? "true" : null;
-    this.frame.style.maxHeight = data.height || `${(data.most + 1) * ROW_HEIGHT + 4}px`;
+    if (!data.above || !before.session) this.frame.style.maxHeight = data.height || `${(data.most + 1) * ROW_HEIGHT + 4}px`;
+    this.fit();
     if (data.session !== before.session) this.unheard = []; // another session never heard of them and never will
     this.unheard = this.unheard.filter(({ number }) => number > data.heard);
     this.number = Math.max(this.number, data.heard);
@@ -74,6 +78,18 @@ class Table {
     if (before.session && data.current !== before.current) this.showCurrent();
     if (before.session && data.count !== before.count) this.told.textContent = `${data.count} ticked`;
     this.keepFocus(focus);
+  }
+
+  // Down to what stands at the bottom of the window, which has more lines in a narrow one, as has what is above the table.
+  fit() {
+    const bottom = this.data.above && document.querySelector(`.st-key-${this.data.above}`);
+    if (!bottom) return;
+    for (const part of this.page.children) {
+      if (!this.measured.has(part)) this.sizes.observe(part); // once: it is told of at once, too
+      this.measured.add(part);
+    }
+    const [end, begin] = [bottom, this.frame].map((part) => part.getBoundingClientRect().top);
+    this.frame.style.maxHeight = `max(15rem, ${end - begin - this.page.scrollTop - ROW_HEIGHT}px)`;
   }
 
   // Other rows: from the top, and no range goes on from the row ticked before.

@@ -116,14 +116,16 @@ def show(
     address: Callable[[str], str] | None = None,
     most: int = 12,
     height: str = "",
+    above: str = "",
     view: str = "",
     current: str = "",
 ) -> str | None:
     """Draw the table; returns the id of a row that was just opened, unless `react` takes that.
 
     `react` is called before the next run of the script with each act, once, in the order of the clicks. At most `most` rows are
-    in sight, the others are scrolled to, or the table is as high as a CSS `height`. Another `view` starts at the top. The row
-    `current` is marked: what stands below the table is of it.
+    in sight, the others are scrolled to, or the table is as high as a CSS `height`, or reaches down to what has the key
+    `above` at the bottom of the window. Another `view` starts at the top. The row `current` is marked: what stands below the
+    table is of it.
     """
     state, session = st.session_state, st.session_state.setdefault(_SESSION, secrets.token_hex(4))
     if picked is not None and react is None:
@@ -141,6 +143,7 @@ def show(
             "addresses": [address(str(row[0])) for row in rows] if address else None,
             "most": most,
             "height": height,
+            "above": above,
             "view": view,
             "current": current,
             "heard": state.get(_heard(key), 0),

@@ -180,6 +180,7 @@ def test_a_server_that_starts_takes_a_young_list_and_keeps_it_without_asking_the
 def test_a_list_that_is_too_old_to_plan_from_is_read_anew_once_for_all(team: Team) -> None:
     one = team.server("app1")
     one.loads.wait()
+    until(lambda: team.place.run("SELECT 1 FROM shared_lists WHERE lease_until = 0"), "its turn was over")
     other = team.server("app2", "[snapshot]\nmax_age_minutes = 0\n")
     other.loads.wait()
     assert team.asked == 2 * PAGES
