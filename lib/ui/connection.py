@@ -15,7 +15,7 @@ from lib.ui import notices
 from lib.ui.accounts import other_keys
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, duration, number
-from lib.ui.widgets import id_table
+from lib.ui.widgets import clicked, id_table
 from lib.ui.widgets.id_table import Column
 
 
@@ -44,7 +44,7 @@ def show(resources: Resources) -> None:
             "Version": VERSION,
         },
     )
-    if st.button(
+    if clicked.button(
         "Test the connection",
         icon=":material/network_check:",
         key="test_connection",

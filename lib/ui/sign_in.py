@@ -22,6 +22,7 @@ from lib.ui.signed_in.proxy import vouched_for
 from lib.ui.signed_in.sessions import HOLDERS
 from lib.ui.startup import AGAIN_AFTER
 from lib.ui.text import md
+from lib.ui.widgets import clicked
 
 
 def at_work(gate: Gate, server: Person) -> Person:
@@ -63,7 +64,7 @@ def show(gate: Gate, error: NotAllowed) -> None:
         out(gate)
         st.stop()
     for provider, label in _providers().items():
-        if st.button(label, type="primary", icon=":material/login:", key=f"login_{provider}"):
+        if clicked.button(label, type="primary", icon=":material/login:", key=f"login_{provider}"):
             st.login(provider)
     if gate.people.proxy is not None:
         st.markdown(
@@ -98,7 +99,7 @@ def out(gate: Gate) -> None:
     claims = st.user.to_dict()
     person = by_login(claims, gate.people, key_of(claims))
     st.caption(f":material/person: {md(person.name)}")
-    if st.button("Log out", key="logout", type="tertiary", icon=":material/logout:"):
+    if clicked.button("Log out", key="logout", type="tertiary", icon=":material/logout:"):
         if person.sign_in is not None:
             gate.end(person.sign_in)
         st.logout()

@@ -35,7 +35,7 @@ from tests.avara.wire import CUT, HANG, RESET, reply, wire
 KEY = "sk_live_0123456789"
 READ, CHANGE = requests.get_customer(EXAMPLE_ID), requests.deactivate(EXAMPLE_ID)
 #: What a test allows a server that never answers, and what a loaded machine may take to notice.
-IMPATIENT, NOTICED = 0.3, 20.0
+IMPATIENT, NOTICED = 1.0, 20.0
 ELSEWHERE = "https://api.example.invalid"
 
 HttpFactory = Callable[..., Http]

@@ -53,6 +53,7 @@ OURS = {
     ("runs/listing", "label"),  # of RUN_BADGES
     ("runs/listing", "next_"),  # "resume" or "start"
     ("runs/listing", "run.action.value"),
+    ("runs/approval", "plan.action.value"),
     ("runs/view", "what"),  # of the states named in the same function
     ("history", "run.action.value.capitalize()"),
     ("deactivate/plan_file", "subject.title"),

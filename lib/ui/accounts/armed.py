@@ -12,7 +12,7 @@ from lib.people import Right
 from lib.ui import notices
 from lib.ui.resources import Resources, operator
 from lib.ui.text import duration, md
-from lib.ui.widgets import dialogs, typed
+from lib.ui.widgets import clicked, dialogs, typed
 
 _DRAWN = "armed_drawn"
 
@@ -73,10 +73,10 @@ def _ask(resources: Resources, opening: str) -> None:
     st.code(label, language=None, wrap_lines=True)
     right = typed.field(f"arm-{opening}", "Type the account's label to arm it", label)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Leave it", key="arm_cancel"):
+        if clicked.button("Leave it", key="arm_cancel"):
             dialogs.close()
             st.rerun()
-        if st.button(f"Arm for {lasts}", key="arm_go", type="primary", disabled=not right) and right:
+        if clicked.button(f"Arm for {lasts}", key="arm_go", type="primary", disabled=not right) and right:
             try:
                 resources.ask(Right.READ)
                 arming.arm(label, operator())

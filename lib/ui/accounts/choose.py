@@ -10,6 +10,7 @@ from lib.accounts.tables import Account
 from lib.ui import account, nav, sign_in
 from lib.ui.resources import Served
 from lib.ui.text import md
+from lib.ui.widgets import clicked
 
 
 def ask(served: Served) -> None:
@@ -25,7 +26,7 @@ def ask(served: Served) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center", width=560, key=f"account_{one.name}"):
             st.badge("Production" if one.production else "Test", color=one.color)
             st.markdown(f"**{md(one.label)}**  \n{md(one.base_url)}", width="stretch")
-            if st.button("Open", key=f"open_account-{one.name}"):
+            if clicked.button("Open", key=f"open_account-{one.name}"):
                 account.choose(one.name)
                 st.rerun()
     st.stop()

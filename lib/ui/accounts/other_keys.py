@@ -13,7 +13,7 @@ from lib.runs.same_account import Proof
 from lib.ui.notices import dialog, fragment, tell
 from lib.ui.resources import Resources, may, operator, served
 from lib.ui.text import ago, count, exact, md, number
-from lib.ui.widgets import dialogs
+from lib.ui.widgets import clicked, dialogs
 
 _JOINED = "joined_account"
 
@@ -85,10 +85,10 @@ def _ask(resources: Resources, other: OtherAccount) -> None:
         f"That is written into the log under {md(operator().name)} and **can't be taken back**."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep them apart", key="account_cancel"):
+        if clicked.button("Keep them apart", key="account_cancel"):
             dialogs.close()
             st.rerun()
-        confirmed = st.button("Read and join", type="primary", icon=":material/link:", key="account_go")
+        confirmed = clicked.button("Read and join", type="primary", icon=":material/link:", key="account_go")
     if confirmed:
         _join(resources, asked)
 

@@ -22,7 +22,7 @@ from lib.ui import kept, nav, notices, picks
 from lib.ui.deactivate import parts
 from lib.ui.resources import Resources
 from lib.ui.text import count, md, number
-from lib.ui.widgets import dialogs, id_table
+from lib.ui.widgets import clicked, dialogs, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 #: So many ids stand there to be copied; all of them can be downloaded.
@@ -82,7 +82,7 @@ def show_bar(resources: Resources, view: View, matching: Positions) -> None:
             st.button(
                 "Pick from a list", icon=":material/list_alt:", on_click=dialogs.open_dialog, args=("list",), key="picks_list"
             )
-            if st.button(
+            if clicked.button(
                 f"Review {count(len(picked), 'customer')} (Alt+Enter)" if picked else "Review",
                 type="secondary" if excess else "primary",
                 icon=":material/arrow_forward:",

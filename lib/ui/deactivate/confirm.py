@@ -16,7 +16,7 @@ from lib.ui.deactivate import draft, second
 from lib.ui.deactivate.draft import Why
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
-from lib.ui.widgets import dialogs, typed
+from lib.ui.widgets import clicked, dialogs, typed
 
 _PLAN = "plan_to_confirm"
 _TYPED, _SAVED = "confirm_typed", "plan_saved"
@@ -88,11 +88,11 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
     right = typed_for(plan, f"{_TYPED}-{plan.hash[:16]}", "confirm", account=alone)
     words = _ONE if len(plan.customers) == 1 else _MANY
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
+        if clicked.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
             dialogs.close()
             st.rerun()
         go = "Ask for approval" if asks and not alone else act
-        if st.button(go, key="confirm_go", type="primary", disabled=not right) and right:
+        if clicked.button(go, key="confirm_go", type="primary", disabled=not right) and right:
             _start(resources, plan, plan.connection_label if alone else "")
     _save(plan)
 

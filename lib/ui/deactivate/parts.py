@@ -14,6 +14,7 @@ from lib.plans.review import Review
 from lib.ui import nav, picks
 from lib.ui.resources import Resources
 from lib.ui.text import count, number
+from lib.ui.widgets import clicked
 
 _SPLIT = "picks_split"
 
@@ -45,7 +46,7 @@ def split_button(
     size = max(sizes_of_runs(caps, action, users, view.active_total))
     by_users = size < min(len(users), most_customers(caps, action, view.active_total))
     each = f" (at most {count(caps.max_users, 'user')} each)" if by_users else ""
-    return st.button(
+    return clicked.button(
         f"Split into runs of up to {number(size)}{each}",
         icon=":material/call_split:",
         on_click=do,
@@ -82,7 +83,7 @@ def offer_next(resources: Resources) -> None:
     view = resources.loads.view()
     users = [record.user_count for record in view.frame.records(picks.get()) if record.is_active]
     sizes = sizes_of_runs(resources.policy.caps, Action.DEACTIVATE, users, view.active_total)
-    if sizes and st.button(
+    if sizes and clicked.button(
         f"Review the next {number(sizes[0])}", type="primary", icon=":material/arrow_forward:", key="review_next"
     ):
         nav.go_to("deactivate")

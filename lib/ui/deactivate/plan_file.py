@@ -19,7 +19,7 @@ from lib.ui.deactivate.notes import show_notes
 from lib.ui.deactivate.review import show_items
 from lib.ui.resources import Resources, may
 from lib.ui.text import ago, exact, md
-from lib.ui.widgets import dialogs, head
+from lib.ui.widgets import clicked, dialogs, head
 
 _OPENED, _FILE = "opened_plan", "plan_file"
 #: As `server.maxUploadSize`, above which the server refuses it. A plan of 500 customers is some hundred kB.
@@ -68,7 +68,7 @@ def show(resources: Resources, plan: Plan) -> None:
     show_items(subject.reviewed.items, keys)
     takes = _takes(resources, plan)
     with st.container(horizontal=True, vertical_alignment="center"):
-        go = armed.may_change(resources, takes or Right.RUN) and st.button(
+        go = armed.may_change(resources, takes or Right.RUN) and clicked.button(
             f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=takes is None
         )
         if plan.undo_of is None:

@@ -15,7 +15,7 @@ from lib.rehearsal.report import Report, words_of
 from lib.ui import notices
 from lib.ui.resources import Resources
 from lib.ui.text import asked_to_wait, count, duration, md, number
-from lib.ui.widgets import announce, dialogs, id_table
+from lib.ui.widgets import announce, clicked, dialogs, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 _OPEN, _MADE, _TOLD = "rehearse_open", "rehearsal_made", "rehearsal_told"
@@ -60,7 +60,7 @@ def show(resources: Resources, ids: Collection[str], freeze: Callable[[], Plan])
         if made is not None and under_way:
             notices.fragment(_progress, made, every=_POLL_SECONDS)
             return
-        if chosen is not None and st.button("Start the rehearsal", key="rehearse_start", icon=":material/play_arrow:"):
+        if chosen is not None and clicked.button("Start the rehearsal", key="rehearse_start", icon=":material/play_arrow:"):
             _start(resources, freeze, chosen)
         if made is not None:
             _came_of_it(made)

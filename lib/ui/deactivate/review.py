@@ -29,7 +29,7 @@ from lib.ui.deactivate.draft import Why
 from lib.ui.deactivate.notes import show_notes
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number
-from lib.ui.widgets import anew, announce, dialogs, head, id_table
+from lib.ui.widgets import anew, announce, clicked, dialogs, head, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 #: What is above and below the table takes the rest of the window.
@@ -88,7 +88,7 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
     records = [item.customer for item in reviewed.in_order]
     takes = second.show(resources, reviewed.action, records, view.active_total) if within else None
     with st.container(horizontal=True, vertical_alignment="center"):
-        go = armed.may_change(resources, takes or Right.RUN) and st.button(
+        go = armed.may_change(resources, takes or Right.RUN) and clicked.button(
             f"{subject.title}…", type="primary", key="to_confirm", icon=":material/arrow_forward:", disabled=takes is None
         )
         if subject.undo is None:
@@ -111,7 +111,7 @@ def _nothing_picked(resources: Resources) -> None:
     first = "Nothing is picked in this tab. Take up what was picked before" if kept.offered(resources) else none
     st.markdown(f"{first}; here you review them, say why and confirm.")
     kept.offer(resources, most=5)
-    if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
+    if clicked.button("Go to Customers", type="primary", icon=":material/table_rows:", key="to_customers"):
         nav.go_to("customers")
 
 

@@ -21,7 +21,7 @@ from lib.ui.customers.opening import look_at, look_at_answer
 from lib.ui.evidence import editor
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, md, number
-from lib.ui.widgets import anew, id_table
+from lib.ui.widgets import anew, clicked, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 #: The days that the curve has: as far as a quarter is from three years, in steps that people think in.
@@ -157,12 +157,12 @@ def _looks(session: Resources, found: WhatIf, ids: Sequence[str], days: int, nam
     """The ways to those who come or go, to all whom the rule set would mean, and to the rules with that number of days."""
     own, who = found.rules, operator().name
     rules = editing.changed(own, own.with_days(days).rule, unknown_counts=own.unknown_counts, who=who)
-    if st.button("Look at them", key=f"{name}_look", help="Those whose answer changes"):
+    if clicked.button("Look at them", key=f"{name}_look", help="Those whose answer changes"):
         look_at(session, ids, f"changed by {days:,} days in {own.name}", rules)
     candidates = found.having(Answer.YES, days)
-    if candidates and st.button(f"Look at {count(len(candidates), 'candidate')}", key=f"{name}_look_all"):
+    if candidates and clicked.button(f"Look at {count(len(candidates), 'candidate')}", key=f"{name}_look_all"):
         look_at_answer(session, rules, Answer.YES)
     opens = f"Opens the rules with {count(days, 'day')}, to ask, save or export them"
-    if st.button("Rules", icon=":material/rule:", key=f"{name}_rules", help=opens):
+    if clicked.button("Rules", icon=":material/rule:", key=f"{name}_rules", help=opens):
         editor.open_with(rules)
         nav.go_to("customers")

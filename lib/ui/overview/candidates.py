@@ -18,6 +18,7 @@ from lib.ui.evidence.studies import came_of_it, draw_reading, just_read
 from lib.ui.evidence.what_if import draw_what_if
 from lib.ui.resources import Resources
 from lib.ui.text import count, md, number
+from lib.ui.widgets import clicked
 
 _NARROWEST = 230
 _UNTOLD = "Nobody can tell yet who they are: have the studies read, above"
@@ -55,11 +56,11 @@ def _card(resources: Resources, frame: CustomerFrame, judged: Judged) -> None:
         with st.container(horizontal=True):
             look = f"look-{rules.hash[:16]}"
             opens = f"Opens the {rules.name} on Customers" if len(yes) else _UNTOLD if untold else "There are none"
-            if st.button("Look at them", key=look, disabled=len(yes) == 0, help=md(opens)):
+            if clicked.button("Look at them", key=look, disabled=len(yes) == 0, help=md(opens)):
                 look_at_answer(resources, rules, Answer.YES)
             why = "Nobody can tell yet whether they are: opens them on Customers"
             words = f"{number(len(unknown))} unknown"
-            if len(unknown) and st.button(words, key=f"{look}-unknown", icon=":material/help:", help=why):
+            if len(unknown) and clicked.button(words, key=f"{look}-unknown", icon=":material/help:", help=why):
                 look_at_answer(resources, rules, Answer.UNKNOWN)
         st.caption(md(rules.about or rules.asks, limit=300))
 

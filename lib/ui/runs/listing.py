@@ -18,7 +18,7 @@ from lib.ui.resources import LiveRuns, Resources
 from lib.ui.runs.address import ADDRESS, RunsView
 from lib.ui.runs.view import RUN_BADGES, badge, stands
 from lib.ui.text import ago, count, exact, md, number
-from lib.ui.widgets import anew, id_table
+from lib.ui.widgets import anew, clicked, id_table
 from lib.ui.widgets.id_table import Cell, Column
 
 _ON_A_PAGE, _LATEST, _ANNOUNCED = 200, 10, 10
@@ -67,7 +67,7 @@ def _follow(draw: Callable[[Resources], None], resources: Resources) -> None:
     counts = resources.reads.run_counts()
     if not counts:
         st.markdown("No run yet. Pick customers, review them and confirm; every run stays here with its receipt.")
-        if st.button("Go to Customers", type="primary", icon=":material/table_rows:"):
+        if clicked.button("Go to Customers", type="primary", icon=":material/table_rows:", key="to_customers"):
             nav.go_to("customers")
         return
     working = counts.get(RunState.RUNNING) or counts.get(RunState.PLANNED)

@@ -12,7 +12,7 @@ from lib.journal.proof.chain import Entry
 from lib.plans.model import Run
 from lib.ui.resources import Resources
 from lib.ui.text import count, exact, md, number
-from lib.ui.widgets import id_table
+from lib.ui.widgets import clicked, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
 _ON_A_PAGE = MOST_ROWS
@@ -37,7 +37,7 @@ def show(resources: Resources, run: Run) -> None:
         entries = resources.log.run_entries(run.id)
         _show_entries("entries", entries, "The log's entries of the run as a whole, oldest first")
         _steps(resources, run)
-        if st.button("Check the whole journal", icon=":material/verified:", key=f"check-{run.id}"):
+        if clicked.button("Check the whole journal", icon=":material/verified:", key=f"check-{run.id}"):
             _check(resources)
 
 

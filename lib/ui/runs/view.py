@@ -22,7 +22,7 @@ from lib.ui.notices import attempt, fragment, told
 from lib.ui.resources import Resources
 from lib.ui.runs import approval, hurt, receipts, step_table, timeline, undo
 from lib.ui.text import ago, asked_to_wait, count, duration, exact, md, number
-from lib.ui.widgets import announce, dialogs, head
+from lib.ui.widgets import announce, clicked, dialogs, head
 
 #: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
 _POLL_SECONDS, _WAITING_SECONDS = 0.6, 3.0
@@ -136,7 +136,7 @@ def _pick_the_rest(resources: Resources, run: Run) -> None:
     rest = {StepState.PLANNED: "not started", StepState.NOT_APPLIED: "not applied"}
     with st.container(horizontal=True, key="run_rest"):
         for state, what in rest.items():
-            if (size := run.totals.count(state)) and st.button(
+            if (size := run.totals.count(state)) and clicked.button(
                 f"Pick the {number(size)} {what}", icon=":material/done_all:", key=f"pick_{state}"
             ):
                 picks.add([step.customer_id for step in resources.reads.every_step(run.id, state)], Way.RUN)
@@ -191,7 +191,7 @@ def _wishes(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool)
             key="run_retry",
             help="Only what failed, was not applied or is unknown; the rest is left alone.",
         )
-    if ours and undoes and st.button("Undo…", icon=":material/undo:", key="run_undo"):
+    if ours and undoes and clicked.button("Undo…", icon=":material/undo:", key="run_undo"):
         nav.go_to("deactivate", undo=run.id)
 
 
