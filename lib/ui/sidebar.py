@@ -94,11 +94,13 @@ def _runs_link(resources: Resources) -> None:
 
     It asks for what was read a moment ago: no page waits here for a journal that does not answer.
     """
-    if notices.download_failed() or not armed.is_drawn(resources) or not kept.is_drawn(resources):
+    if notices.download_failed() or not armed.is_drawn(resources):
         dialogs.redraw_page()
     live = None
     try:
         live = resources.live_runs.get()
+        if not kept.is_drawn(resources):
+            dialogs.redraw_page()
         label, trouble = _runs_label(resources, live), next(iter(live.stalled.values()), "")
     except JournalError as error:
         label, trouble = "Runs", error.message
