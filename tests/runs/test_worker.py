@@ -392,6 +392,13 @@ def test_a_run_whose_process_died_is_offered_and_resumed_as_if_nothing_had_happe
     assert sorted(bench.api.changes()) == [record.id for record in bench.customers]
 
 
+def test_whoever_starts_a_worker_is_told_what_was_left_however_soon_its_heart_looks_around(journal, monkeypatch):
+    bench = Bench(journal)
+    run, heart = died(bench, applied=False), bench.worker._heartbeat
+    monkeypatch.setattr(heart, "start", lambda: bench.worker._look_around() and None)
+    assert [left.id for left in bench.worker.start()] == [run.id]
+
+
 #: Of the right types, so that PostgreSQL takes them, too.
 AHEAD, NOBODYS = "lease_until = lease_until + 86400", "owner = NULL, lease_until = lease_until + 100"
 
