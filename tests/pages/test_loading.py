@@ -47,7 +47,7 @@ def test_every_page_stands_where_there_is_no_customer_at_all(world: World, page:
 
 @pytest.mark.parametrize("page", ["customers", "overview"])
 def test_a_running_load_shows_how_far_it_has_come(world: World, page: str) -> None:
-    sandbox = world.sandbox(latency_ms=500)
+    sandbox = world.sandbox(latency_ms=2500)
     session = world.open(page, loaded=False)
     session.until(lambda it: "Loading: 100 customers" in it.words)
     assert "1 page · " in session.words

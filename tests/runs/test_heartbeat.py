@@ -111,8 +111,8 @@ def test_a_heartbeat_keeps_the_lease_and_finds_the_dead(journal):
 
 
 def test_of_two_runs_only_the_one_that_another_has_taken_over_is_not_held_any_more(journal):
-    beating = Heartbeat(journal, OWNER, lambda: None, seconds=2)
-    kept, lost = (beating.claim(lambda number=number: started(journal, seconds=2, number=number)) for number in (1, 2))
+    beating = Heartbeat(journal, OWNER, lambda: None, seconds=6)
+    kept, lost = (beating.claim(lambda number=number: started(journal, seconds=6, number=number)) for number in (1, 2))
     journal.end(lost.id, RunState.INTERRUPTED, words=said("Gone."), now=NOW, who=ITSELF)
     journal.claim(lost.id, owner="host:2:b", now=NOW, who=KIM)
     beating.start()
