@@ -8,7 +8,6 @@ export default function ({ data, parentElement, setStateValue }) {
   told.textContent = data.told;
   input.ariaInvalid = data.wrong;
   told.classList.toggle("wrong", data.wrong);
-  if (!input.dataset.begun) [input.value, input.dataset.begun] = [data.typed, true]; // also where the dialog was put up again
   // A dialog's Tab passes over what stands in a shadow tree, but not over the element that holds it.
   const host = parentElement.getRootNode().host;
   if (host) [host.tabIndex, host.onfocus] = [0, () => input.focus()];
@@ -17,6 +16,11 @@ export default function ({ data, parentElement, setStateValue }) {
     clearTimeout(input.soon);
     input.soon = setTimeout(send, SOON);
   };
+  if (!input.dataset.begun) {
+    input.dataset.begun = true;
+    if (input.value) input.oninput(); // typed before this script came
+    else input.value = data.typed; // the dialog was put up again
+  }
   input.onkeydown = (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
