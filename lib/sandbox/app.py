@@ -38,8 +38,7 @@ def application(sandbox: Sandbox, cut: Cut, stopping: asyncio.Event) -> Starlett
             struck = sandbox.faults.strike(call)
             sandbox.under_way += 1
             try:
-                if delay := sandbox.delay + (not faults.SLOW.isdisjoint(struck)) * faults.SLOW_SECONDS:
-                    await asyncio.sleep(delay)
+                await _wait(sandbox, (not faults.SLOW.isdisjoint(struck)) * faults.SLOW_SECONDS)
             finally:
                 sandbox.under_way -= 1
             outcome = sandbox.carry_out(call, struck)
@@ -56,6 +55,13 @@ def application(sandbox: Sandbox, cut: Cut, stopping: asyncio.Event) -> Starlett
         routes=[*(Route(path, serve, methods=list(of)) for path, of in methods.items()), *_own_routes(sandbox)],
         exception_handlers={HTTPException: _http_error, RefusedError: _refused, Exception: _own_error},
     )
+
+
+async def _wait(sandbox: Sandbox, slow: float) -> None:
+    """As long as the answer takes, and `slow` seconds more. A latency that is taken back meanwhile holds no call any longer."""
+    since, more = time.monotonic(), sandbox.delay - sandbox.latency + slow
+    while (left := since + sandbox.latency + more - time.monotonic()) > 0:
+        await asyncio.sleep(min(left, 0.1))
 
 
 def _own_routes(sandbox: Sandbox) -> list[Route]:

@@ -23,7 +23,7 @@ _HELD = """
 def _begin_a_reload(app: App, page: Page) -> int:
     """One that goes no further; returns how many pages had been asked for before."""
     read = len(app.calls("list"))
-    app.api.sandbox.latency = 5.0
+    app.api.sandbox.latency = 30.0
     page.get_by_role("button", name="Reload").click()
     expect(page.get_by_test_id("stSidebar").get_by_role("button", name="Stop")).to_be_visible()
     drive.idle(page)

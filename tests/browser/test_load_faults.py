@@ -66,7 +66,7 @@ def test_a_failed_reload_leaves_the_earlier_list_in_use(app: App, page: Page, fa
 
 def test_a_load_can_be_stopped_and_gone_on_with(app: App, page: Page) -> None:
     drive.customers(page, app.url)
-    app.api.sandbox.latency = 5.0
+    app.api.sandbox.latency = 30.0
     page.get_by_role("button", name="Reload").click()
     expect(page.get_by_test_id("stSidebar")).to_contain_text(re.compile(r"Reloading: \d+ customers"))
     page.get_by_test_id("stSidebar").get_by_role("button", name="Stop").click()

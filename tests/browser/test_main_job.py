@@ -221,7 +221,7 @@ def test_twenty_five_customers_with_live_progress_results_and_receipts(app: App,
     drive.review(page, 25)
     drive.say_why(page, REASON, "OPS-25")
 
-    app.api.sandbox.latency = 0.4  # seconds for each answer: long enough to watch
+    app.api.sandbox.latency = 1.0  # seconds for each answer: long enough to watch
     drive.confirm(page, "25", 25)
     expect(page.get_by_text(re.compile(r"^([1-9]|1\d|2[0-4]) of 25 · [\d.]+ a second · .* left$"))).to_be_visible()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()

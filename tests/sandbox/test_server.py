@@ -15,6 +15,7 @@ from lib.sandbox import data, faults
 from lib.sandbox.data import EXAMPLE, EXAMPLE_ID
 from lib.sandbox.server import SandboxServer
 from lib.sandbox.state import StateError
+from tests.served import until
 
 PATH = f"/v1/express/{EXAMPLE_ID}"
 USER = f"usr_{7:032x}"
@@ -331,6 +332,15 @@ def test_slow_delays_the_answer(api, sandbox, monkeypatch):
 def test_latency_delays_every_answer(start_sandbox):
     with _client(start_sandbox(latency_ms=300)) as api, pytest.raises(httpx.ReadTimeout):
         api.get(PATH, timeout=0.1)
+
+
+def test_a_latency_that_is_taken_back_holds_no_call_that_is_under_way(start_sandbox):
+    server = start_sandbox(latency_ms=600_000)
+    with _client(server) as api, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(api.get, PATH, timeout=30)
+        until(lambda: server.sandbox.under_way, "the call was under way")
+        server.sandbox.latency = 0
+        assert answer.result().status_code == 200
 
 
 def test_an_answer_takes_longer_for_each_other_request_that_is_under_way(start_sandbox):
