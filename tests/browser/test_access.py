@@ -272,6 +272,7 @@ def test_the_connection_is_in_sight_and_every_title_stands_at_one_height(app: Ap
         badge = page.locator(".st-key-top_line").get_by_text("Test · 127.0.0.1").first
         expect(badge).to_be_in_viewport()
         badge.hover()  # nothing lies over it
+        expect(page.locator(".st-key-top_line")).to_have_css("position", "fixed")  # the app's own styles have come
         heights.add(settled(drive.heading(page, title)))
     assert len(heights) == 1
     page.goto(f"{app.url}/runs?run=run_0000000000000000")  # a way back takes no room from what is opened
