@@ -56,7 +56,7 @@ class EndedLogins:
             return
         if changed:
             try:
-                self._ended = {**self._ended, **_ENDED.validate_json(read_at_most(self._file, _MOST_BYTES))}
+                self._ended = {**self._ended, **_ENDED.validate_json(read_at_most(self._file, _MOST_BYTES, ends=True))}
             except (OSError, ValidationError):
                 raise ConfigError(
                     f"{shown(self._file)} can't be read, so no login is good. Remove it, and start again."

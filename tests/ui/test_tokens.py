@@ -167,6 +167,17 @@ def test_keys_that_can_not_be_used_sign_nobody_in_and_the_log_says_why(
     assert "people.proxy.jwt.keys" in caplog.text
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes with names")
+@pytest.mark.timeout(30)  # whoever opens it waits for somebody to write
+def test_a_pipe_in_place_of_the_keys_holds_nobody_and_signs_nobody_in(
+    proxy: dict[str, object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "jwks.json").unlink()
+    os.mkfifo(tmp_path / "jwks.json", 0o600)
+    assert come(proxy, (HEADER, signed()))[0] is None
+    assert "it is no file" in caplog.text
+
+
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")
 def test_keys_that_others_may_write_sign_nobody_in_and_new_ones_count_at_once(
     proxy: dict[str, object], tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -66,7 +66,7 @@ def _keys(by: Token) -> KeySet:
     try:
         file = path_of(by.keys)
         refuse_if_others_write(file)
-        return KeySet.import_key_set(json.loads(read_at_most(file, _MOST_KEYS)))
+        return KeySet.import_key_set(json.loads(read_at_most(file, _MOST_KEYS, ends=True)))
     except OSError as exc:
         why = exc.strerror or str(exc)
     except (JoseError, ValueError, TypeError, KeyError, RecursionError):
