@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from lib.customers.filters import Filter, matching
 from lib.errors import JournalUnavailable
@@ -355,6 +356,34 @@ def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_don
     assert canary["Id"][2] in [code.value for code in session.at.code]
     session.press("run_resume").until(lambda it: "Finished" in it.words)
     assert "*Let it go on*" not in session.words
+
+
+def test_a_start_that_somebody_else_came_before_lets_no_run_go_on_that_holds_for_a_look(open_world: World) -> None:
+    (open_world.home / "settings.toml").write_text("[canary]\nsteps = 3\nfrom_size = 5\n[caps]\nmax_users = 100000\n")
+    open_world.restart()
+    open_world.open()
+    worker, journal = open_world.resources.worker, open_world.resources.journal
+    run = journal.record(a_plan(open_world, 0, 10), datetime.now(UTC), who=ROBIN)
+    session = open_world.open("runs", run=run.id)
+    assert session.offers("run_start")
+    worker.submit(run.id, who=KIM)
+    assert worker.join(run.id, 90)
+    session.press("run_start")  # as drawn before that; a second click of one's own is no other
+    assert worker.join(run.id, 90)
+    assert journal.reads.run(run.id).on_canary
+    assert "Nothing was done: this run has gone on since you saw it." in session.plain
+    assert "First steps done, waiting for you" in session.words
+
+
+@pytest.mark.parametrize("key", ["run_start", "run_cancel"])
+def test_a_click_that_comes_when_another_run_is_drawn_already_is_not_for_that_one(open_world: World, key: str) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    meant, other = (journal.record(a_plan(open_world, first, 2), now, who=ROBIN) for first in (0, 2))
+    session = open_world.open("runs", run=meant.id)
+    clicked = next(button for button in session.at.button if str(button.key).startswith(key))
+    session.go("runs", run=other.id).send(WidgetState(id=clicked.proto.id, trigger_value=True))
+    assert journal.reads.run(other.id).state is RunState.PLANNED
+    assert session.offers(key)
 
 
 def test_the_rate_and_the_time_left_are_those_since_a_pause_and_what_it_took_is_without_it(open_world: World) -> None:
