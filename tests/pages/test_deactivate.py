@@ -317,15 +317,33 @@ def test_a_second_session_shows_the_same_run(world: World, sandbox: SandboxServe
         assert metrics(other)["Verified"] == "3"
 
 
+def test_a_confirmation_that_was_left_does_not_open_by_itself_when_one_is_back(world: World, sandbox: SandboxServer) -> None:
+    session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=3)))
+    assert session.offers("confirm_cancel")
+    session.go("customers").go("deactivate")  # as Back and Forward do, which close no dialog
+    assert not session.offers("confirm_cancel")
+    assert to_dialog(session).offers("confirm_cancel")
+
+
+def test_a_confirmation_is_of_whom_the_page_behind_it_shows_and_of_nobody_else(world: World, sandbox: SandboxServer) -> None:
+    first, *others = ids_of(sandbox, active=True, count=4)
+    session = to_dialog(review_of(world, [first, *others[:2]]))
+    session.pick(others)  # as many: what is typed could not tell them apart
+    assert not session.offers("confirm_cancel")
+    confirm(session.press("to_confirm"), "3").until(ended)
+    assert {customer_id for _, customer_id in changes(sandbox)} == set(others)
+
+
 def test_the_same_plan_confirmed_again_shows_its_run_and_calls_nobody_twice(world: World, sandbox: SandboxServer) -> None:
     picked = ids_of(sandbox, active=True, count=2)
     session = to_dialog(review_of(world, picked))
     plan, dialog = session.at.session_state["plan_to_confirm"], session.at.session_state["open_dialog"]
     first = confirm(session, "2").until(ended).at.query_params["run"]
     # As a second click does that was under way while the first one was carried out.
-    again = world.open().pick(picked)
-    again.at.session_state["plan_to_confirm"], again.at.session_state["open_dialog"] = plan, dialog
-    again.pick(ids_of(sandbox, active=True, count=1)).go("deactivate")
+    again = world.open()
+    again.at.session_state["opened_plan"] = again.at.session_state["plan_to_confirm"] = plan
+    again.go("deactivate").at.session_state["open_dialog"] = dialog
+    again.run()
     assert confirm(again, "2").at.query_params["run"] == first
     assert len(world.resources.journal.reads.runs()) == 1
     assert len(changes(sandbox)) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 import streamlit as st
@@ -42,9 +43,10 @@ def ask(plan: Plan) -> None:
     dialogs.open_dialog("confirm")
 
 
-def show(resources: Resources) -> None:
+def show(resources: Resources, ids: Collection[str], undo_of: str) -> None:
+    """Confirms no other plan than that of these customers, which are under review behind it."""
     plan: Plan | None = st.session_state.get(_PLAN)
-    if plan is None:
+    if plan is None or set(plan.ids) != set(ids) or (plan.undo_of or "") != undo_of:
         dialogs.close()
         return
     act = f"{plan.action.value.capitalize()} {count(len(plan.customers), 'customer')}"
