@@ -14,8 +14,9 @@ from lib.errors import CapExceeded
 from lib.evidence.activity import Activity
 from lib.evidence.judgement import Answered
 from lib.plans.evidence import Picked, Way, seen_in
-from lib.plans.model import StepState
+from lib.plans.model import Run, RunState, StepState
 from lib.sandbox.server import SandboxServer
+from tests import message
 from tests.pages.test_kept import hold, keep
 from tests.pages.world import PATIENCE, Session, World, records_of
 from tests.runs.fakes import ROBIN, judgement
@@ -332,6 +333,23 @@ def test_a_confirmation_is_of_whom_the_page_behind_it_shows_and_of_nobody_else(w
     assert not session.offers("confirm_cancel")
     confirm(session.press("to_confirm"), "3").until(ended)
     assert {customer_id for _, customer_id in changes(sandbox)} == set(others)
+
+
+def test_a_run_that_is_recorded_is_begun_although_the_next_message_comes_in_between(
+    world: World, sandbox: SandboxServer
+) -> None:
+    session, record = to_dialog(review_of(world, ids_of(sandbox, active=True, count=2))), world.resources.record
+
+    def recorded(*args: Any, **kwargs: Any) -> Run:
+        run = record(*args, **kwargs)
+        message.comes()
+        return run
+
+    world.patch.setattr(world.resources, "record", recorded)
+    confirm(session, "2")
+    (run,) = world.resources.reads.runs()
+    session.until(lambda _: world.resources.reads.run(run.id).state is RunState.FINISHED)
+    assert len(changes(sandbox)) == 2
 
 
 def test_the_same_plan_confirmed_again_shows_its_run_and_calls_nobody_twice(world: World, sandbox: SandboxServer) -> None:

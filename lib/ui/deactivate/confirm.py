@@ -140,7 +140,7 @@ def _start(resources: Resources, plan: Plan, account: str) -> None:
 
     `account`: its name, where that stands for a second person's approval. Else a run that needs one waits for it.
     """
-    who = operator()
+    who, attempt = operator(), notices.attempting()
     try:
         run = resources.record(plan, who=who)
         run_id = run.id
@@ -152,9 +152,9 @@ def _start(resources: Resources, plan: Plan, account: str) -> None:
     else:
         # Refused, it is told on the run's page, which offers to start or to cancel it: by now it holds its customers.
         if run.approval is not None and account:
-            notices.attempt(resources.confirm_alone, run_id, account, who=who)
+            attempt(resources.confirm_alone, run_id, account, who=who)
         if run.approval is None or account:
-            notices.attempt(resources.resume, run_id, who=who)
+            attempt(resources.resume, run_id, who=who)
     resources.live_runs.forget()
     picks.remove(plan.ids)
     draft.started(Why(plan.reason, plan.ticket), plan.undo_of or "")
