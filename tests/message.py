@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
@@ -19,3 +22,15 @@ def comes() -> None:
             widget_states=WidgetStates(widgets=said),
         )
     )
+
+
+def comes_before(patch: pytest.MonkeyPatch, where: object, name: str) -> None:
+    """It comes right before the next call of that function, and once only."""
+    function = getattr(where, name)
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        patch.setattr(where, name, function)
+        comes()
+        return function(*args, **kwargs)
+
+    patch.setattr(where, name, called)

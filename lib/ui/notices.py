@@ -60,11 +60,11 @@ def attempt(act: Callable[..., object], *args: object, **kwargs: object) -> None
     attempting()(act, *args, **kwargs)
 
 
-def attempting() -> Callable[..., None]:
+def attempting(place: str = _KEY) -> Callable[..., None]:
     """`attempt`, which from here on asks the session state for nothing: there the browser's next message would end it, with
-    what is to follow not done, or what went wrong not told.
+    what is to follow not done, or what went wrong not told. A dialog has a `place` of its own: see `words`.
     """
-    said = _said()
+    said = _said(place)
     said.clear()
 
     def attempted(act: Callable[..., object], *args: object, **kwargs: object) -> None:
@@ -76,9 +76,15 @@ def attempting() -> Callable[..., None]:
     return attempted
 
 
-def _said() -> list[tuple[str, float]]:
+def words(place: str) -> str:
+    """What went wrong there last, until something else is attempted. It stays when it is drawn: that may be cut short."""
+    said = _said(place)
+    return said[-1][0] if said else ""
+
+
+def _said(place: str) -> list[tuple[str, float]]:
     """The notice, as the last of these, and when it was made."""
-    said: list[tuple[str, float]] = st.session_state.setdefault(_KEY, [])
+    said: list[tuple[str, float]] = st.session_state.setdefault(place, [])
     return said
 
 
@@ -198,7 +204,7 @@ def download_failed() -> bool:
 
 def show() -> None:
     failed: list[str] = st.session_state.get(_FAILED, [])
-    said = _said()
+    said = _said(_KEY)
     if failed:
         said.append((failed[-1], time.monotonic()))
         failed.clear()
