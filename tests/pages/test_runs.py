@@ -371,7 +371,7 @@ def test_a_start_that_somebody_else_came_before_lets_no_run_go_on_that_holds_for
     session.press("run_start")  # as drawn before that; a second click of one's own is no other
     assert worker.join(run.id, 90)
     assert journal.reads.run(run.id).on_canary
-    assert "Nothing was done: this run has gone on since you saw it." in session.plain
+    assert "This run is paused by now, so nothing was done." in session.plain
     assert "First steps done, waiting for you" in session.words
 
 

@@ -212,7 +212,7 @@ def _as_seen(resources: Resources, run: Run, act: _Act) -> _Act:
     def checked(run_id: str) -> None:
         now = resources.reads.run(run_id)
         if (now.state, now.hold, now.words, now.finished_at) != (run.state, run.hold, run.words, run.finished_at):
-            raise IllegalTransition("Nothing was done: this run has gone on since you saw it.", run_id=run_id)
+            raise IllegalTransition(f"This run is {now.state} by now, so nothing was done.", run_id=run_id)
         act(run_id)
 
     return checked
