@@ -216,6 +216,15 @@ def test_each_chip_removes_its_own_condition_and_clear_all_removes_every_one(
     assert page.at.query_params == {}
 
 
+@pytest.mark.parametrize("how", ["its chip", "more than is certain"])
+def test_what_is_typed_right_before_a_click_on_a_filter_stays(shared_world: World, how: str) -> None:
+    page = shared_world.open(status="active", days="365")
+    page.widget("search").set_value("imaging")
+    page.press(chip_keys(page)[0] if how == "its chip" else "time_unknown")  # in one message, as a busy server gets them
+    assert page.at.session_state["customers_view"].filter.text == "imaging"
+    assert ("active" in chips(page)) == (how != "its chip")
+
+
 def test_a_message_sent_before_the_browser_had_the_filters_set_here_brings_none_back(shared_world: World) -> None:
     """A polling fragment or a quick next click sends the widgets, and the address, as the browser knows them."""
     page = shared_world.open(status="active", users="0-0")
