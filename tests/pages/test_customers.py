@@ -14,8 +14,9 @@ from streamlit.runtime.scriptrunner import StopException
 from lib.sandbox.invented.names import ODDITIES
 from lib.sandbox.server import SandboxServer
 from lib.ui import picks
-from lib.ui.customers import tray
+from lib.ui.customers import address, tray
 from lib.ui.text import md
+from tests import message
 from tests.pages.world import Session, World, records_of
 
 Record = dict[str, Any]
@@ -214,6 +215,21 @@ def test_each_chip_removes_its_own_condition_and_clear_all_removes_every_one(
     assert chips(page) == []
     assert counted(page, CUSTOMERS)
     assert page.at.query_params == {}
+
+
+def test_a_click_on_a_header_turns_the_order_once_although_the_next_message_comes_right_then(world: World) -> None:
+    world.sandbox(30)
+    page, change = world.open(), address.change
+
+    def changed(**fields: Any) -> None:
+        world.patch.setattr(address, "change", change)
+        change(**fields)
+        message.comes()
+
+    world.patch.setattr(address, "change", changed)
+    page.act("sort", column="name")
+    sort = page.at.session_state["customers_view"].sort
+    assert (sort.column, sort.descending) == ("name", False)
 
 
 @pytest.mark.parametrize("how", ["its chip", "more than is certain"])
