@@ -352,6 +352,17 @@ def test_a_run_that_is_recorded_is_begun_although_the_next_message_comes_in_betw
     assert len(changes(sandbox)) == 2
 
 
+def test_whoever_clicks_both_keeps_them_active_and_no_click_is_left_for_the_next_time(
+    world: World, sandbox: SandboxServer
+) -> None:
+    session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=2))).type_to_confirm("2")
+    session.at.button(key="confirm_go").click()
+    session.press("confirm_cancel")
+    assert not session.offers("confirm_cancel")
+    assert "clicked-confirm_go" not in session.at.session_state
+    assert not world.resources.reads.runs()
+
+
 def test_the_same_plan_confirmed_again_shows_its_run_and_calls_nobody_twice(world: World, sandbox: SandboxServer) -> None:
     picked = ids_of(sandbox, active=True, count=2)
     session = to_dialog(review_of(world, picked))

@@ -88,11 +88,12 @@ def _ask(resources: Resources, other: OtherAccount) -> None:
         f"That is written into the log under {md(operator().name)} and **can't be taken back**."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if clicked.button("Keep them apart", key="account_cancel"):
-            dialogs.close()
-            st.rerun()
-        confirmed = clicked.button("Read and join", type="primary", icon=":material/link:", key="account_go")
-    if confirmed:
+        apart = clicked.button("Keep them apart", key="account_cancel")
+        join = clicked.button("Read and join", type="primary", icon=":material/link:", key="account_go")
+    if apart:  # also where both were clicked: then neither is left for the next time
+        dialogs.close()
+        st.rerun()
+    if join:
         _join(resources, asked)
 
 

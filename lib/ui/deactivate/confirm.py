@@ -90,11 +90,13 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
     right = typed_for(plan, f"{_TYPED}-{plan.hash[:16]}", "confirm", account=alone)
     words = _ONE if len(plan.customers) == 1 else _MANY
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if clicked.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
+        keep = clicked.button(_CANCEL[plan.action].format(**words), key="confirm_cancel")
+        go = "Ask for approval" if asks and not alone else act
+        go_on = clicked.button(go, key="confirm_go", type="primary", disabled=not right) and right
+        if keep:  # also where both were clicked: then neither is left for the next time
             dialogs.close()
             st.rerun()
-        go = "Ask for approval" if asks and not alone else act
-        if clicked.button(go, key="confirm_go", type="primary", disabled=not right) and right:
+        if go_on:
             _start(resources, plan, plan.connection_label if alone else "")
     _save(plan)
 
