@@ -57,8 +57,9 @@ def left_in_the_middle(world: World, first: int, size: int) -> str:
     """A run that another process carried when it died, one call of it in flight."""
     journal, now = world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(world, first, size), now, who=ROBIN)
-    journal.claim(run.id, owner="elsewhere:1:dead", now=now, who=ROBIN, lease=0.2)
+    journal.claim(run.id, owner="elsewhere:1:dead", now=now, who=ROBIN)
     journal.steps.begin(next(iter(journal.reads.steps(run.id, limit=1))), owner="elsewhere:1:dead", now=now, who=ROBIN)
+    journal.renew("elsewhere:1:dead", 0.2)  # for no longer: it dies now
     deadline = time.monotonic() + 60
     while journal.reads.run(run.id).state is RunState.RUNNING and time.monotonic() < deadline:
         world.resources.worker.recover()  # once the dead one's lease has run out
