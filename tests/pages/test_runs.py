@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.scriptrunner import StopException
 
 from lib.customers.filters import Filter, matching
 from lib.errors import JournalUnavailable
@@ -21,7 +22,7 @@ from lib.plans.policy import Caps, Policy
 from lib.plans.words import said
 from lib.runs.worker import Worker
 from lib.ui import notices
-from lib.ui.runs import listing, timeline
+from lib.ui.runs import history, listing, timeline
 from lib.ui.runs import report as report_module
 from tests.pages.world import Session, World
 from tests.runs.fakes import KIM, ROBIN
@@ -357,6 +358,21 @@ def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_don
     assert canary["Id"][2] in [code.value for code in session.at.code]
     session.press("run_resume").until(lambda it: "Finished" in it.words)
     assert "*Let it go on*" not in session.words
+
+
+def test_a_row_that_was_opened_right_before_the_page_was_left_does_not_open_when_one_is_back(open_world: World) -> None:
+    open_world.resources.journal.record(a_plan(open_world, 0, 2), datetime.now(UTC), who=ROBIN)
+    session, search = open_world.open("runs"), history.search
+
+    def ended() -> None:
+        open_world.patch.setattr(history, "search", search)
+        raise StopException
+
+    open_world.patch.setattr(history, "search", ended)
+    session.act("open", 0, label="Runs")
+    session.go("customers").go("runs")
+    assert session.at.title[0].value == "Runs"
+    assert session.act("open", 0, label="Runs").at.title[0].value == "Deactivate 2 customers"
 
 
 def test_a_start_that_somebody_else_came_before_lets_no_run_go_on_that_holds_for_a_look(open_world: World) -> None:

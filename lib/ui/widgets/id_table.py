@@ -34,6 +34,7 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 from pydantic import BaseModel, TypeAdapter
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from lib.ui import account
 from lib.ui.widgets import heard
@@ -152,8 +153,8 @@ def show(
         height="content",
         on_acts_change=heard.by(account.own(key), partial(_hear, key, react or partial(_keep, key))),
     )
-    opened: str | None = state.pop(_opened(key), None)
-    return opened
+    run, opened = state.pop(_opened(key), (None, ""))
+    return opened if opened and run is get_script_run_ctx() else None  # as in clicked.py: not when one comes back later
 
 
 def ticked(key: str) -> tuple[str, ...]:
@@ -183,7 +184,7 @@ def _keep(key: str, act: Act) -> None:
         case "unpick":
             st.session_state[_ticked(key)] = tuple(id_ for id_ in ticked(key) if id_ not in act.ids)
         case "open" if act.ids:
-            st.session_state[_opened(key)] = act.ids[0]
+            st.session_state[_opened(key)] = get_script_run_ctx(), act.ids[0]
 
 
 def _heard(key: str) -> list[int]:
