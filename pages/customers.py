@@ -40,7 +40,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="chips"):
     users = count(users_of(frame, positions), "user")
     st.markdown(f"**{number(len(positions))}** of {count(len(frame), 'customer')}{so_far} · {users}", width="content")
     asked.show_answers(seen)
-    filters.show_chips(shown.filter, found.unknown_times, unknown_studies)
+    filters.show_chips(found.unknown_times, unknown_studies)
     asked.show_read(resources, frame, seen)
 address.ADDRESS.show_trouble()
 loading.show_problems(resources.loads)

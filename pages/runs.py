@@ -3,10 +3,9 @@
 import streamlit as st
 
 from lib.errors import ViewUnreadable
-from lib.ui import history
 from lib.ui.deactivate import plan_file
 from lib.ui.resources import get_resources
-from lib.ui.runs import listing, report, view
+from lib.ui.runs import history, listing, report, view
 from lib.ui.runs.address import ADDRESS
 from lib.ui.widgets import head
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -210,7 +211,9 @@ class Tab:
             self._widgets = {id_: state for id_, state in self._widgets.items() if id_ in there}
 
     def _with(self, key: str) -> Iterator[Drawn]:
-        return (one for one in self._elements.values() if one.kind == "button" and one.said.id.endswith(f"-{key}"))
+        """Also where the key says besides which run the button is about."""
+        of = re.compile(rf"-{re.escape(key)}(-run_\w+)?$")
+        return (one for one in self._elements.values() if one.kind == "button" and of.search(one.said.id))
 
     def _tables(self, label: str) -> Iterator[Drawn]:
         every = (one for one in self._elements.values() if _component(one) == "id_table")

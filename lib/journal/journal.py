@@ -127,21 +127,23 @@ class Journal:
         canary: int | None = None,
         settings: str | None = None,
         lease: float = LEASE_SECONDS,
+        seen: Run | None = None,
     ) -> Run:
         """planned, paused or interrupted → running, carried by `owner` for `lease` seconds unless renewed.
 
-        `cancelling`: only to settle what was in flight. So it is with a run whose cancel was not carried out yet.
-        `canary` is how many first steps the run holds after; it counts at the first start only. A run that holds for them
-        does so no more from here on. `settings`: the hash of those of the process.
+        `seen`: only if it stands as it did there: another one may have begun it since, and it holds for a look by now.
+        `cancelling`: only to settle what was in flight, as with a run whose cancel was not carried out yet. `canary` is how
+        many first steps it holds after, at its first start only; one that holds so does no more. `settings`: their hash.
         """
-        before = run_states_before(RunState.RUNNING) - {RunState.FINISHED}
+        before = {seen.state} if seen else run_states_before(RunState.RUNNING) - {RunState.FINISHED}
         with self.log.writing() as writing:
             started, hold, order = writing.db.execute(_STANDS, {"of_run": run_id}).one_or_none() or (None, None, None)
             requested = "cancel" if cancelling or order == "cancel" else None
             values = _carried_by(owner, lease) | {"requested": requested, "started_at": started or now}
             if started is None or hold == Hold.CANARY:
                 values["canary"] = None if started else canary
-            self._move_run(writing, run_id, RunState.RUNNING, before=before, values=values)
+            as_seen = [runs.c.hold.is_not_distinct_from(seen.hold)] if seen else []
+            self._move_run(writing, run_id, RunState.RUNNING, *as_seen, before=before, values=values)
             payload = {"owner": owner, "requested": requested, "canary": canary, "settings": settings}
             writing.log(run_id, "resume" if started else "approved", who=who, now=now, payload=payload)
         return self.reads.run(run_id)

@@ -181,7 +181,7 @@ class Worker:
         client = self._client(run)
         self._journal.audit.check_plan(run_id)
         admit(run, who, self._tools, self._active_total)
-        take_up = partial(self._journal.claim, canary=self._tools.policy.canary.of(run.totals.total))
+        take_up = partial(self._journal.claim, canary=self._tools.policy.canary.of(run.totals.total), seen=run)
         return self._launch(run, client, who, take_up, probe=RunState.PLANNED not in states)
 
     def _as_it_is(self, run_id: str) -> Run:

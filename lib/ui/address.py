@@ -57,8 +57,8 @@ class Address(Generic[_View]):
 
     def show(self, view: _View) -> None:
         """Let the page show this view; a callback, since it must come before the page is drawn."""
-        st.session_state[self._view] = view
         st.session_state.setdefault(self._left, {})  # an address that was refused counts no longer
+        st.session_state[self._view] = view
 
     def show_kept(self, token: str, view: _View) -> None:
         """Let the page show what is kept under this token, and its address say so for as long as that is on show."""

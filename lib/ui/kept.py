@@ -88,18 +88,19 @@ def offer(resources: Resources, *, most: int) -> None:
 def _take(resources: Resources, head: DraftHead) -> None:
     """Callback: they are this tab's from now on, and offered to no other. Raises JournalError, or PlanError: gone."""
     found = resources.workspace.read_draft(head.id)
-    _be_done_with(head)
     if found is None:
+        _be_done_with(head)
         raise PlanError("These picks are no longer kept: another tab has taken, discarded or started them meanwhile.")
     picks.take(found.picked)
     st.session_state[_TAKEN] = st.session_state.get(_TAKEN, frozenset()) | {head.id}
     if not draft.why():
         draft.say_why(Why(found.reason, found.ticket))
+    _be_done_with(head)  # last: the browser's next message may end this anywhere above, and then it is offered again
 
 
 def _discard(resources: Resources, head: DraftHead) -> None:
-    _be_done_with(head)
     resources.workspace.keep_draft(head.id, {}, "", "", who=operator())
+    _be_done_with(head)
 
 
 def _be_done_with(head: DraftHead) -> None:

@@ -57,15 +57,35 @@ def _tell(words: str, icon: str = "error") -> None:
 
 def attempt(act: Callable[..., object], *args: object, **kwargs: object) -> None:
     """Use as a callback: calls `act`; an error of ours becomes a notice instead of a broken page."""
-    st.session_state.pop(_KEY, None)
-    try:
-        act(*args, **kwargs)
-    except ExpressOpsError as error:
-        _keep(told(error))
+    attempting()(act, *args, **kwargs)
 
 
-def _keep(words: str) -> None:
-    st.session_state[_KEY] = words, time.monotonic()
+def attempting(place: str = _KEY) -> Callable[..., None]:
+    """`attempt`, which from here on asks the session state for nothing: there the browser's next message would end it, with
+    what is to follow not done, or what went wrong not told. A dialog has a `place` of its own: see `words`.
+    """
+    said = _said(place)
+    said.clear()
+
+    def attempted(act: Callable[..., object], *args: object, **kwargs: object) -> None:
+        try:
+            act(*args, **kwargs)
+        except ExpressOpsError as error:
+            said.append((told(error), time.monotonic()))
+
+    return attempted
+
+
+def words(place: str) -> str:
+    """What went wrong there last, until something else is attempted. It stays when it is drawn: that may be cut short."""
+    said = _said(place)
+    return said[-1][0] if said else ""
+
+
+def _said(place: str) -> list[tuple[str, float]]:
+    """The notice, as the last of these, and when it was made."""
+    said: list[tuple[str, float]] = st.session_state.setdefault(place, [])
+    return said
 
 
 def fragment(draw: Callable[..., None], *args: object, every: float | None) -> None:
@@ -184,9 +204,9 @@ def download_failed() -> bool:
 
 def show() -> None:
     failed: list[str] = st.session_state.get(_FAILED, [])
+    said = _said(_KEY)
     if failed:
-        _keep(failed[-1])
+        said.append((failed[-1], time.monotonic()))
         failed.clear()
-    words, said_at = st.session_state.get(_KEY, ("", 0.0))
-    if words and time.monotonic() - said_at < _STAYS:
-        _tell(words)
+    if said and time.monotonic() - said[-1][1] < _STAYS:
+        _tell(said[-1][0])

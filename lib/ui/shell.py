@@ -68,6 +68,7 @@ try:
     armed.show_dialog(resources)
     try:
         page.run()
+        dialogs.end()
     finally:
         kept.keep(resources)
 except NotStarted:

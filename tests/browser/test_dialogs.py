@@ -81,3 +81,20 @@ def test_what_is_typed_before_the_confirmation_can_listen_counts(app: App, page:
     expect(dialog.get_by_role("status")).to_have_text("It matches.")
     expect(dialog.get_by_role("textbox")).to_have_value("12")
     expect(drive.go_button(dialog, 12)).to_be_enabled()
+
+
+def test_a_confirmation_that_back_left_does_not_stand_over_other_picks_later(app: App, page: Page) -> None:
+    drive.customers(page, app.url, "?status=active")
+    drive.tick_rows(page, range(2))
+    drive.review(page, 2)
+    drive.say_why(page, "Contract ended")
+    drive.ask(page, 2)
+    page.go_back()
+    expect(drive.heading(page, "Customers")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    drive.table(page).get_by_role("checkbox").nth(1).uncheck()
+    drive.expect_picked(page, 1)
+    drive.tick_rows(page, [5], already=1)
+    drive.review(page, 2)
+    drive.idle(page)
+    expect(page.get_by_role("dialog")).to_have_count(0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import streamlit as st
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from lib.plans.model import RunState
+from tests import message
 from tests.pages.people import PEOPLE, claims, opened, tab
 from tests.pages.world import PATIENCE, Session, World, records_of
 from tests.served import until
@@ -62,6 +64,7 @@ def test_two_people_walk_it(team: World) -> None:
     kim.act("open", 0, label="Customers under review")
     assert "Runs of this customer" in kim.plain
     kim = lead(run=run.id)
+    message.comes_before(team.patch, st, "error")  # which ends the drawing that would tell it
     kim.press("refuse")
     main = list(kim.at.main)
     wrong = next(at for at, one in enumerate(main) if "Say why you refuse it" in str(getattr(one, "value", "")))

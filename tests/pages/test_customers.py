@@ -14,8 +14,9 @@ from streamlit.runtime.scriptrunner import StopException
 from lib.sandbox.invented.names import ODDITIES
 from lib.sandbox.server import SandboxServer
 from lib.ui import picks
-from lib.ui.customers import tray
+from lib.ui.customers import address, tray
 from lib.ui.text import md
+from tests import message
 from tests.pages.world import Session, World, records_of
 
 Record = dict[str, Any]
@@ -214,6 +215,30 @@ def test_each_chip_removes_its_own_condition_and_clear_all_removes_every_one(
     assert chips(page) == []
     assert counted(page, CUSTOMERS)
     assert page.at.query_params == {}
+
+
+def test_a_click_on_a_header_turns_the_order_once_although_the_next_message_comes_right_then(world: World) -> None:
+    world.sandbox(30)
+    page, change = world.open(), address.change
+
+    def changed(**fields: Any) -> None:
+        world.patch.setattr(address, "change", change)
+        change(**fields)
+        message.comes()
+
+    world.patch.setattr(address, "change", changed)
+    page.act("sort", column="name")
+    sort = page.at.session_state["customers_view"].sort
+    assert (sort.column, sort.descending) == ("name", False)
+
+
+@pytest.mark.parametrize("how", ["its chip", "more than is certain"])
+def test_what_is_typed_right_before_a_click_on_a_filter_stays(shared_world: World, how: str) -> None:
+    page = shared_world.open(status="active", days="365")
+    page.widget("search").set_value("imaging")
+    page.press(chip_keys(page)[0] if how == "its chip" else "time_unknown")  # in one message, as a busy server gets them
+    assert page.at.session_state["customers_view"].filter.text == "imaging"
+    assert ("active" in chips(page)) == (how != "its chip")
 
 
 def test_a_message_sent_before_the_browser_had_the_filters_set_here_brings_none_back(shared_world: World) -> None:

@@ -14,8 +14,9 @@ from lib.errors import CapExceeded
 from lib.evidence.activity import Activity
 from lib.evidence.judgement import Answered
 from lib.plans.evidence import Picked, Way, seen_in
-from lib.plans.model import StepState
+from lib.plans.model import Run, RunState, StepState
 from lib.sandbox.server import SandboxServer
+from tests import message
 from tests.pages.test_kept import hold, keep
 from tests.pages.world import PATIENCE, Session, World, records_of
 from tests.runs.fakes import ROBIN, judgement
@@ -317,15 +318,61 @@ def test_a_second_session_shows_the_same_run(world: World, sandbox: SandboxServe
         assert metrics(other)["Verified"] == "3"
 
 
+def test_a_confirmation_that_was_left_does_not_open_by_itself_when_one_is_back(world: World, sandbox: SandboxServer) -> None:
+    session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=3)))
+    assert session.offers("confirm_cancel")
+    session.go("customers").go("deactivate")  # as Back and Forward do, which close no dialog
+    assert not session.offers("confirm_cancel")
+    assert to_dialog(session).offers("confirm_cancel")
+
+
+def test_a_confirmation_is_of_whom_the_page_behind_it_shows_and_of_nobody_else(world: World, sandbox: SandboxServer) -> None:
+    first, *others = ids_of(sandbox, active=True, count=4)
+    session = to_dialog(review_of(world, [first, *others[:2]]))
+    session.pick(others)  # as many: what is typed could not tell them apart
+    assert not session.offers("confirm_cancel")
+    confirm(session.press("to_confirm"), "3").until(ended)
+    assert {customer_id for _, customer_id in changes(sandbox)} == set(others)
+
+
+def test_a_run_that_is_recorded_is_begun_although_the_next_message_comes_in_between(
+    world: World, sandbox: SandboxServer
+) -> None:
+    session, record = to_dialog(review_of(world, ids_of(sandbox, active=True, count=2))), world.resources.record
+
+    def recorded(*args: Any, **kwargs: Any) -> Run:
+        run = record(*args, **kwargs)
+        message.comes()
+        return run
+
+    world.patch.setattr(world.resources, "record", recorded)
+    confirm(session, "2")
+    (run,) = world.resources.reads.runs()
+    session.until(lambda _: world.resources.reads.run(run.id).state is RunState.FINISHED)
+    assert len(changes(sandbox)) == 2
+
+
+def test_whoever_clicks_both_keeps_them_active_and_no_click_is_left_for_the_next_time(
+    world: World, sandbox: SandboxServer
+) -> None:
+    session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=2))).type_to_confirm("2")
+    session.at.button(key="confirm_go").click()
+    session.press("confirm_cancel")
+    assert not session.offers("confirm_cancel")
+    assert "clicked-confirm_go" not in session.at.session_state
+    assert not world.resources.reads.runs()
+
+
 def test_the_same_plan_confirmed_again_shows_its_run_and_calls_nobody_twice(world: World, sandbox: SandboxServer) -> None:
     picked = ids_of(sandbox, active=True, count=2)
     session = to_dialog(review_of(world, picked))
     plan, dialog = session.at.session_state["plan_to_confirm"], session.at.session_state["open_dialog"]
     first = confirm(session, "2").until(ended).at.query_params["run"]
     # As a second click does that was under way while the first one was carried out.
-    again = world.open().pick(picked)
-    again.at.session_state["plan_to_confirm"], again.at.session_state["open_dialog"] = plan, dialog
-    again.pick(ids_of(sandbox, active=True, count=1)).go("deactivate")
+    again = world.open()
+    again.at.session_state["opened_plan"] = again.at.session_state["plan_to_confirm"] = plan
+    again.go("deactivate").at.session_state["open_dialog"] = dialog
+    again.run()
     assert confirm(again, "2").at.query_params["run"] == first
     assert len(world.resources.journal.reads.runs()) == 1
     assert len(changes(sandbox)) == 2

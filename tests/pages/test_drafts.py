@@ -9,7 +9,8 @@ import pytest
 
 from lib.people import Person
 from lib.sandbox.server import SandboxServer
-from lib.ui import kept, notices
+from lib.ui import kept, notices, picks
+from tests import message
 from tests.pages.test_deactivate import confirm, ended, field_of, ids_of, record_of, to_dialog
 from tests.pages.world import Session, World
 
@@ -36,6 +37,19 @@ def offers(session: Session) -> list[str]:
 def press(session: Session, label: str) -> Session:
     next(button for button in session.at.button if button.label == label).click()
     return session.run()
+
+
+def test_picks_that_the_next_message_keeps_from_being_taken_are_offered_still(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=3)
+    world.open().pick(picked)
+    until_saved(world, 3)
+    there = world.open()
+    message.comes_before(world.patch, picks, "take")
+    press(there, "Take them")
+    assert there.picks == []
+    assert offers(there)
+    assert press(there, "Take them").picks == picked
+    assert not offers(there)
 
 
 @pytest.mark.parametrize("what", ["a new tab", "a restart"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import streamlit as st
 
 from lib.plans.model import RunState
 from lib.sandbox.server import SandboxServer
+from tests import message
 from tests.pages.test_kept import hold
 from tests.pages.test_runs import a_plan, left_in_the_middle
 from tests.pages.world import KEY, Session, World
@@ -84,6 +86,7 @@ def test_once_a_person_says_so_and_confirms_it_the_run_goes_on_under_the_new_key
     session.press("account_cancel")
     assert not session.offers("account_go")
     assert world.resources.keys == {world.resources.connection.fingerprint}
+    message.comes_before(world.patch, st, "success")  # which ends the drawing that would tell it
     say_so(session, old)
     assert "both keys are of the same account now" in session.at.success[0].value
     assert f"Also of this account: `{old[:8]}`" in session.words

@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
+import streamlit as st
 
 from lib.avara.text import count
 from lib.evidence.rule_set import PRESETS, RuleSet
 from lib.evidence.rules import AllOf, Answer, HasMetadata, LikelyDuplicate, Not, OlderThan
 from lib.plans.evidence import Way
+from lib.ui.evidence import editor
+from tests import message
 from tests.pages.world import Session, World
 
 CUSTOMERS = 250
@@ -179,6 +182,34 @@ def test_a_file_that_holds_no_rules_is_refused_in_words_and_changes_nothing(page
     page.run()
     assert "This file holds no rules that can be used" in page.plain
     assert "A customer for longer than 90 days" in page.plain  # the ones it began with
+
+
+@pytest.mark.parametrize("way", ["opened", "imported"])
+def test_rules_are_opened_and_imported_although_the_next_message_ends_the_callback(
+    world: World, page: Session, way: str
+) -> None:
+    own = DORMANT.with_days(123).model_copy(update={"name": "Asleep"})
+    world.resources.workspace.save_rule_set(own, who=world.resources.operator)
+    world.resources.rule_sets.forget()
+    page.press("rules_change")
+    if way == "opened":
+        older = next(one for one in page.at.selectbox if one.label.startswith("Open one of"))
+        older.select_index(0)
+    else:
+        page.at.get("file_uploader")[0].set_value(("rules.json", own.to_json(), "application/json"))
+    message.comes_before(world.patch, editor, "_hold")
+    assert page.run().widget("rules_days").value == 123
+    page.widget("rules_days").set_value(77)
+    assert page.run().run().widget("rules_days").value == 77  # nothing is opened or imported again
+
+
+def test_why_rules_can_not_be_used_is_told_until_something_else_is_tried(world: World, page: Session) -> None:
+    page.press("rules_change")
+    page.at.get("file_uploader")[0].set_value(("rules.json", b"{}", "application/json"))
+    message.comes_before(world.patch, st, "error")  # which ends the drawing that would tell it
+    assert "This file holds no rules that can be used" in page.run().plain
+    page.widget("rules_unknown").set_value(True)
+    assert "This file holds no rules that can be used" not in page.run().plain
 
 
 def test_unknown_counts_only_where_the_analyst_says_so_and_each_pick_says_it(page: Session) -> None:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.scriptrunner import StopException
 
 from lib.customers.filters import Filter, matching
 from lib.errors import JournalUnavailable
@@ -20,7 +22,7 @@ from lib.plans.policy import Caps, Policy
 from lib.plans.words import said
 from lib.runs.worker import Worker
 from lib.ui import notices
-from lib.ui.runs import listing, timeline
+from lib.ui.runs import history, listing, timeline
 from lib.ui.runs import report as report_module
 from tests.pages.world import Session, World
 from tests.runs.fakes import KIM, ROBIN
@@ -56,8 +58,9 @@ def left_in_the_middle(world: World, first: int, size: int) -> str:
     """A run that another process carried when it died, one call of it in flight."""
     journal, now = world.resources.journal, datetime.now(UTC)
     run = journal.record(a_plan(world, first, size), now, who=ROBIN)
-    journal.claim(run.id, owner="elsewhere:1:dead", now=now, who=ROBIN, lease=0.2)
+    journal.claim(run.id, owner="elsewhere:1:dead", now=now, who=ROBIN)
     journal.steps.begin(next(iter(journal.reads.steps(run.id, limit=1))), owner="elsewhere:1:dead", now=now, who=ROBIN)
+    journal.renew("elsewhere:1:dead", 0.2)  # for no longer: it dies now
     deadline = time.monotonic() + 60
     while journal.reads.run(run.id).state is RunState.RUNNING and time.monotonic() < deadline:
         world.resources.worker.recover()  # once the dead one's lease has run out
@@ -355,6 +358,49 @@ def test_a_run_that_holds_for_its_canary_shows_those_records_and_what_can_be_don
     assert canary["Id"][2] in [code.value for code in session.at.code]
     session.press("run_resume").until(lambda it: "Finished" in it.words)
     assert "*Let it go on*" not in session.words
+
+
+def test_a_row_that_was_opened_right_before_the_page_was_left_does_not_open_when_one_is_back(open_world: World) -> None:
+    open_world.resources.journal.record(a_plan(open_world, 0, 2), datetime.now(UTC), who=ROBIN)
+    session, search = open_world.open("runs"), history.search
+
+    def ended() -> None:
+        open_world.patch.setattr(history, "search", search)
+        raise StopException
+
+    open_world.patch.setattr(history, "search", ended)
+    session.act("open", 0, label="Runs")
+    session.go("customers").go("runs")
+    assert session.at.title[0].value == "Runs"
+    assert session.act("open", 0, label="Runs").at.title[0].value == "Deactivate 2 customers"
+
+
+def test_a_start_that_somebody_else_came_before_lets_no_run_go_on_that_holds_for_a_look(open_world: World) -> None:
+    (open_world.home / "settings.toml").write_text("[canary]\nsteps = 3\nfrom_size = 5\n[caps]\nmax_users = 100000\n")
+    open_world.restart()
+    open_world.open()
+    worker, journal = open_world.resources.worker, open_world.resources.journal
+    run = journal.record(a_plan(open_world, 0, 10), datetime.now(UTC), who=ROBIN)
+    session = open_world.open("runs", run=run.id)
+    assert session.offers("run_start")
+    worker.submit(run.id, who=KIM)
+    assert worker.join(run.id, 90)
+    session.press("run_start")  # as drawn before that; a second click of one's own is no other
+    assert worker.join(run.id, 90)
+    assert journal.reads.run(run.id).on_canary
+    assert "This run is paused by now, so nothing was done." in session.plain
+    assert "First steps done, waiting for you" in session.words
+
+
+@pytest.mark.parametrize("key", ["run_start", "run_cancel"])
+def test_a_click_that_comes_when_another_run_is_drawn_already_is_not_for_that_one(open_world: World, key: str) -> None:
+    journal, now = open_world.resources.journal, datetime.now(UTC)
+    meant, other = (journal.record(a_plan(open_world, first, 2), now, who=ROBIN) for first in (0, 2))
+    session = open_world.open("runs", run=meant.id)
+    clicked = next(button for button in session.at.button if str(button.key).startswith(key))
+    session.go("runs", run=other.id).send(WidgetState(id=clicked.proto.id, trigger_value=True))
+    assert journal.reads.run(other.id).state is RunState.PLANNED
+    assert session.offers(key)
 
 
 def test_the_rate_and_the_time_left_are_those_since_a_pause_and_what_it_took_is_without_it(open_world: World) -> None:

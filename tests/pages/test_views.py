@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import streamlit as st
 from sqlalchemy import create_engine, text
 
 from lib.customers.filters import Filter
@@ -14,6 +15,7 @@ from lib.customers.views import Sort
 from lib.evidence.views import View
 from lib.journal.views import KEPT_FOR
 from lib.ui.customers import address
+from tests import message
 from tests.pages.world import Session, World
 from tests.runs.fakes import ROBIN
 
@@ -220,3 +222,14 @@ def test_two_views_never_have_one_name(world: World, page: Session) -> None:
         page.press("save_view")
     assert "There is a saved view of this name" in page.plain
     assert len(world.resources.journal.views.saved(world.resources.keys)) == 1
+
+
+def test_why_a_view_is_not_saved_is_told_until_something_else_is_tried(world: World, page: Session) -> None:
+    page.press("views")
+    message.comes_before(world.patch, st, "error")  # which ends the drawing that would tell it
+    page.press("save_view")
+    (why,) = (error.value for error in page.at.error)
+    assert "name" in why
+    page.at.session_state["open_dialog"] = None
+    page.run()
+    assert not page.press("views").at.error

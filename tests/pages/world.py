@@ -74,7 +74,8 @@ class Session:
         return self
 
     def press(self, key: str) -> Self:
-        self.at.button(key=key).click()
+        """Press the button of that key, also where its key says besides which run it is about."""
+        next(button for button in self.at.button if _is_of(button.key, key)).click()
         return self.run()
 
     def widget(self, name: str) -> Any:
@@ -85,7 +86,7 @@ class Session:
 
     def offers(self, key: str) -> bool:
         """Is there such a button, and can it be pressed?"""
-        return any(button.key == key and not button.disabled for button in self.at.button)
+        return any(_is_of(button.key, key) and not button.disabled for button in self.at.button)
 
     @property
     def words(self) -> str:
@@ -233,6 +234,10 @@ def _components() -> BidiComponentManager:
 def _close() -> None:
     with suppress(ExpressOpsError):
         wiring.release()
+
+
+def _is_of(found: str | None, key: str) -> bool:
+    return found is not None and key in (found, found.partition("-run_")[0])
 
 
 def records_of(server: SandboxServer) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.errors import CapExceeded, NotCounted
+from lib.errors import CapExceeded, IllegalTransition, NotCounted
 from lib.gate import Gate
 from lib.plans.model import Action, Hold, RunState, StepState
 from lib.plans.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
@@ -52,6 +52,22 @@ def test_a_large_run_holds_after_its_canary_and_a_person_lets_it_go_on(journal):
     assert (resumed.on_canary, resumed.canary) == (False, None)
     run = bench.carried(resumed)
     assert (run.state, run.hold, run.totals.verified) == (RunState.FINISHED, None, 8)
+
+
+def test_a_start_that_another_one_came_before_does_not_let_the_run_go_on_from_its_canary(journal):
+    """Two people press *Start*: while the second one's is being counted, the first one's holds for a look already."""
+    bench, carried = Bench(journal, customers(8), CANARY), []
+
+    def count():
+        carried.append(bench.carried(bench.worker.submit(run.id, who=ROBIN)))
+        return 100
+
+    late, run = bench.another_worker(CANARY, active_total=count), bench.record()
+    with pytest.raises(IllegalTransition, match="it has changed meanwhile, and it is paused now"):
+        late.submit(run.id, who=KIM)
+    assert carried[0].on_canary
+    assert journal.reads.run(run.id) == carried[0]
+    assert len(bench.api.changes()) == 3
 
 
 def test_a_small_run_has_no_canary(journal):

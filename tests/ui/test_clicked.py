@@ -15,6 +15,8 @@ def script() -> None:
 
     if st.session_state.get("late"):
         get_script_run_ctx().session_state.on_script_finished(frozenset(), remove_stale_widgets=False)
+    if st.session_state.pop("again", False):
+        st.rerun()
     if st.session_state.pop("cut", False):
         raise StopException
     done = st.session_state.setdefault("done", [])
@@ -41,3 +43,11 @@ def test_what_the_run_of_a_click_did_not_come_to_is_not_done_by_a_later_one(page
     page.button[0].click().run()
     page.run()
     assert page.session_state["done"] == ["called"]
+
+
+def test_what_the_run_of_a_click_did_not_come_to_the_one_that_takes_its_place_does_once(page: AppTest) -> None:
+    page.session_state["again"] = True
+    page.button[0].click().run()
+    assert page.session_state["done"] == ["called", "clicked"]
+    page.run()
+    assert page.session_state["done"] == ["called", "clicked"]

@@ -73,10 +73,12 @@ def _ask(resources: Resources, opening: str) -> None:
     st.code(label, language=None, wrap_lines=True)
     right = typed.field(f"arm-{opening}", "Type the account's label to arm it", label)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if clicked.button("Leave it", key="arm_cancel"):
+        leave = clicked.button("Leave it", key="arm_cancel")
+        arm = clicked.button(f"Arm for {lasts}", key="arm_go", type="primary", disabled=not right) and right
+        if leave:  # also where both were clicked: then neither is left for the next time
             dialogs.close()
             st.rerun()
-        if clicked.button(f"Arm for {lasts}", key="arm_go", type="primary", disabled=not right) and right:
+        if arm:
             try:
                 resources.ask(Right.READ)
                 arming.arm(label, operator())

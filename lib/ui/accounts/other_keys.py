@@ -10,6 +10,7 @@ from lib.errors import ExpressOpsError
 from lib.journal.accounts import OtherAccount
 from lib.people import Right
 from lib.runs.same_account import Proof
+from lib.ui import nav
 from lib.ui.notices import dialog, fragment, tell
 from lib.ui.resources import Resources, may, operator, served
 from lib.ui.text import ago, count, exact, md, number
@@ -31,7 +32,9 @@ def _keys(resources: Resources) -> None:
     if len(keys) == 1 and not others:
         return
     st.header("Keys", anchor=False)
-    if joined := st.session_state.pop(_JOINED, None):
+    if nav.arrived():
+        st.session_state.pop(_JOINED, None)  # not when it is drawn: that may be cut short
+    for joined in st.session_state.get(_JOINED, ()):
         st.success(joined, icon=":material/check_circle:", width=760)
     if len(keys) > 1:
         older = ", ".join(f"`{md(key[:8])}`" for key in sorted(keys - {connection.fingerprint}))
@@ -85,16 +88,18 @@ def _ask(resources: Resources, other: OtherAccount) -> None:
         f"That is written into the log under {md(operator().name)} and **can't be taken back**."
     )
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if clicked.button("Keep them apart", key="account_cancel"):
-            dialogs.close()
-            st.rerun()
-        confirmed = clicked.button("Read and join", type="primary", icon=":material/link:", key="account_go")
-    if confirmed:
+        apart = clicked.button("Keep them apart", key="account_cancel")
+        join = clicked.button("Read and join", type="primary", icon=":material/link:", key="account_go")
+    if apart:  # also where both were clicked: then neither is left for the next time
+        dialogs.close()
+        st.rerun()
+    if join:
         _join(resources, asked)
 
 
 def _join(resources: Resources, asked: Proof) -> None:
     bar, total = st.progress(0.0, text="Looking for its customers…"), len(asked.expected)
+    joined: list[str] = st.session_state.setdefault(_JOINED, [])
     try:
         resources.join(
             asked,
@@ -105,7 +110,7 @@ def _join(resources: Resources, asked: Proof) -> None:
         bar.empty()
         tell(error)
         return
+    joined[:] = [f"All {count(total, 'customer')} were found: both keys are of the same account now."]
     resources.live_runs.forget()
     dialogs.close()
-    st.session_state[_JOINED] = f"All {count(total, 'customer')} were found: both keys are of the same account now."
     st.rerun()

@@ -107,15 +107,17 @@ def view_chips(view: View) -> list[tuple[str, str, View]]:
 def offer_unknown(unknown: int) -> None:
     """Who is left out only because their studies are unknown can be shown instead."""
     if unknown:
-        seen = address.shown().seen.model_copy(update={"studies_unknown": True})
         st.button(
             f"{number(unknown)} more would match, but their studies are unknown",
             key="studies_unknown",
             type="tertiary",
             help="Shows these instead. Studies are unknown where they were not read, could not be, or not far enough.",
-            on_click=address.change,
-            kwargs={"seen": seen},
+            on_click=_show_unknown,
         )
+
+
+def _show_unknown() -> None:
+    address.change(seen=address.shown().seen.model_copy(update={"studies_unknown": True}))
 
 
 def draw_known(resources: Resources, frame: CustomerFrame, customer_id: str) -> None:

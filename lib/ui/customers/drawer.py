@@ -12,9 +12,10 @@ from lib.errors import JournalError
 from lib.people import Right
 from lib.plans.evidence import Way
 from lib.spelling import visible
-from lib.ui import history, notices, picks, record_view
+from lib.ui import notices, picks, record_view
 from lib.ui.customers import asked
 from lib.ui.resources import Resources
+from lib.ui.runs import history
 from lib.ui.text import md
 from lib.ui.widgets import dialogs
 

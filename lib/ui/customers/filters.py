@@ -12,7 +12,7 @@ import streamlit as st
 from lib.customers.facets import Counts, facet_keys, facet_values
 from lib.customers.filters import Filter, chips
 from lib.customers.frame import CustomerFrame
-from lib.evidence.views import SeenFilter
+from lib.evidence.views import SeenFilter, View
 from lib.ui import nav
 from lib.ui.customers import address, asked, ranges
 from lib.ui.customers.table import MAKERS
@@ -79,27 +79,25 @@ def _more(frame: CustomerFrame, flt: Filter) -> None:
         _choice("Without metadata", facet_keys(frame), lacked, says, "Customers that lack the key.")
 
 
-def show_chips(flt: Filter, unknown_times: int, unknown_studies: int) -> None:
+def show_chips(unknown_times: int, unknown_studies: int) -> None:
     """The active filters, each a button that removes it, one that removes all, and those that show who is left out only because
     a time is unknown (`unknown_times` of them), or the studies (`unknown_studies`).
     """
-    view = address.shown().model_copy(update={"page": 1})
-    active = [(chip.field, chip.label, view.model_copy(update={"filter": chip.without})) for chip in chips(flt)]
-    active += asked.view_chips(view)
-    for field, label, without in active:
+    active = _active()
+    for field, label, _ in active:
         st.button(
             md(label, limit=48),
             key=f"chip_{hashlib.sha256(field.encode()).hexdigest()[:16]}",
             icon=":material/close:",
             icon_position="right",
             help="Remove this filter",
-            on_click=address.show,
-            args=(without,),
+            on_click=_remove,
+            args=(field,),
         )
     if active:
-        bare = view.model_copy(update={"filter": Filter(), "seen": SeenFilter()})
-        st.button("Clear all", key="clear_filters", type="tertiary", on_click=address.show, args=(bare,))
-    elif view.rules is None:
+        bare = {"filter": Filter(), "seen": SeenFilter()}
+        st.button("Clear all", key="clear_filters", type="tertiary", on_click=address.change, kwargs=bare)
+    elif address.shown().rules is None:
         nav.link("overview", label="Whom to look at first", icon=":material/monitoring:")
     asked.offer_unknown(unknown_studies)
     if unknown_times:
@@ -108,9 +106,23 @@ def show_chips(flt: Filter, unknown_times: int, unknown_studies: int) -> None:
             key="time_unknown",
             type="tertiary",
             help="Shows these instead. A date is unknown where the record has none, or one that can't be a fact.",
-            on_click=_filter_by,
-            args=(flt.model_copy(update={"time_unknown": True}),),
+            on_click=_into(lambda said: {"time_unknown": said}),
+            args=(True,),
         )
+
+
+def _active() -> list[tuple[str, str, View]]:
+    """The active filters of the view as it is now: field, words, and the view without it."""
+    view = address.shown().model_copy(update={"page": 1})
+    active = [(chip.field, chip.label, view.model_copy(update={"filter": chip.without})) for chip in chips(view.filter)]
+    return active + asked.view_chips(view)
+
+
+def _remove(field: str) -> None:
+    """What was typed right before the click, and is not drawn yet, stays."""
+    for one, _, without in _active():
+        if one == field:
+            address.show(without)
 
 
 def _filter_by(flt: Filter) -> None:

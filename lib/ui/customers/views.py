@@ -7,7 +7,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from lib.errors import ExpressOpsError, JournalError
+from lib.errors import JournalError
 from lib.evidence.views import View
 from lib.journal.views import LONGEST_NAME, KeptView
 from lib.people import Right
@@ -26,15 +26,19 @@ def show_button() -> None:
         icon=":material/bookmarks:",
         key="views",
         help="Filters, columns and sort under a name, for everybody who works with this account.",
-        on_click=dialogs.open_dialog,
-        args=("views",),
+        on_click=_open_dialog,
     )
+
+
+def _open_dialog() -> None:
+    st.session_state.pop(_FAILED, None)
+    dialogs.open_dialog("views")
 
 
 @notices.dialog("Saved views", width=620, position="right", icon=":material/bookmarks:", on_dismiss=dialogs.close)
 def show(resources: Resources, now: datetime) -> None:
     """Open one, save what is on show, and rename, replace or delete one."""
-    if failed := st.session_state.pop(_FAILED, ""):
+    if failed := notices.words(_FAILED):
         st.error(md(failed, limit=300), icon=":material/error:")
     try:
         saved = resources.workspace.views()
@@ -89,10 +93,7 @@ def _button(
 
 def _attempt(act: Callable[..., None], *args: object) -> None:
     """Do it, or let the dialog say why it was not done."""
-    try:
-        act(*args)
-    except ExpressOpsError as error:
-        st.session_state[_FAILED] = notices.told(error)
+    notices.attempting(_FAILED)(act, *args)
 
 
 def _open(one: KeptView) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 import streamlit as st
@@ -42,9 +43,10 @@ def ask(plan: Plan) -> None:
     dialogs.open_dialog("confirm")
 
 
-def show(resources: Resources) -> None:
+def show(resources: Resources, ids: Collection[str], undo_of: str) -> None:
+    """Confirms no other plan than that of these customers, which are under review behind it."""
     plan: Plan | None = st.session_state.get(_PLAN)
-    if plan is None:
+    if plan is None or set(plan.ids) != set(ids) or (plan.undo_of or "") != undo_of:
         dialogs.close()
         return
     act = f"{plan.action.value.capitalize()} {count(len(plan.customers), 'customer')}"
@@ -88,11 +90,13 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
     right = typed_for(plan, f"{_TYPED}-{plan.hash[:16]}", "confirm", account=alone)
     words = _ONE if len(plan.customers) == 1 else _MANY
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if clicked.button(_CANCEL[plan.action].format(**words), key="confirm_cancel"):
+        keep = clicked.button(_CANCEL[plan.action].format(**words), key="confirm_cancel")
+        go = "Ask for approval" if asks and not alone else act
+        go_on = clicked.button(go, key="confirm_go", type="primary", disabled=not right) and right
+        if keep:  # also where both were clicked: then neither is left for the next time
             dialogs.close()
             st.rerun()
-        go = "Ask for approval" if asks and not alone else act
-        if clicked.button(go, key="confirm_go", type="primary", disabled=not right) and right:
+        if go_on:
             _start(resources, plan, plan.connection_label if alone else "")
     _save(plan)
 
@@ -138,7 +142,7 @@ def _start(resources: Resources, plan: Plan, account: str) -> None:
 
     `account`: its name, where that stands for a second person's approval. Else a run that needs one waits for it.
     """
-    who = operator()
+    who, attempt = operator(), notices.attempting()
     try:
         run = resources.record(plan, who=who)
         run_id = run.id
@@ -150,9 +154,9 @@ def _start(resources: Resources, plan: Plan, account: str) -> None:
     else:
         # Refused, it is told on the run's page, which offers to start or to cancel it: by now it holds its customers.
         if run.approval is not None and account:
-            notices.attempt(resources.confirm_alone, run_id, account, who=who)
+            attempt(resources.confirm_alone, run_id, account, who=who)
         if run.approval is None or account:
-            notices.attempt(resources.resume, run_id, who=who)
+            attempt(resources.resume, run_id, who=who)
     resources.live_runs.forget()
     picks.remove(plan.ids)
     draft.started(Why(plan.reason, plan.ticket), plan.undo_of or "")

@@ -78,7 +78,7 @@ def show(resources: Resources, plan: Plan) -> None:
     if plan.undo_of is None and takes is not None:
         rehearse.show(resources, plan.ids, lambda: plan)
     if dialogs.opened("confirm"):
-        confirm.show(resources)
+        confirm.show(resources, plan.ids, plan.undo_of or "")
 
 
 def _terms(resources: Resources, plan: Plan) -> None:

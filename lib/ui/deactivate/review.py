@@ -100,7 +100,7 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
         freeze = partial(resources.freeze, subject, reason=said.reason, ticket=said.ticket, goes_on=goes_on)
         rehearse.show(resources, [one.id for one in records], lambda: freeze(who=operator()))
     if dialogs.opened("confirm"):
-        confirm.show(resources)
+        confirm.show(resources, [one.id for one in records], subject.about)
     elif record := dialogs.opened("record"):
         drawer.show(resources, view.frame, record.about)
 

@@ -11,22 +11,20 @@ from pydantic import ValidationError
 
 from lib.customers.facets import facet_keys, facet_values
 from lib.customers.frame import CustomerFrame
-from lib.errors import ExpressOpsError, JournalError
+from lib.errors import JournalError, PlanError
 from lib.evidence import editing
 from lib.evidence.rule_set import PRESETS, RuleSet
 from lib.evidence.rules import HasMetadata, LikelyDuplicate, LooksLikeTest, NeverAStudy, Not, NoUsers, Rule
 from lib.journal.rule_sets import SavedRules
 from lib.people import Right
-from lib.ui import notices
+from lib.ui import account, notices
 from lib.ui.resources import Resources, operator
 from lib.ui.text import count, exact, md
-from lib.ui.widgets import anew, dialogs
+from lib.ui.widgets import anew, dialogs, heard
 
 Take = Callable[[RuleSet | None], None]
 
-_DRAFT, _FAILED, _NAME, _FILE, _ADDED, _OLDER = (
-    f"rules_{name}" for name in ("draft", "failed", "name", "file", "added", "older")
-)
+_DRAFT, _FAILED, _NAME, _IMPORTED, _ADDED = (f"rules_{name}" for name in ("draft", "failed", "name", "imported", "added"))
 #: Of a metadata key so many values are offered; others can be typed.
 _MOST_DAYS, _VALUES_OFFERED = 36_500, 500
 #: Questions without parameters.
@@ -62,7 +60,7 @@ def saved(resources: Resources) -> tuple[SavedRules, ...]:
 @notices.dialog("Rules", width=760, position="right", icon=":material/rule:", on_dismiss=dialogs.close)
 def show_editor(resources: Resources, frame: CustomerFrame, take: Take) -> None:
     """Change a rule set, and ask, save, export or import it. Nothing is asked before a person says so."""
-    if failed := st.session_state.pop(_FAILED, ""):
+    if failed := notices.words(_FAILED):
         st.error(md(failed, limit=400), icon=":material/error:")
     draft: RuleSet = st.session_state.get(_DRAFT) or PRESETS[1]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -209,16 +207,18 @@ def _show_keeping(resources: Resources, draft: RuleSet, take: Take) -> None:
     versions = {one.rules.label: one for one in kept if one.rules}
     if versions:
         told = {label: f"{label} · {one.author}, {exact(one.saved_at)}" for label, one in versions.items()}
+        # Another list of options is another widget: Streamlit 1.67 would go to the first of them without a word.
+        name = f"rules_older:{len(versions)}"
         st.selectbox(
             f"Open one of {count(len(versions), 'saved version')}",
             list(versions),
-            index=None,
             format_func=lambda label: told[label],
             placeholder="Name and version",
-            key=_OLDER,
-            on_change=lambda: _hold(versions[st.session_state[_OLDER]].rules),
+            **anew.says(name, None, lambda label: _hold(versions[label].rules), among=list(versions)),
         )
-    st.file_uploader("Import a file of rules (JSON)", type=["json"], key=_FILE, max_upload_size=1, on_change=_import)
+    key = account.own("rules_file")
+    label, hear = "Import a file of rules (JSON)", heard.by(key, partial(_import, key))
+    st.file_uploader(label, type=["json"], key=key, max_upload_size=1, on_change=hear)
     name = "-".join("".join(letter if letter.isalnum() else " " for letter in draft.name).split()) or "rules"
     notices.download_button(
         "Export",
@@ -237,22 +237,26 @@ def _base(draft: RuleSet) -> str:
 
 
 def _save(resources: Resources, draft: RuleSet, take: Take) -> None:
-    named = st.session_state[f"{_NAME}:{draft.hash[:8]}"]
-    if not named.strip():
-        st.session_state[_FAILED] = "Give these rules a name, under “Save as”; then they can be saved."
-        return
-    kept = _checked(
-        lambda: resources.workspace.save_rule_set(RuleSet.model_validate(draft.model_dump() | {"name": named}), who=operator())
-    )
-    if kept is not None:
+    named, who = st.session_state[f"{_NAME}:{draft.hash[:8]}"], operator()
+
+    def save() -> RuleSet:
+        if not named.strip():
+            raise PlanError("Give these rules a name, under “Save as”; then they can be saved.")
+        return resources.workspace.save_rule_set(RuleSet.model_validate(draft.model_dump() | {"name": named}), who=who)
+
+    if (kept := _checked(save)) is not None:
         resources.rule_sets.forget()
         _ask(take, kept)
 
 
-def _import() -> None:
-    upload = st.session_state[_FILE]
-    if upload is not None and (rules := _checked(lambda: RuleSet.from_json(upload.getvalue()))) is not None:
+def _import(key: str) -> None:
+    """Each file once: it stays in its field."""
+    upload = st.session_state[key]
+    if upload is None or upload.file_id == st.session_state.get(_IMPORTED):
+        return
+    if (rules := _checked(lambda: RuleSet.from_json(upload.getvalue()))) is not None:
         _hold(rules)
+    st.session_state[_IMPORTED] = upload.file_id
 
 
 def _ask(take: Take, draft: RuleSet) -> None:
@@ -271,18 +275,22 @@ def _change(**fields: Any) -> None:  # noqa: ANN401 - of a rule set
 
 
 def _hold(rules: RuleSet | None) -> None:
+    st.session_state.pop(_FAILED, None)
     if rules is not None:
         st.session_state[_DRAFT] = rules
 
 
 def _checked(make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it makes
     """What was made, or None, and the dialog says why not."""
+    made: list[Any] = []
+    notices.attempting(_FAILED)(lambda: made.append(_valid(make)))
+    return made[0] if made else None
+
+
+def _valid(make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it makes
     try:
         return make()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "it")
-        st.session_state[_FAILED] = f"This can't be used: {where}: {first['msg'].removeprefix('Value error, ')}."
-    except ExpressOpsError as error:
-        st.session_state[_FAILED] = notices.told(error)
-    return None
+        raise PlanError(f"This can't be used: {where}: {first['msg'].removeprefix('Value error, ')}.") from None

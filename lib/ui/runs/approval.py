@@ -90,8 +90,8 @@ def _ask(resources: Resources, run: Run) -> None:
     else:
         st.markdown("**Yes or no?** A yes is for exactly this plan, and somebody else starts it. A no ends the run for good.")
         key = _words_key(run.id)
-        st.text_area("Your words (needed for a no)", key=key, max_chars=LONGEST, height=68, persist_state="session")
-        if st.session_state.pop(f"{key}-missing", False):
+        words = st.text_area("Your words (needed for a no)", key=key, max_chars=LONGEST, height=68, persist_state="session")
+        if st.session_state.get(f"{key}-missing") and not visible(words or ""):
             st.error(WITHOUT_WORDS, icon=":material/error:")
         with st.container(horizontal=True):
             # A field of its own each time: what was typed into a dialog that was closed approves nothing.

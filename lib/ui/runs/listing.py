@@ -12,9 +12,10 @@ import streamlit as st
 from lib.people import Right
 from lib.plans.model import Run, RunState
 from lib.runs.owner import carrier
-from lib.ui import history, nav
+from lib.ui import nav
 from lib.ui.notices import fragment
 from lib.ui.resources import LiveRuns, Resources
+from lib.ui.runs import history
 from lib.ui.runs.address import ADDRESS, RunsView
 from lib.ui.runs.view import RUN_BADGES, badge, stands
 from lib.ui.text import ago, count, exact, md, number

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import streamlit as st
 
-from lib.errors import OtherConnection
+from lib.errors import IllegalTransition, OtherConnection
 from lib.journal.proof.chain import Entry
 from lib.people import Right
 from lib.plans.evidence import Way
@@ -27,6 +28,7 @@ from lib.ui.widgets import announce, clicked, dialogs, head
 #: Between two looks at a run that works, and at one that waits for a person, who may be somebody else.
 _POLL_SECONDS, _WAITING_SECONDS = 0.6, 3.0
 
+_Act = Callable[[str], object]
 BadgeColour = Literal["gray", "blue", "orange", "green", "red"]
 RUN_BADGES: Mapping[RunState, tuple[str, str, BadgeColour]] = {
     RunState.PLANNED: ("Waiting to start", ":material/schedule:", "gray"),
@@ -163,34 +165,25 @@ def _wishes(resources: Resources, run: Run, undos: Sequence[Run], *, ours: bool)
     undoes, spoken = ours and undo.offered(resources, run, undos), not approval.in_the_way(resources, run, datetime.now(UTC))
     if ours and ((spoken and (starts or run.can_resume)) or run.can_retry or undoes):
         ours = armed.may_change(resources)
-    ready = ours and spoken
+    ready, writable, go_on = ours and spoken, resources.can_write(run), partial(_as_seen, resources, run)
+    button = partial(_wish_button, resources, run)
     if ready and starts:
-        start = (resources, resources.resume, run.id)
-        st.button("Start", type="primary", icon=":material/play_arrow:", on_click=_wish, args=start, key="run_start")
-    writable = resources.can_write(run)
+        button("Start", go_on(resources.resume), what="start", icon=":material/play_arrow:", type="primary")
     if not writable:
         st.caption("It can't be paused or cancelled before the journal can be written.", width="content")
     if run.can_pause and writable:
-        pause = (resources, resources.pause, run.id)
-        st.button("Pause", icon=":material/pause:", on_click=_wish, args=pause, key="run_pause")
+        button("Pause", resources.pause, what="pause", icon=":material/pause:")
     if ready and run.can_resume:
-        resume = (resources, resources.resume, run.id)
         word = "Let it go on" if run.on_canary else "Resume"
-        st.button(word, type="primary", icon=":material/play_arrow:", on_click=_wish, args=resume, key="run_resume")
+        button(word, go_on(resources.resume), what="resume", icon=":material/play_arrow:", type="primary")
     if run.can_cancel and writable:
         with st.popover("Cancel…", icon=":material/stop:", width="content"):
             st.markdown(_before_cancel(run))
-            cancel = (resources, resources.cancel, run.id)
-            st.button("Cancel this run", type="primary", on_click=_wish, args=cancel, key="run_cancel")
+            button("Cancel this run", resources.cancel, what="cancel", type="primary")
     if ours and run.can_retry and not run.awaits_approval(datetime.now(UTC)):
-        st.button(
-            f"Retry {number(run.totals.retryable)}",
-            icon=":material/replay:",
-            on_click=_wish,
-            args=(resources, resources.retry, run.id),
-            key="run_retry",
-            help="Only what failed, was not applied or is unknown; the rest is left alone.",
-        )
+        only = "Only what failed, was not applied or is unknown; the rest is left alone."
+        label = f"Retry {number(run.totals.retryable)}"
+        button(label, go_on(resources.retry), what="retry", icon=":material/replay:", help=only)
     if ours and undoes and clicked.button("Undo…", icon=":material/undo:", key="run_undo"):
         nav.go_to("deactivate", undo=run.id)
 
@@ -202,10 +195,27 @@ def _before_cancel(run: Run) -> str:
     return f"{so_far}{count(left, 'customer')} will not be started. A cancelled run can't go on: what is left needs a new plan."
 
 
-def _wish(resources: Resources, act: Callable[..., object], run_id: str) -> None:
+def _wish_button(resources: Resources, run: Run, label: str, act: _Act, *, what: str, **options: Any) -> None:  # noqa: ANN401
+    """Its key says whose it is: a click that comes when another run is drawn already is not for that one."""
+    st.button(label, key=f"run_{what}-{run.id}", on_click=_wish, args=(resources, act, run.id), **options)
+
+
+def _wish(resources: Resources, act: _Act, run_id: str) -> None:
     """A button's callback, for whoever is at work when it is pressed; the sidebar shows at once what came of it."""
     attempt(act, run_id)
     resources.live_runs.forget()
+
+
+def _as_seen(resources: Resources, run: Run, act: _Act) -> _Act:
+    """A second click, or one after somebody else's, takes no run past what holds it by now: that is to be seen first."""
+
+    def checked(run_id: str) -> None:
+        now = resources.reads.run(run_id)
+        if (now.state, now.hold, now.words, now.finished_at) != (run.state, run.hold, run.words, run.finished_at):
+            raise IllegalTransition(f"This run is {now.state} by now, so nothing was done.", run_id=run_id)
+        act(run_id)
+
+    return checked
 
 
 def badge(run: Run, now: datetime, stalled: str = "") -> tuple[str, str, BadgeColour]:

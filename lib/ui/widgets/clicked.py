@@ -21,7 +21,9 @@ def button(
     args: Sequence[object] = (),
     **options: Any,  # noqa: ANN401 - of Streamlit's
 ) -> bool:
-    """Streamlit's button, for `if clicked.button(...)`. What the click's own run does not come to, no later one does."""
+    """Streamlit's button, for `if clicked.button(...)`. What the click's own run does not come to, the one that takes its place
+    right then does, and no later one.
+    """
     noted = f"clicked-{key}"
     st.button(label, key=key, on_click=_note, args=(noted, on_click, args), **options)
     run = st.session_state.pop(noted, None)

@@ -34,6 +34,12 @@ def begin() -> None:
     st.session_state.pop(_DRAWN, None)
 
 
+def end() -> None:
+    """A run of the whole page is over: what it did not draw is closed, and does not open by itself where one comes back."""
+    if not st.session_state.get(_DRAWN):
+        st.session_state.pop(_KEY, None)
+
+
 def opened(name: Name) -> Opened | None:
     """The dialog of that name where it is to be shown. Who asks draws it."""
     value: Opened | None = st.session_state.get(_KEY)

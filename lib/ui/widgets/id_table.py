@@ -34,6 +34,7 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 from pydantic import BaseModel, TypeAdapter
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from lib.ui import account
 from lib.ui.widgets import heard
@@ -146,14 +147,14 @@ def show(
             "above": above,
             "view": view,
             "current": current,
-            "heard": state.get(_heard(key), 0),
+            "heard": _heard(key)[0],
             "session": session,
         },
         height="content",
         on_acts_change=heard.by(account.own(key), partial(_hear, key, react or partial(_keep, key))),
     )
-    opened: str | None = state.pop(_opened(key), None)
-    return opened
+    run, opened = state.pop(_opened(key), (None, ""))
+    return opened if opened and run is get_script_run_ctx() else None  # as in clicked.py: not when one comes back later
 
 
 def ticked(key: str) -> tuple[str, ...]:
@@ -163,12 +164,17 @@ def ticked(key: str) -> tuple[str, ...]:
 
 
 def _hear(key: str, react: Callable[[Act], None]) -> None:
-    """Each message brings all acts that the browser does not know to be heard."""
-    state = st.session_state
-    for act in _ACTS.validate_python(state[account.own(key)].get("acts") or ()):
-        if act.session == state.get(_SESSION) and act.number > state.get(_heard(key), 0):
+    """Each message brings all acts that the browser does not know to be heard.
+
+    What `react` does comes last in it. Nothing asks the session state from there on until it counts as heard: the browser's
+    next message would end this there, and it would be done once more.
+    """
+    state, heard = st.session_state, _heard(key)
+    acts, session = state[account.own(key)].get("acts") or (), state.get(_SESSION)
+    for act in _ACTS.validate_python(acts):
+        if act.session == session and act.number > heard[0]:
             react(act)
-            state[_heard(key)] = act.number
+            heard[0] = act.number
 
 
 def _keep(key: str, act: Act) -> None:
@@ -178,11 +184,13 @@ def _keep(key: str, act: Act) -> None:
         case "unpick":
             st.session_state[_ticked(key)] = tuple(id_ for id_ in ticked(key) if id_ not in act.ids)
         case "open" if act.ids:
-            st.session_state[_opened(key)] = act.ids[0]
+            st.session_state[_opened(key)] = get_script_run_ctx(), act.ids[0]
 
 
-def _heard(key: str) -> str:
-    return f"heard_in-{key}"
+def _heard(key: str) -> list[int]:
+    """Up to which number the acts of the table were heard."""
+    heard: list[int] = st.session_state.setdefault(f"heard_in-{key}", [0])
+    return heard
 
 
 def _ticked(key: str) -> str:
