@@ -6,8 +6,11 @@ Rules that stand within each other more deeply can be asked, kept and told, but 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
+from pydantic import ValidationError
+
+from lib.errors import PlanError
 from lib.evidence.rule_set import PRESETS, RuleSet
 from lib.evidence.rules import (
     AllOf,
@@ -25,6 +28,7 @@ from lib.evidence.rules import (
     leaves,
 )
 
+Made = TypeVar("Made")
 How = Literal["all", "any"]
 #: What another question is called, and how it begins; `key` is a key of the metadata that there is.
 QUESTIONS: dict[str, Callable[[str], Rule]] = {
@@ -85,3 +89,13 @@ def changed(rules: RuleSet, rule: Rule, *, unknown_counts: bool, who: str) -> Ru
     name = rules.name.removesuffix(CHANGED)[: _LONGEST - len(CHANGED)] + CHANGED
     made = RuleSet(name=name, author=who, rule=rule, unknown_counts=unknown_counts)
     return next((one for one in (rules, *PRESETS) if one.hash == made.hash), made)
+
+
+def valid(make: Callable[[], Made]) -> Made:
+    """What it makes. Raises PlanError, with which part can't be used and why."""
+    try:
+        return make()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "it")
+        raise PlanError(f"This can't be used: {where}: {first['msg'].removeprefix('Value error, ')}.") from None

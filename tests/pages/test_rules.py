@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 
 from lib.avara.text import count
+from lib.evidence import editing
 from lib.evidence.rule_set import PRESETS, RuleSet
 from lib.evidence.rules import AllOf, Answer, HasMetadata, LikelyDuplicate, Not, OlderThan
 from lib.plans.evidence import Way
@@ -173,6 +174,30 @@ def test_rules_are_changed_question_by_question_saved_under_a_name_and_offered_t
     page.run().press("rules_save")
     assert world.resources.workspace.find_rule_set("West asleep").version == 2
     assert choice(colleague.run()).value == kept.label  # a version stays what it is
+
+
+def test_rules_are_asked_and_saved_as_changed_right_before_the_click_and_a_name_that_is_typed_stays(
+    world: World, page: Session
+) -> None:
+    ask(page).press("rules_change")
+    page.widget("rules_days").set_value(200)
+    page.press("rules_ask")  # one message brings both
+    assert "dormant (changed)" in choice(page).value
+    page.press("rules_change")
+    assert page.widget("rules_days").value == 200
+    field = _name(page).id
+    page.widget("rules_days").set_value(300)
+    page.run()
+    assert _name(page).id == field  # so that the browser leaves what is being typed, and the focus, where they are
+    _name(page).set_value("Asleep")
+    page.widget("rules_grace").set_value(31)
+    page.press("rules_save")
+    kept = world.resources.workspace.find_rule_set("Asleep")
+    assert kept.rule == editing.with_grace(DORMANT.with_days(300).rule, 31)
+
+
+def _name(page: Session) -> Any:
+    return next(one for one in page.at.text_input if one.label == "Save as")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"name": "x", "rule": {"kind": "no_pets"}}', json.dumps([1]).encode()])

@@ -55,9 +55,9 @@ OURS = {
     ("runs/listing", "run.action.value"),
     ("runs/approval", "plan.action.value"),
     ("runs/view", "what"),  # of the states named in the same function
-    ("history", "run.action.value.capitalize()"),
+    ("runs/history", "run.action.value.capitalize()"),
     ("deactivate/plan_file", "subject.title"),
-    ("history", "run.id"),
+    ("runs/history", "run.id"),
     ("accounts/other_keys", "where"),  # counts and words of the same function
     ("customers/pick_list", "_PREVIEW"),
     ("customers/pick_list", "words"),  # of _WORDS and _BY_HAND

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
-from pydantic import ValidationError
 
 from lib.customers.facets import facet_keys, facet_values
 from lib.customers.frame import CustomerFrame
@@ -62,11 +61,11 @@ def show_editor(resources: Resources, frame: CustomerFrame, take: Take) -> None:
     """Change a rule set, and ask, save, export or import it. Nothing is asked before a person says so."""
     if failed := notices.words(_FAILED):
         st.error(md(failed, limit=400), icon=":material/error:")
-    draft: RuleSet = st.session_state.get(_DRAFT) or PRESETS[1]
+    draft = _draft()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{md(draft.name)}**" + (f" · by {md(draft.author)}" if draft.author else ""), width="stretch")
-        ask = dialogs.act, (_ask, take, draft)
-        st.button("Ask these rules", type="primary", key="rules_ask", icon=":material/check:", on_click=ask[0], args=ask[1])
+        ask = _ask, take
+        st.button("Ask these rules", type="primary", key="rules_ask", icon=":material/check:", on_click=dialogs.act, args=ask)
     if draft.about:
         st.caption(md(draft.about, limit=300))
     _show_numbers(draft)
@@ -80,9 +79,9 @@ def _show_numbers(draft: RuleSet) -> None:
     rule = draft.rule
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if (days := editing.days(rule)) is not None:
-            _days("Days without a study or update", "rules_days", days, lambda said: draft.with_days(said).rule)
+            _days("Days without a study or update", "rules_days", days, lambda said: _draft().with_days(said).rule)
         if (grace := editing.grace(rule)) is not None:
-            _days("Grace for new customers (days)", "rules_grace", grace, lambda said: editing.with_grace(rule, said))
+            _days("Grace for new customers (days)", "rules_grace", grace, lambda said: editing.with_grace(_draft().rule, said))
     st.toggle(
         "Unknown counts as yes",
         help="Off: who has no certain answer is no candidate. On: is one, and each such pick says so.",
@@ -186,12 +185,12 @@ def _show_parameters(named: str, leaf: Any, change: Callable[..., None], frame: 
 
 
 def _show_saving(resources: Resources, draft: RuleSet, take: Take) -> None:
+    base = _base(draft)
+    key = f"{_NAME}:{base}"  # the field stays, with what is typed in it, where only the rules change
     with st.form("rules_form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(
-            "Save as", "" if draft in PRESETS else _base(draft), max_chars=80, key=f"{_NAME}:{draft.hash[:8]}", width=280
-        )
+        st.text_input("Save as", base, max_chars=80, key=key, width=280)
         st.form_submit_button(
-            "Save and ask", key="rules_save", icon=":material/save:", on_click=dialogs.act, args=(_save, resources, draft, take)
+            "Save and ask", key="rules_save", icon=":material/save:", on_click=dialogs.act, args=(_save, resources, key, take)
         )
     st.caption(
         "A name that is there gets its next version; plans name the version, and older ones stay. Everybody here can use it."
@@ -236,8 +235,9 @@ def _base(draft: RuleSet) -> str:
     return "" if name in (preset.name for preset in PRESETS) else name
 
 
-def _save(resources: Resources, draft: RuleSet, take: Take) -> None:
-    named, who = st.session_state[f"{_NAME}:{draft.hash[:8]}"], operator()
+def _save(resources: Resources, key: str, take: Take) -> None:
+    heard.begin()  # what was typed right before the click
+    draft, named, who = _draft(), st.session_state[key], operator()
 
     def save() -> RuleSet:
         if not named.strip():
@@ -259,13 +259,20 @@ def _import(key: str) -> None:
     st.session_state[_IMPORTED] = upload.file_id
 
 
-def _ask(take: Take, draft: RuleSet) -> None:
-    take(draft)
+def _ask(take: Take, rules: RuleSet | None = None) -> None:
+    heard.begin()  # what was typed right before the click
+    take(rules or _draft())
     dialogs.close()
 
 
+def _draft() -> RuleSet:
+    """As it is now, drawn or not."""
+    draft: RuleSet = st.session_state.get(_DRAFT) or PRESETS[1]
+    return draft
+
+
 def _change(**fields: Any) -> None:  # noqa: ANN401 - of a rule set
-    draft: RuleSet = st.session_state[_DRAFT]
+    draft = _draft()
     told = {"rule": draft.rule, "unknown_counts": draft.unknown_counts} | fields
     made = _checked(
         lambda: editing.changed(draft, told["rule"], unknown_counts=told["unknown_counts"], who=operator().name[:100])
@@ -283,14 +290,5 @@ def _hold(rules: RuleSet | None) -> None:
 def _checked(make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it makes
     """What was made, or None, and the dialog says why not."""
     made: list[Any] = []
-    notices.attempting(_FAILED)(lambda: made.append(_valid(make)))
+    notices.attempting(_FAILED)(lambda: made.append(editing.valid(make)))
     return made[0] if made else None
-
-
-def _valid(make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it makes
-    try:
-        return make()
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "it")
-        raise PlanError(f"This can't be used: {where}: {first['msg'].removeprefix('Value error, ')}.") from None
