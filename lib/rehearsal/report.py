@@ -97,7 +97,7 @@ class Report:
             "ended": self.ended,
             "customers": ", ".join(f"{n:,} {_named(state)}" for state in StepState if (n := self.totals.count(state))),
             "requests": f"{self.requests:,}" + (f", {_time(self.waited)} waited as asked" if self.waited >= 1 else ""),
-            "calls": ", ".join(f"{n:,} with {count(calls, 'call')}" for calls, n in self.calls.items()),
+            "calls": ", ".join(f"{count(calls, 'call')} for {n:,}" for calls, n in self.calls.items()),
             "after the first": "" if self.canary is None else f"{self.canary:,}: {hold}",
             "conditions": "; ".join(self.conditions.words),
             "made of": f"the list read {to_minute(self.read_at)}{known}" if self.read_at else f"the list{known}",

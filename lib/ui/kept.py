@@ -81,8 +81,9 @@ def offer(resources: Resources, *, most: int) -> None:
                 width="stretch",
             )
             take = (_take, resources, head)
-            st.button("Take them", key=f"draft_take-{head.id}", on_click=notices.attempt, args=take)
-            st.button("Discard", type="tertiary", key=f"draft_discard-{head.id}", on_click=_discard, args=(resources, head))
+            with st.container(horizontal=True, width="content"):  # side by side, also where they don't fit behind the words
+                st.button("Take them", key=f"draft_take-{head.id}", on_click=notices.attempt, args=take)
+                st.button("Discard", type="tertiary", key=f"draft_discard-{head.id}", on_click=_discard, args=(resources, head))
 
 
 def _take(resources: Resources, head: DraftHead) -> None:

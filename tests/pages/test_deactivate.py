@@ -199,6 +199,13 @@ def test_the_dialog_names_the_act_the_count_the_account_the_users_and_the_way_ba
     assert "Ticket" not in words.partition("Customers: ")[2].partition("Deactivate 12")[0]
 
 
+def test_the_dialog_counts_no_single_name_that_it_could_say(world: World, sandbox: SandboxServer) -> None:
+    picked = ids_of(sandbox, active=True, count=5)
+    words = to_dialog(review_of(world, picked)).plain.partition("Customers: ")[2].partition("Reason: ")[0]
+    assert all(record_of(sandbox, planned)["expressCustomerName"] in words for planned in picked)
+    assert " more" not in words
+
+
 def test_the_wrong_count_confirms_nothing(world: World, sandbox: SandboxServer) -> None:
     session = to_dialog(review_of(world, ids_of(sandbox, active=True, count=12)))
     for typed in ("", "1", "012", "12.0", "twelve", "Deactivate", "１２"):

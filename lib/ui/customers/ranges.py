@@ -35,8 +35,15 @@ def days_option(number: int | None) -> str:
 
 
 def in_words(option: str) -> str:
-    """An option that is no common one: "3-7" → "3-7", "400" → "400 days"."""
-    return option if "-" in option else f"{option} days"
+    """An option that is no common one: "3-7" → "3 to 7", "-2" → "At most 2", "7-" → "7 or more", "400" → "400 days"."""
+    if "-" not in option:
+        return f"{option} days"
+    low, high = users(option)
+    if high is None:
+        return f"{low or 0:,} or more"
+    if not low:
+        return f"At most {high:,}"
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _whole(digits: str) -> int | None:

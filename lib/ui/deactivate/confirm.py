@@ -104,8 +104,9 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
 def _facts(plan: Plan) -> dict[str, str]:
     """What the plan is about, once more, as Markdown."""
     most_used = sorted((planned.record for planned in plan.customers), key=lambda record: -record.user_count)
-    names = ", ".join(md(record.name, limit=60) for record in most_used[:_NAMED])
-    more = len(plan.customers) - _NAMED
+    named = len(most_used) if len(most_used) == _NAMED + 1 else _NAMED  # the last one's name is as short as "1 more"
+    names = ", ".join(md(record.name, limit=60) for record in most_used[:named])
+    more = len(most_used) - named
     return {
         "Customers": "" if len(plan.customers) == 1 else f"{names} and {number(more)} more" if more > 0 else names,
         "Reason": md(plan.reason, limit=300),
