@@ -220,9 +220,17 @@ class Execution:
         return wanted and self._may_change()
 
     def _may_change(self) -> bool:
-        """Whether the settings of this moment let anything be changed from here; if not, the run holds."""
+        """Whether the settings of this moment let this run's person change anything from here; if not, the run holds.
+
+        A login that is over ends no run: whoever started it may close the tab, or go home.
+        """
+        site, who = self._tools.site, self._tools.who
         try:
-            self._tools.site.check(Right.RUN, ITSELF)
+            site.check(Right.RUN, ITSELF)
+            if Right.RUN not in site.people.rights(who):
+                took = f"{who.name} may not run anything any more ([people] in settings.toml), so nothing more is sent."
+                self._stop_taking(Halt(said(took)))
+                return False
         except NotAllowed:
             self._stop_taking(Halt(said("Express Ops is read-only now (read_only in settings.toml), so nothing more is sent.")))
         except ExpressOpsError:

@@ -4,6 +4,7 @@ import pytest
 
 from lib.errors import CapExceeded, IllegalTransition, NotCounted
 from lib.gate import Gate
+from lib.people import Person, SignIn
 from lib.plans.model import Action, Hold, RunState, StepState
 from lib.plans.policy import Canary, Caps, Policy, ProtectedCustomers, Thresholds
 from lib.runs.worker import Worker
@@ -267,3 +268,38 @@ def test_a_run_holds_before_its_next_call_once_the_settings_let_nothing_be_chang
     (tmp_path / "settings.toml").write_text("")
     run = bench.carried(bench.worker.resume(run.id, who=ROBIN))
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 8)
+
+
+@pytest.mark.parametrize("moment", ["get", "deactivate"])
+@pytest.mark.parametrize(
+    ("people", "holds"),
+    [
+        ('viewer = ["robin@example.com"]\noperator = ["kim@example.com"]', True),
+        ('operator = ["kim@example.com"]', True),
+        ("", True),  # the table is gone: nobody gets in by that
+        ('operator = ["group:operations"]', False),
+    ],
+    ids=["viewer by now", "nobody by now", "no table", "by the group"],
+)
+def test_a_run_holds_before_its_next_call_once_its_person_may_run_nothing_any_more(journal, tmp_path, people, holds, moment):
+    """That their login is over meanwhile, or was ended, says nothing of the run: they have gone home."""
+    robin = SignIn(NOW, "robin@example.com", groups=frozenset({"operations"}), key="k")
+    gate = Gate(tmp_path, lambda: NOW)
+    gate.end(robin)
+
+    def orders(what, customer_id, nth):
+        if (what, customer_id, nth) == (moment, id_of(3), 0):
+            (tmp_path / "settings.toml").write_text(f"[people]\n{people}\n")
+        return "ok"
+
+    (tmp_path / "settings.toml").write_text('[people]\noperator = ["robin@example.com", "kim@example.com"]\n')
+    bench = Bench(journal, customers(8), Policy(), orders, concurrency=1, site=gate)
+    run = bench.carried(bench.worker.submit(bench.record().id, who=Person("Robin", "by login", robin)))
+    if not holds:
+        assert (run.state, run.totals.verified) == (RunState.FINISHED, 8)
+        return
+    called = 2 if moment == "get" else 3
+    assert (run.state, run.totals.verified, len(bench.api.changes())) == (RunState.PAUSED, called, called)
+    assert (run.totals.in_flight, run.totals.unknown) == (0, 0)
+    assert "Robin may not run anything any more" in run.words
+    assert bench.carried(bench.worker.resume(run.id, who=KIM)).totals.verified == 8

@@ -154,7 +154,7 @@ def review_table(items: Sequence[ReviewItem], keys: Sequence[str], now: datetime
         Column("Look at", 160, "long"): ["; ".join(warning.words for warning in item.warnings) for item in items],
         Column("Users", 60, "number"): [number(record.user_count) for record in records],
         Column("Newest study", 120, "long"): [_newest_study(item.planned, now) for item in items],
-        Column("Updated", 120, "long"): ["" if record.updated_at is None else ago(record.updated_at, now) for record in records],
+        Column("Updated", 120, "long"): ["" if one.updated_at is None else ago(one.updated_at, now) for one in records],
         **{Column(key, 110, name=f"metadata:{key}"): [record.metadata.get(key, "") for record in records] for key in keys},
         Column("Updated, UTC", 170, "time"): [exact(record.updated_at) for record in records],
         Column("Id", 300, "id"): [record.id for record in records],
