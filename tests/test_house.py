@@ -233,6 +233,17 @@ def test_only_the_settings_read_the_environment(path: Path) -> None:
     assert "os.getenv" not in path.read_text()
 
 
+@pytest.mark.parametrize("path", [path for path in SOURCES if module_of(path) != "lib.avara.models"], ids=module_of)
+def test_one_function_says_whether_two_ids_are_one_customers(path: Path) -> None:
+    folded = {
+        ast.unparse(node)
+        for node in nodes_of(path)
+        if isinstance(node, ast.Attribute) and node.attr in {"lower", "upper", "casefold"}
+        if re.search(r"(^|[._])(customer_)?id_?$", ast.unparse(node.value))
+    }
+    assert not folded, "that is what id_key is for"
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "lib" / "ui").rglob("*.py")), ids=module_of)
 def test_no_page_turns_data_into_html(path: Path) -> None:
     assert "unsafe_allow_html" not in path.read_text()

@@ -45,18 +45,35 @@ class Line:
         self.wanted: Wanted = always
         self.sending = False
         self._socket: socket.socket | None = None
+        self._has_read = False
 
     def heard(self, event: str, info: Mapping[str, Any]) -> None:
         """What httpx tells of the steps of a request (its `trace` extension): which socket it goes through, and when it goes.
 
-        Raises NotWanted at the last moment before the first byte: the dialling may have taken long, or the machine slept.
+        Raises NotWanted at the last moment before the first byte: the dialling may have taken long, or the machine slept. And
+        RemoteProtocolError where an answer was there before its request: it came together with the one before.
         """
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")
-        elif event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
-            if not self.wanted():
-                raise NotWanted
-            self.sending = True
+            self._listen_to(info["return_value"])
+        elif event == "http11.send_request_headers.started":
+            self._has_read = False
+            if info["request"].method != b"CONNECT":
+                if not self.wanted():
+                    raise NotWanted
+                self.sending = True
+        elif event == "http11.receive_response_headers.complete" and not self._has_read:
+            raise httpx.RemoteProtocolError("the answer was there before the request")
+
+    def _listen_to(self, stream: Any) -> None:  # noqa: ANN401 - httpcore's NetworkStream
+        """Note its socket, and whenever something is read from it."""
+        self._socket, read = stream.get_extra_info("socket"), stream.read
+
+        def noted(*how: object, **more: object) -> bytes:
+            self._has_read = True
+            got: bytes = read(*how, **more)
+            return got
+
+        stream.read = noted
 
     def break_off(self) -> None:
         """Whoever reads from it sees its end. Closed, its number could be another connection's before the reader looks."""

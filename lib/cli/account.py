@@ -15,7 +15,7 @@ from lib.session import Session
 
 def account(session: Session, options: Namespace, console: Console) -> Exit:
     """The keys of the account and the other keys of its address; with --same, that one of these is of the account."""
-    if options.same:
+    if options.same is not None:
         _join(session, _named(session, options.same), console)
     own, others = session.connection, _others(session)
     console.row("account", base_url=own.base_url, fingerprint=own.fingerprint, keys=sorted(session.keys))
@@ -39,7 +39,8 @@ def _others(session: Session) -> tuple[OtherAccount, ...]:
 
 def _named(session: Session, start: str) -> OtherAccount:
     """The other account one of whose keys has a fingerprint that begins so. Raises NotSameAccount."""
-    found = [other for other in _others(session) if any(key.startswith(start.strip().lower()) for key in other.keys)]
+    begins = start.strip().lower()
+    found = [other for other in _others(session) if begins and any(key.startswith(begins) for key in other.keys)]
     if len(found) != 1:
         many = "Several other keys" if found else "No other key"
         raise NotSameAccount(

@@ -45,7 +45,7 @@ def wait_for(session: Session, console: Console, run: Run) -> Run:
     for lease in seen:
         console.row("waiting", run_id=run.id, owner=lease.owner, seconds=round(max(lease.left, 0.0), 1))
         console.hint(f"Another process has {run.id} ({plain(carrier(lease.owner))}); waiting whether it is heard of again.")
-    while (now := reads.leases(run.id)) and now[0].until == seen[0].until:
+    while (now := reads.leases(run.id)) and [lease.until for lease in now] == [lease.until for lease in seen]:
         console.progress(f"It can be resumed in {max(ceil(now[0].left), 0)} s")
         time.sleep(_LOOK)
         session.recover()

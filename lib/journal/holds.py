@@ -7,6 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, insert, select, update
 
+from lib.avara.models import id_key
 from lib.errors import RunsOverlap
 from lib.journal.tables import holds
 
@@ -15,14 +16,14 @@ _BATCH = 1000
 
 def hold(db: Connection, run_id: str, account: str, ids: Iterable[str]) -> None:
     """Let the run hold these customers. Raises IntegrityError where a live run of the account holds one of them."""
-    rows = ({"account": account, "customer_id": id_.lower(), "run_id": run_id} for id_ in ids)
+    rows = ({"account": account, "customer_id": id_key(id_), "run_id": run_id} for id_ in ids)
     while batch := list(islice(rows, _BATCH)):
         db.execute(insert(holds), batch)
 
 
 def holder(db: Connection, account: str, ids: Iterable[str]) -> str | None:
     """The id of a live run of the account that holds one of these customers."""
-    wanted = (id_.lower() for id_ in ids)
+    wanted = (id_key(id_) for id_ in ids)
     while batch := list(islice(wanted, _BATCH)):
         query = select(holds.c.run_id).where(holds.c.account == account, holds.c.customer_id.in_(batch))
         if found := db.execute(query.limit(1)).scalar():

@@ -88,7 +88,7 @@ class Writing:
         do.
         """
         counted = select(steps.c.state, func.count()).where(steps.c.run_id == run_id).group_by(steps.c.state)
-        stand = {row[0]: row[1] for row in self.db.execute(counted)}
+        stand = {str(state): number for state, number in self.db.execute(counted)}
         self.log(run_id, event, who=who, now=now, payload={**in_log(words), "hold": hold, "steps": stand})
 
     def refuse(self, run_id: str, to_state: RunState | StepState) -> IllegalTransition | RunNotFound:
@@ -187,9 +187,8 @@ class Log:
                 row = db.execute(_FACTS.where(runs.c.id == run_id)).one_or_none()
                 if row is None:
                     raise RunNotFound
-                if not all(isinstance(value, str) for value in row):
-                    raise JournalDamaged("The journal is damaged: what a run is about can't be read.", run_id=run_id)
-                self._facts[run_id] = dict(row._mapping)
+                # What can't be read of a damaged run is left out: it must be possible to interrupt and to cancel it.
+                self._facts[run_id] = {name: told for name, told in row._mapping.items() if isinstance(told, str)}
             here = {"host": self._host, "version": self._version, "known": who.known}
             said = self._said[run_id, who.known] = canonical_json(self._facts[run_id] | here)
         return said

@@ -209,6 +209,6 @@ def give_up(writing: Writing, run_id: str, *, now: datetime, who: Person) -> Non
     is_open = steps.c.run_id == run_id, steps.c.state == StepState.IN_FLIGHT
     payload = {"state": StepState.UNKNOWN, **in_log(words)}
     theirs = select(steps.c.customer_id).where(*is_open).order_by(steps.c.position)
-    for customer_id in writing.db.execute(theirs).scalars().all():
+    for customer_id in map(str, writing.db.execute(theirs).scalars().all()):  # whatever stands there
         writing.log(run_id, "verify", who=who, now=now, payload=payload, customer_id=customer_id)
     writing.db.execute(update(steps).where(*is_open).values(state=StepState.UNKNOWN, words=words.text, settled_at=now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,14 +19,11 @@ from lib.errors import ApiError, ExpressOpsError, IllegalTransition
 from lib.journal.reads import Reads
 from lib.plans.model import Action, Run, Step, StepState
 from lib.runs.judge import trouble_of
+from lib.runs.several import in_order
 from lib.spreadsheet import csv_bytes
 
 #: Said wherever it is asked: what nobody can know must not look as if it had not happened.
 NOT_SHOWN = "Attempts that the API refused since then can't be counted: the API does not show them."
-#: Customers at a time: enough to hide latency, too few to crowd out those who work in the app.
-_AT_ONCE = 4
-#: Seconds between two words on how far the reading is, while none comes.
-_LOOK = 0.5
 #: Runs of which the answers stay.
 _REMEMBERED = 20
 _HEADER = ("customer id", "name", "did it hurt", "what is seen", "deactivated (UTC)", "newest study since (UTC)", "read (UTC)")
@@ -38,8 +35,10 @@ logger = logging.getLogger(__name__)
 class Client(Protocol):
     """The part of the API client that is asked. Raises ApiError."""
 
-    def get_customer(self, customer_id: str, /) -> Customer: ...
-    def iter_studies(self, product: Product, customer_id: str | None = None, /) -> Iterator[StudyPage]: ...
+    def get_customer(self, customer_id: str, /, wanted: Wanted = always) -> Customer: ...
+    def iter_studies(
+        self, product: Product, customer_id: str | None = None, /, *, wanted: Wanted = always
+    ) -> Iterator[StudyPage]: ...
 
 
 @dataclass(frozen=True)
@@ -103,23 +102,20 @@ def aftermath(
         raise IllegalTransition(f"{run.id} deactivated nobody, so it hurt nobody.", run_id=run.id)
     steps = list(reads.every_step(run.id, StepState.VERIFIED))
     found: list[Aftermath] = []
-    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="aftermath")
-    over = threading.Event()
 
-    def still() -> bool:
-        return wanted() and not over.is_set()
+    def meanwhile() -> bool:
+        tell(found, len(steps))
+        return wanted()
 
-    try:
-        for reading in [pool.submit(_of_one, step, client, reads, now, still) for step in steps]:
-            while wait([reading], timeout=_LOOK).not_done and wanted():
-                tell(found, len(steps))
+    def ask(step: Step, waited_for: Wanted) -> Aftermath:
+        return _of_one(step, client, reads, now, lambda: wanted() and waited_for())
+
+    with closing(in_order(ask, steps, meanwhile)) as answers:
+        for one in answers:
             if not wanted():
                 break
-            found.append(reading.result())
+            found.append(one)
             tell(found, len(steps))
-    finally:
-        over.set()
-        pool.shutdown(cancel_futures=True)
     return tuple(found)
 
 
@@ -133,7 +129,7 @@ def _of_one(step: Step, client: Client, reads: Reads, now: Callable[[], datetime
     since = step.started_at or step.settled_at or now()
     seen = _studies(Aftermath(step.customer_id, step.name, since, now()), client, now, wanted)
     try:
-        active = client.get_customer(step.customer_id).is_active if wanted() else None
+        active = client.get_customer(step.customer_id, wanted).is_active
     except ApiError as error:
         if trouble_of(error) is not None:
             raise
@@ -147,7 +143,7 @@ def _studies(seen: Aftermath, client: Client, now: Callable[[], datetime], wante
     doubtful = 0
     try:
         for product in PRODUCTS:
-            for page in client.iter_studies(product, seen.customer_id):
+            for page in client.iter_studies(product, seen.customer_id, wanted=wanted):
                 times = [(one, known(one.created_at, now())) for one in page.studies if not one.is_cancelled]
                 came = [at for _, at in times if at is not None and at > seen.since]
                 doubtful += sum(at is None for _, at in times) + len(page.problems)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lib.avara.models import Customer
+from lib.avara.models import Customer, id_key
 from lib.errors import (
     ApiError,
     BadAnswer,
@@ -89,7 +89,7 @@ def judge(action: Action, customer_id: str, answer: Customer | ApiError) -> Sett
 
 
 def _judge_record(action: Action, customer_id: str, record: Customer) -> Settled | ReadBack:
-    if not _same(record.id, customer_id):
+    if id_key(record.id) != id_key(customer_id):
         return ReadBack(said("The answer was about another customer."))
     if record.is_active == action.wants_active:
         return Settled(StepState.VERIFIED, after=record)
@@ -98,7 +98,7 @@ def _judge_record(action: Action, customer_id: str, record: Customer) -> Settled
 
 def judge_read_back(action: Action, customer_id: str, why: Words, read: Customer | ApiError, tries_left: int) -> Settled | None:
     """What a reading after the call means; None asks for another one. `why` says what the call itself had brought."""
-    if isinstance(read, Customer) and not _same(read.id, customer_id):
+    if isinstance(read, Customer) and id_key(read.id) != id_key(customer_id):
         read = BadAnswer("The API sent the record of another customer.")
     if isinstance(read, Customer) and read.is_active == action.wants_active:
         return Settled(StepState.VERIFIED, after=read)
@@ -146,10 +146,6 @@ def _brought(error: ApiError) -> Words:
         case Conflict():
             return joined(said("The API refused the call:"), of_error(error))
     return joined(said("The answer to the call can't be read:"), of_error(error))
-
-
-def _same(one: str, other: str) -> bool:
-    return one.lower() == other.lower()
 
 
 def _activity(record: Customer) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from typing import Protocol
 
+from lib.avara.limiter import Wanted, always
 from lib.avara.models import Customer
 from lib.errors import ApiError, PlanError
 from lib.plans.model import Step, StepState
@@ -13,17 +14,13 @@ from lib.plans.plan import Plan
 from lib.plans.policy import Policy
 from lib.runs.judge import Settled, trouble_of
 from lib.runs.preflight import preflight
-
-#: Readings at a time: enough to hide latency, too few to crowd out those who work in the app.
-_AT_ONCE = 4
-#: Seconds between two words on how far the reading is, while none comes.
-_LOOK = 1.0
+from lib.runs.several import in_order
 
 
 class Reader(Protocol):
     """The part of the API client that reads one record. Raises ApiError."""
 
-    def get_customer(self, customer_id: str, /) -> Customer: ...
+    def get_customer(self, customer_id: str, /, wanted: Wanted = always) -> Customer: ...
 
 
 def read_records(
@@ -34,25 +31,24 @@ def read_records(
     Raises ApiError where the way to the API is at fault: then nothing is known of the others either.
     """
 
-    def read(customer_id: str) -> Customer | ApiError:
+    def read(customer_id: str, wanted: Wanted) -> Customer | ApiError:
         try:
-            return client.get_customer(customer_id)
+            return client.get_customer(customer_id, wanted)
         except ApiError as exc:
             if trouble_of(exc) is not None:
                 raise
             return exc
 
+    def tell() -> bool:
+        on_read(len(found))
+        return True
+
     found: dict[str, Customer | ApiError] = {}
-    wanted = list(ids)
-    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read")
-    try:
-        for customer_id, reading in [(customer_id, pool.submit(read, customer_id)) for customer_id in wanted]:
-            while wait([reading], timeout=_LOOK).not_done:
-                on_read(len(found))
-            found[customer_id] = reading.result()
-            on_read(len(found))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    those = list(ids)
+    with closing(in_order(read, those, tell)) as readings:
+        for customer_id, outcome in zip(those, readings, strict=True):
+            found[customer_id] = outcome
+            tell()
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lib.avara.connection import Connection
+from lib.avara.models import id_key
 from lib.errors import ApiError, NotFound, NotSameAccount
 from lib.journal.accounts import Checked, OtherAccount
 from lib.journal.journal import Journal
@@ -47,7 +48,7 @@ def proof(journal: Journal, account: OtherAccount, kept: Iterable[tuple[str, str
     expected = [Expected(seen.id, seen.name, seen.run_id) for seen in (*live, *ended)] + listed
     if not expected:
         raise NotSameAccount
-    by_id = {one.id.lower(): one for one in reversed(expected)}
+    by_id = {id_key(one.id): one for one in reversed(expected)}
     checked = Checked(live=len(live), kept=len(listed), ended=len(ended))
     return Proof(account, tuple(by_id.values()), frozenset(seen.run_id for seen in live), checked)
 

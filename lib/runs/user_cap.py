@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from lib.avara.models import Customer
+from lib.avara.models import Customer, id_key
 from lib.plans.model import Step, StepState
 from lib.plans.words import NOTHING, Words
 
@@ -33,12 +33,12 @@ class UserCap:
                 told = f"{users:,} users would be affected; one run may affect at most {self._most:,}."
                 return Words(f"With {record.name}, {told}", told)
             self._users = users
-            self._in_hand[record.id.lower()] = record.user_count
+            self._in_hand[id_key(record.id)] = record.user_count
             return NOTHING
 
     def keep_or_give_back(self, step: Step, *, called: bool) -> None:
         """The step is over: its customer stays counted only if it was called."""
         with self._lock:
-            users = self._in_hand.pop(step.customer_id.lower(), 0)
+            users = self._in_hand.pop(id_key(step.customer_id), 0)
             if not called:
                 self._users -= users

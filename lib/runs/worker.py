@@ -22,6 +22,7 @@ from lib.runs.ending import ABANDONED, cancelled, ending
 from lib.runs.execution import Execution
 from lib.runs.heartbeat import Heartbeat, is_lost
 from lib.runs.owner import carrier, new_owner
+from lib.runs.spared import Spared
 from lib.runs.tools import READ_BACK_WAITS, Client, Site, Tools, Unasked, utc_now
 
 #: Seconds to wait for calls that a run has under way here before the same worker takes it up again.
@@ -74,6 +75,7 @@ class Worker:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._carried: dict[str, tuple[Execution, threading.Thread]] = {}
+        self._spared = Spared()
 
     def start(self) -> tuple[Run, ...]:
         """Find what dead processes left behind, now and from time to time until `stop`: runs, and cancels of theirs."""
@@ -88,7 +90,8 @@ class Worker:
         No run goes on without a person asking for it. Were the other process alive after all, it would lose the run
         before its next call: each intent is written only while the run is still its writer's.
         """
-        found = (self._offer(lease) for lease in self._journal.reads.leases() if is_lost(lease))
+        lost = [lease for lease in self._journal.reads.leases() if is_lost(lease)]
+        found = [self._spared(lease.run_id, partial(self._offer, lease)) for lease in lost]
         return tuple(run for run in found if run is not None)
 
     def submit(self, run_id: str, *, who: Person) -> Run:
@@ -140,7 +143,7 @@ class Worker:
 
     def _can_read_back(self, run: Run) -> bool:
         """Whether the run is this account's, and what its plan says: if not, nobody reads back whoever was put into it."""
-        if self._client_for(run.fingerprint) is None:
+        if run.damage or self._client_for(run.fingerprint) is None:
             return False
         try:
             self._journal.audit.check_plan(run.id)
@@ -236,11 +239,13 @@ class Worker:
         return claimed
 
     def _carry(self, execution: Execution, run_id: str) -> None:
-        execution.carry()
-        with self._lock:
-            if self._carried.get(run_id, (None, None))[0] is execution:  # else it was taken up anew meanwhile
-                self._heartbeat.let_go(run_id)
-                del self._carried[run_id]
+        try:
+            execution.carry()
+        finally:  # whatever it was, no lease may be renewed for a run that nobody works on
+            with self._lock:
+                if self._carried.get(run_id, (None, None))[0] is execution:  # else it was taken up anew meanwhile
+                    self._heartbeat.let_go(run_id)
+                    del self._carried[run_id]
 
     def _request(self, run_id: str, what: str, who: Person) -> None:
         try:
@@ -257,16 +262,19 @@ class Worker:
         """Find runs whose process is gone; and carry out the cancels that were asked for before theirs was."""
         found = self.recover()
         for run in self._journal.reads.left_to_cancel():
-            client = None if self._stopping.is_set() else self._client_for(run.fingerprint)
-            if client is None:
-                continue
-            with suppress(IllegalTransition):  # another one was first to do it
-                if self._can_read_back(run):
-                    self._launch(run, client, ITSELF, partial(self._journal.claim, cancelling=True))
-                else:
-                    words = cancelled(run, self._journal.log.asked_by(run.id))
-                    self._journal.cancel(run.id, words=words, now=self._tools.now(), who=ITSELF)
+            self._spared(run.id, partial(self._cancel_left, run))
         return found
+
+    def _cancel_left(self, run: Run) -> None:
+        client = None if self._stopping.is_set() else self._client_for(run.fingerprint)
+        if client is None:
+            return
+        with suppress(IllegalTransition):  # another one was first to do it
+            if self._can_read_back(run):
+                self._launch(run, client, ITSELF, partial(self._journal.claim, cancelling=True))
+            else:
+                words = cancelled(run, self._journal.log.asked_by(run.id))
+                self._journal.cancel(run.id, words=words, now=self._tools.now(), who=ITSELF)
 
     def _offer(self, lease: Lease) -> Run | None:
         with self._lock:

@@ -201,6 +201,18 @@ def test_what_nobody_wants_any_more_once_the_connection_stands_is_not_sent_and_t
         assert len(server.requests) == 1
 
 
+def test_an_answer_that_came_together_with_the_one_before_is_nobodys(connect):
+    """As where something on the way answers one request twice: the second one would be believed by whatever is asked next."""
+    lie = EXAMPLE | {"isActive": False}
+    with wire(reply(200, EXAMPLE) + reply(200, lie), reply(200, EXAMPLE)) as server:
+        client = connect(server.base_url)
+        assert json.loads(client.send(READ).body)["isActive"]
+        assert isinstance(client.send(CHANGE), errors.NoAnswer)
+        answer = client.send(READ)
+    assert json.loads(answer.body)["isActive"]
+    assert server.connections == 2
+
+
 def test_where_nobody_can_tell_whether_a_call_is_wanted_nothing_is_sent_and_the_next_request_is(connect):
     """It asks the journal, which can be out of reach just then; that is no error of the connection."""
 

@@ -3,8 +3,10 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +21,7 @@ from lib.cli.exits import Exit
 from lib.cli.main import main
 from lib.journal.journal import Journal
 from lib.people import ITSELF
+from tests.avara.wire import HANG, reply, wire
 from tests.runs.fakes import customer, plan_of
 
 ROOT = Path(__file__).parents[2]
@@ -245,6 +248,28 @@ def test_a_base_url_that_can_not_be_used_is_told_in_words(place, monkeypatch, ca
     monkeypatch.setenv("HTTPS_PROXY", NOBODY)
     assert main([*PLANNED, "r", "-o", "p"]) in {Exit.REFUSED, Exit.UNREACHABLE}
     assert capfd.readouterr().err
+
+
+@pytest.mark.parametrize("answer", [reply(429, b"", {"Retry-After": "900"}), HANG], ids=["asks to wait", "never answers"])
+def test_ctrl_c_ends_a_reading_at_once_whatever_it_waits_for(place, answer):
+    (place / "ids").write_text("\n".join(f"cus_{number:032x}" for number in range(20)))
+    with wire(answer) as server:
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+        variables = os.environ | {"AVARA_BASE_URL": server.base_url, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "lib.runs", *PLANNED, "r", "-o", "p"]
+        reading = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        signal.signal(signal.SIGINT, heard)
+        deadline = time.monotonic() + 60
+        while len(server.requests) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        asked = len(server.requests)
+        reading.send_signal(signal.SIGINT)
+        _, err = reading.communicate(timeout=20)
+    assert reading.returncode == Exit.STOPPED
+    assert "Stopped before anything was begun." in err
+    assert "Traceback" not in err
+    assert len(server.requests) <= asked + 4  # what was on its way
 
 
 def test_who_it_was_is_text_whatever_bytes_the_login_has(place, monkeypatch, capfd):

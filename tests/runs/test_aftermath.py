@@ -13,13 +13,15 @@ from pydantic import SecretStr
 
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
+from lib.avara.limiter import always
 from lib.avara.models import RecordProblem, StudyPage
-from lib.errors import IllegalTransition, NoAnswer, NotAuthorized, NotFound
+from lib.errors import IllegalTransition, NoAnswer, NotAuthorized, NotFound, Withdrawn
 from lib.plans.model import Action, RunState, StepState
 from lib.plans.words import said
 from lib.runs.aftermath import Aftermaths, aftermath, to_csv
 from lib.runs.tools import utc_now
 from lib.runs.worker import Worker
+from tests.avara.wire import reply, wire
 from tests.runs.fakes import NOW, ROBIN, customer, id_of, plan_of, study
 from tests.sandbox_server import ask, study_comes_in
 
@@ -44,11 +46,13 @@ class Api:
         self.record, self.viewer, self.autoscribe = record or customer(1, is_active=False), viewer, autoscribe
         self.asked = []
 
-    def get_customer(self, customer_id, /):
+    def get_customer(self, customer_id, /, wanted=always):
+        if not wanted():
+            raise Withdrawn
         self.asked.append("record")
         return self._given(self.record)
 
-    def iter_studies(self, product, customer_id, /):
+    def iter_studies(self, product, customer_id, /, *, wanted=always):
         return self._pages(self.viewer if product == "viewer" else self.autoscribe)
 
     def _pages(self, pages):
@@ -149,9 +153,9 @@ def test_what_is_asked_in_the_background_can_be_stopped_and_keeps_what_was_found
     run, others = deactivated(journal, *range(1, 9)), threading.Event()
 
     class Slow(Api):
-        def get_customer(self, customer_id, /):
+        def get_customer(self, customer_id, /, wanted=always):
             assert customer_id == id_of(1) or others.wait(PATIENCE)
-            return super().get_customer(customer_id)
+            return super().get_customer(customer_id, wanted)
 
     api = Slow()
     jobs = Aftermaths(
@@ -175,6 +179,27 @@ def test_what_is_asked_in_the_background_can_be_stopped_and_keeps_what_was_found
     jobs.begin(run)
     until(lambda: not jobs.of(run.id).under_way)
     assert (jobs.of(run.id).failure, jobs.of(run.id).found) == ("The API refused the key.", ())
+
+
+@pytest.mark.parametrize("studies", [True, False])
+def test_who_is_stopped_while_the_api_asks_to_wait_stops_waiting(journal, studies):
+    slow_down = reply(429, b"", {"Retry-After": "900"})
+    with (
+        wire(*[slow_down if studies else reply(200, {"studies": [], "hasMore": False})] * 2, slow_down) as server,
+        AvaraClient(Connection(server.base_url, SecretStr("key"), "test", "sandbox")) as client,
+    ):
+        run = deactivated(journal, 1)
+        jobs = Aftermaths(
+            lambda run, tell, wanted: aftermath(run, client, journal.reads, lambda: LATER, tell=tell, wanted=wanted),
+            lambda: LATER,
+        )
+        before = set(threading.enumerate())
+        jobs.begin(run)
+        until(lambda: len(server.requests) == (1 if studies else 3))
+        jobs.stop(run.id)
+        until(lambda: not jobs.of(run.id).under_way)
+        until(lambda: not [one for one in set(threading.enumerate()) - before if one.name in ("aftermath", "ask")])
+        assert jobs.of(run.id).found == ()
 
 
 def test_over_real_http_signs_of_life_are_found_and_who_gave_back_whom(start_sandbox, journal):

@@ -772,6 +772,22 @@ def test_a_run_of_a_machine_that_can_not_be_asked_is_waited_for_with_a_countdown
     journal.close()
 
 
+def test_a_run_that_another_process_takes_up_at_this_moment_is_left_to_it(shell, monkeypatch):
+    journal = shell.journal()
+    run, leases = recorded(shell, journal, 2), Reads.leases
+
+    def taken_up_right_after(reads, run_id=None):
+        found = leases(reads, run_id)
+        if run_id is not None and journal.reads.run(run.id).state is RunState.PLANNED:
+            journal.claim(run.id, owner="elsewhere:1:alive", now=NOW, who=ROBIN)
+        return found
+
+    monkeypatch.setattr(Reads, "leases", taken_up_right_after)
+    shell("resume", run.id, code=Exit.REFUSED)
+    assert "is at work in elsewhere, process 1. See it with: " in shell.err
+    journal.close()
+
+
 def test_a_run_that_another_process_is_at_work_on_is_left_to_it(shell):
     journal = shell.journal()
     run = recorded(shell, journal, 2)

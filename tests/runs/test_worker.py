@@ -1,7 +1,9 @@
 """Runs are carried whatever happens around them: pauses, cancels, stops, crashes, trouble with the API and the journal."""
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +19,7 @@ from lib.plans.words import said
 from lib.runs.progress import taken_up_under
 from lib.runs.stalled import stalled
 from lib.runs.worker import Worker
+from tests.journal.places import sqlite_place
 from tests.runs.fakes import FINGERPRINT, KIM, NOW, READ_FAULTS, ROBIN, WRITE_FAULTS, FakeApi, customer, id_of, plan_of, script
 
 PATIENCE = 20.0
@@ -419,6 +422,42 @@ def test_a_lease_that_can_not_be_one_is_nobodys_and_keeps_no_other_run_from_bein
     assert (run.state, run.totals.verified) == (RunState.FINISHED, 5)
 
 
+DAMAGES = {  # of a running run and its first step, and whether anything can still be made of it
+    "UPDATE runs SET reason = x'00' WHERE id = ?": True,
+    "UPDATE runs SET started_at = 'garbage' WHERE id = ?": True,
+    "UPDATE runs SET requested = 'cancel', started_at = 'garbage' WHERE id = ?": True,
+    "UPDATE steps SET state = x'00' WHERE run_id = ? AND position = 0": True,
+    "UPDATE steps SET customer_id = x'00' WHERE run_id = ? AND position = 0": True,
+    "UPDATE runs SET id = x'00' WHERE id = ?": False,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_run_keeps_no_other_from_being_found_and_can_be_cancelled(tmp_path, damage):
+    """As after somebody wrote into the file of SQLite, which takes anything in any column."""
+    place = sqlite_place(tmp_path)
+    bench = Bench(place.open())
+    damaged = died(bench, applied=False)
+    others = [bench.journal.record(plan_of([customer(number)]), NOW, who=ROBIN) for number in (8, 9)]
+    for other in others:
+        bench.journal.claim(other.id, owner="host:1:gone", now=NOW, who=ROBIN, lease=-1)
+    bench.journal.request(others[0].id, "cancel", now=NOW, who=ROBIN)
+    with closing(sqlite3.connect(place.path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA ignore_check_constraints = ON")
+        raw.execute(damage, (damaged.id,))
+    bench = Bench(place.open())  # as it is after a restart
+    bench.worker.start()
+    assert [bench.carried(run).state for run in others] == [RunState.CANCELLED, RunState.INTERRUPTED]
+    if DAMAGES[damage]:
+        if bench.journal.reads.run(damaged.id).live:
+            bench.worker.cancel(damaged.id, who=ROBIN)
+        assert bench.carried(damaged).state is RunState.CANCELLED
+    assert bench.api.changes() == []
+    assert bench.journal.log.verify_chain().ok
+    bench.worker.stop()
+    place.close()
+
+
 def test_a_step_that_was_in_flight_is_called_once_more_by_a_resume_and_left_if_that_changes_nothing_either(journal):
     bench = Bench(journal, orders=lambda what, id_, _: "still" if (what, id_) == ("deactivate", id_of(1)) else "ok")
     run = died(bench, applied=False)
@@ -569,6 +608,22 @@ def test_a_run_whose_end_could_not_be_written_is_offered_in_the_end(journal, mon
     bench.worker.start()
     run = bench.carried()
     assert run.state is RunState.RUNNING
+    until(lambda: journal.reads.run(run.id).state is RunState.FINISHED)  # nothing was left to be done
+    bench.worker.stop()
+
+
+def test_a_run_whose_end_meets_a_fault_of_our_own_is_not_held_for_good(journal, monkeypatch):
+    bench = Bench(journal)
+    bench.worker = bench.another_worker(lease=0.4)
+
+    def fail(*_, **__):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("lib.runs.execution.ending", fail)
+        broken.setattr("threading.excepthook", lambda _: None)
+        run = bench.worker.submit(bench.record().id, who=ROBIN)
+        assert bench.worker.join(run.id, PATIENCE)
     until(lambda: journal.reads.run(run.id).state is RunState.FINISHED)  # nothing was left to be done
     bench.worker.stop()
 
