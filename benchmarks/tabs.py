@@ -101,7 +101,7 @@ class Customers(Tab):
 
     def _more_filters(self) -> None:
         """Opens or closes them, and waits until what is below stands still: what moves would close a list of options."""
-        self.page.get_by_test_id("stExpander").filter(has_text="More filters").locator("summary").click()
+        self.page.get_by_role("switch", name="More filters").press("Space")
         chips = self.page.locator(".st-key-chips")
         chips.click(trial=True)
         self.idle()

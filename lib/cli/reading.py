@@ -15,6 +15,7 @@ from lib.errors import ExportRefused, OtherConnection
 from lib.files import check_new, write_new
 from lib.plans.evidence import picked_by
 from lib.plans.model import DamagedStep, Run, RunState, Step, StepState
+from lib.plans.undo import undone
 from lib.receipts.export import Format
 from lib.receipts.rows import plain_value, step_facts, summary
 from lib.runs.aftermath import NOT_SHOWN
@@ -29,16 +30,17 @@ _GONE = "its process is gone"
 def list_runs(session: Session, options: Namespace, console: Console) -> Exit:
     """The newest runs, one a line."""
     runs, gone, now = session.reads.runs(options.limit), _without_process(session), session.now()
-    keys = _keys(session)
+    keys, undos = _keys(session), session.reads.undos(*(run.id for run in runs if run.undone_by))
     for run in runs:
         console.row("run", **summary(run))
         who = f"{plain(run.operator, 30)}, {ago(now - run.created_at)}"
         needs = f"  {_GONE}" if run.id in gone else "  needs a person" if run.needs_person(now) else ""
         needs = "  waiting for approval" if run.awaits_approval(now) else needs
         needs = f"  {plain(run.damage)}" if run.damage else needs
+        back = undone(run, undos)
         console.say(
             f"{run.id}  {run.state:<11}  {run.action} {run.totals.total:,} ({states(run.totals)})  "
-            f"{plain(run.connection_label, 40)}{_key(run, keys)}  {who}{needs}"
+            f"{plain(run.connection_label, 40)}{_key(run, keys)}  {who}{needs}{back and f'  {back}'}"
         )
     if not runs:
         console.hint("The journal holds no run yet.")

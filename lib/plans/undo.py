@@ -55,6 +55,15 @@ def is_behind(steps: Iterable[Step], current: Mapping[str, Customer]) -> bool:
     return any(step.after is not None and _older(found.get(id_key(step.customer_id)), step.after) for step in steps)
 
 
+def undone(run: Run, undos: Iterable[Run]) -> str:
+    """How far these took the run back, in a few words; empty where none of them is of it, or changed anything."""
+    of_it = [undo for undo in undos if undo.undo_of == run.id]
+    if any(undo.live for undo in of_it):
+        return "being taken back"
+    done, all_ = sum(undo.totals.verified for undo in of_it), run.totals.verified
+    return f"{done:,} of {all_:,} taken back" if 0 < done < all_ else "taken back" if done else ""
+
+
 def _older(record: Customer | None, left: Customer) -> bool:
     if record is None or record.updated_at is None or left.updated_at is None:
         return False

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from lib.errors import JournalError, PlanError
-from lib.journal.drafts import MOST_PICKS, DraftHead
+from lib.journal.drafts import MOST_DRAFTS, MOST_PICKS, DraftHead
 from lib.people import Right
+from lib.plans.evidence import Picked
 from lib.ui import notices, picks
 from lib.ui.deactivate import draft, parts
 from lib.ui.deactivate.draft import Why
@@ -18,9 +20,11 @@ from lib.ui.resources import Resources, may, operator
 from lib.ui.text import count, exact, md, number
 
 _ID, _SAVED, _TAKEN, _DONE = "draft_id", "draft_saved", "drafts_taken", "drafts_done"
-_OPENED, _DRAWN = "drafts_opened", "drafts_drawn"
+_OPENED, _DRAWN, _KEPT = "drafts_opened", "drafts_drawn", "drafts_kept"
 #: Seconds in which a new tab looks by itself for what was picked before: the journal may be slow to take it and to tell it.
 _LOOKS = 60.0
+#: Seconds after which what a tab has kept is in the list of drafts, as old as that may be.
+_THERE_AFTER = 15.0
 
 
 def keep(resources: Resources) -> None:
@@ -33,10 +37,29 @@ def keep(resources: Resources) -> None:
     picked, why = now
     changed = picked is not before[0] or why != before[1]
     if changed and (picked or before[0]) and may(Right.PLAN):
-        taken = state.get(_TAKEN, frozenset())
-        resources.workspace.keep_draft(_own(), picked, why.reason, why.ticket, who=operator(), taken=taken)
-        state.pop(_TAKEN, None)
+        _write(resources, *now)
     state[_SAVED] = now  # last: the browser's next message may end this run anywhere above
+
+
+def hold(resources: Resources) -> None:
+    """A tab in use keeps its picks: where another one took, or discarded, what is kept of them, that is written again. So each
+    of the two has a copy, and a tab that is no more, which can't say so, gave its own away. Raises JournalError.
+    """
+    state = st.session_state
+    picked, why = state.get(_SAVED, ({}, Why()))
+    if not picked or time.monotonic() - state.get(_KEPT, 0.0) < _THERE_AFTER or not may(Right.PLAN):
+        return
+    mine = _mine(resources)
+    if len(mine) < MOST_DRAFTS and _own() not in {head.id for head in mine}:
+        _write(resources, picked, why)
+
+
+def _write(resources: Resources, picked: Mapping[str, Picked], why: Why) -> None:
+    state = st.session_state
+    taken = state.get(_TAKEN, frozenset())
+    resources.workspace.keep_draft(_own(), picked, why.reason, why.ticket, who=operator(), taken=taken)
+    state.pop(_TAKEN, None)
+    state[_KEPT] = time.monotonic()
 
 
 def offered(resources: Resources) -> tuple[DraftHead, ...]:
@@ -48,10 +71,15 @@ def offered(resources: Resources) -> tuple[DraftHead, ...]:
         st.session_state[_OPENED] = time.monotonic()
         resources.drafts.forget()  # this tab has just been opened: what the one before it picked was saved a moment ago
     try:
-        heads = resources.drafts.get()
+        return tuple(head for head in _mine(resources) if head.id not in {_own(), *done})
     except JournalError:
         return ()
-    return tuple(head for head in heads if head.person == operator().name and head.id not in {_own(), *done})
+
+
+def _mine(resources: Resources) -> tuple[DraftHead, ...]:
+    """The drafts of whoever is at work."""
+    me = operator().name
+    return tuple(head for head in resources.drafts.get() if head.person == me)
 
 
 def begin() -> None:
@@ -87,11 +115,16 @@ def offer(resources: Resources, *, most: int) -> None:
 
 
 def _take(resources: Resources, head: DraftHead) -> None:
-    """Callback: they are this tab's from now on, and offered to no other. Raises JournalError, or PlanError: gone."""
+    """Callback: they are this tab's from now on; a tab in use that had them keeps them, too. Raises JournalError, or PlanError:
+    gone.
+    """
     found = resources.workspace.read_draft(head.id)
     if found is None:
+        resources.drafts.forget()  # what the tab that has them keeps is offered in the very next drawing
         _be_done_with(head)
-        raise PlanError("These picks are no longer kept: another tab has taken, discarded or started them meanwhile.")
+        raise PlanError(
+            "Another tab has taken, discarded or started these picks meanwhile. What a tab still has of them is offered here."
+        )
     picks.take(found.picked)
     st.session_state[_TAKEN] = st.session_state.get(_TAKEN, frozenset()) | {head.id}
     if not draft.why():

@@ -24,7 +24,7 @@ _HEARD = "news_heard"
 _NEWS_FOR = timedelta(hours=1)
 _NAMED = 3
 _COLUMNS = (
-    Column("Customer", 240),
+    Column("Customer", 240, "long"),
     Column("Picked", 70),
     Column("What", 140),
     Column("Value", 240, "long"),

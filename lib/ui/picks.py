@@ -47,11 +47,8 @@ def add(customer_ids: Iterable[str], way: Way, source: str = "") -> None:
     if rules is not None and not own:
         resources = get_resources()
         said = resources.evidence.judgements(rules, resources.loads.frame(), tuple(picked))
-        by_rules = Picked(Way.RULES, rules.label, read_at)
-        picked |= {
-            id_: replace(by_rules if judgement.answer == "yes" else picked[id_], judgement=judgement)
-            for id_, judgement in said.items()
-        }
+        # How a person picked it stays so, whatever the rules say: no rule set has picked whom somebody ticked.
+        picked |= {id_: replace(picked[id_], judgement=judgement) for id_, judgement in said.items()}
     take(picked)
 
 

@@ -99,6 +99,7 @@ def _runs_link(resources: Resources) -> None:
     live = None
     try:
         live = resources.live_runs.get()
+        kept.hold(resources)
         if not kept.is_drawn(resources):
             dialogs.redraw_page()
         label, trouble = _runs_label(resources, live), next(iter(live.stalled.values()), "")

@@ -87,6 +87,14 @@ def test_axe_finds_nothing_that_this_app_can_mend(app: App, page: Page) -> None:
     dialog.get_by_label("Ids or names").press("Control+Enter")
     expect(dialog.get_by_role("button", name="Pick 1 customer")).to_be_enabled()
     seen.look("a list")
+    dialog.get_by_label("Ids or names").fill("id,decision,Customer ID\n" + ",keep,".join(app.active_ids(2)))
+    dialog.get_by_label("Ids or names").press("Control+Enter")
+    expect(drive.named(dialog, "First rows of the list")).to_be_visible()
+    seen.look("a list that is asked about")
+    drive.close(page)
+    page.get_by_role("button", name="Saved views").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Save this view")).to_be_visible()
+    seen.look("the saved views")
     drive.close(page)
     drive.search(page, "nobody has this name")
     drive.expect_shown(page, "0")
@@ -113,8 +121,17 @@ def test_axe_finds_nothing_that_this_app_can_mend(app: App, page: Page) -> None:
     seen.look("a run that holds")
     page.get_by_role("button", name="Let it go on").click()
     drive.expect_state(page, "Finished")
+    page.get_by_role("button", name="Undo…").click()
+    expect(drive.heading(page, "Reactivate 12 customers")).to_be_visible()
+    seen.look("the review of an undo")
     drive.go_to(page, "Runs")
     seen.look("runs")
+    page.get_by_role("searchbox", name="Search the runs").fill(app.active_ids(1)[0])
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing was found for")).to_be_visible()
+    seen.look("no run was found")
+    drive.go_to(page, "Compare")
+    seen.look("compare")
     drive.go_to(page, "Overview")
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg")).to_have_count(6)
     seen.look("overview")
@@ -163,6 +180,40 @@ def test_the_focus_comes_back_to_what_opened_a_record_a_dialog_or_a_page(app: Ap
     expect(review).to_be_focused()
 
 
+def test_a_page_that_is_new_begins_at_its_top_and_stays_there_until_somebody_opens_a_record(
+    app: App, open_page: OpenPage
+) -> None:
+    page = open_page(height=500)
+    main = page.get_by_test_id("stMain")
+
+    def at() -> float:
+        return main.evaluate("part => part.scrollTop")
+
+    drive.customers(page, app.url)
+    drive.pick_ids(page, app.active_ids(2))
+    drive.review(page, 2)
+    for verb in ("Deactivate", "Reactivate"):
+        drive.say_why(page, "Contract ended")
+        main.evaluate("part => part.scrollTo(0, part.scrollHeight)")
+        assert at() > 100
+        app.api.sandbox.latency = 0.5  # its page is drawn before it ends
+        drive.confirm(page, "2", 2, verb)
+        until(lambda: at() == 0, "the page of the run stood at its top")
+        drive.expect_state(page, "Finished")
+        app.api.sandbox.latency = 0
+        if verb == "Deactivate":
+            page.get_by_role("button", name="Undo…").click()
+            expect(drive.heading(page, "Reactivate 2 customers")).to_be_visible()
+            drive.idle(page)
+    expect(drive.heading(page, "Reactivate 2 customers")).to_be_focused()
+    expect(page.locator(".st-key-record_head")).to_be_attached()
+    assert at() == 0
+    drive.follow(drive.table(page), 1)
+    expect(page.locator(".st-key-record_head")).to_contain_text("Customer 2 of 2")
+    until(lambda: at() > 0, "the record came in sight")
+    expect(page.locator(".st-key-record_head")).to_be_in_viewport()
+
+
 def test_search_next_page_and_review_have_a_key_each_that_is_left_alone_behind_a_dialog(app: App, page: Page) -> None:
     drive.customers(page, app.url)
     expect(told(page)).to_have_text("250 of 250 customers, 0 picked")
@@ -200,6 +251,14 @@ def test_counts_picks_and_how_a_run_stands_are_announced_and_never_translated(ap
     name = app.record(ids[0])["expressCustomerName"]
     drive.deactivate(page, app.url, ids, typed=name)
     expect(told(page)).to_have_text("Deactivate 1 customer: Finished. 1 done, 1 verified.")
+    app.api.sandbox.latency = 0.5
+    drive.deactivate(page, app.url, app.active_ids(10), typed="10")
+    expect(told(page)).to_have_text("Deactivate 10 customers: Running. 0 done, 0 verified.")
+    app.api.sandbox.latency = 0
+    hold = "Deactivate 10 customers: First steps done, waiting for you. 3 done, 3 verified."
+    expect(told(page)).to_have_text(hold)
+    page.get_by_role("button", name="Let it go on").click()
+    expect(told(page)).to_have_text("Deactivate 10 customers: Finished. 10 done, 10 verified.")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (760, "dark")])

@@ -83,6 +83,29 @@ def test_what_is_typed_before_the_confirmation_can_listen_counts(app: App, page:
     expect(drive.go_button(dialog, 12)).to_be_enabled()
 
 
+def test_enter_pressed_once_too_often_leaves_the_confirmation_open_with_what_was_typed(app: App, page: Page) -> None:
+    drive.customers(page, app.url, "?status=active")
+    drive.tick_rows(page, range(2))
+    drive.review(page, 2)
+    drive.say_why(page, "Contract ended")
+    dialog = drive.ask(page, 2)
+    field, keep = dialog.get_by_role("textbox"), dialog.get_by_role("button", name="Keep them active")
+    drive.type_confirmation(dialog, "2")
+    expect(drive.go_button(dialog, 2)).to_be_enabled()
+    field.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Enter")
+    expect(keep).to_be_focused()
+    drive.idle(page)
+    expect(field).to_have_value("2")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    expect(keep).to_be_focused()
+    page.keyboard.press("Enter")  # this one is meant
+    expect(dialog).to_have_count(0)
+    assert not app.calls("deactivate")
+
+
 def test_a_confirmation_that_back_left_does_not_stand_over_other_picks_later(app: App, page: Page) -> None:
     drive.customers(page, app.url, "?status=active")
     drive.tick_rows(page, range(2))

@@ -223,6 +223,31 @@ def test_the_end_of_the_table_with_its_scroll_bar_lies_above_the_pager_at_every_
         until(lambda: 0 < room() < 40, "the table ended above the pager")
 
 
+#: What of a part's words ends in another place than its box does.
+_CUT = """part => [...part.querySelectorAll("*")]
+    .filter((it) => it.innerText?.trim() && it.clientWidth > 1 && it.scrollWidth > it.clientWidth + 1)
+    .map((it) => it.innerText)"""
+
+
+@pytest.mark.parametrize("width", [760, 1280, 1600])
+def test_rows_stay_in_sight_below_the_further_filters_of_which_nothing_is_cut(
+    app: App, open_page: OpenPage, width: int
+) -> None:
+    page = open_page(width=width, height=900)
+    table = drive.customers(page, app.url)
+    drive.tick_rows(page, range(2))
+    drive.more_filters(page)
+    page.get_by_test_id("stMain").evaluate("part => part.scrollTo(0, 0)")
+
+    def above_the_pager() -> int:
+        end = (page.locator(".st-key-pager").bounding_box() or {})["y"]
+        boxes = [drive.box(table, row).bounding_box() or {} for row in range(4)]
+        return sum(box["y"] + box["height"] < end for box in boxes)
+
+    until(lambda: above_the_pager() >= 3, "rows of the table were in sight")
+    assert page.locator(".st-key-more").evaluate(_CUT) == []
+
+
 def test_a_column_is_made_wider_and_stays_so_while_rows_come_and_go(page: Page, table: Locator) -> None:
     header = table.get_by_role("columnheader", name="Customer", exact=True)
     before = header.bounding_box() or {}

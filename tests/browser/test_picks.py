@@ -184,3 +184,21 @@ def _ticked_are(table: Locator, names: list[str]) -> None:
     expect(table.locator("th").first).to_be_attached()
     for row in drive.ticked(table):
         expect(drive.cell(table, "Customer", row)).to_have_text(re.compile("|".join(map(re.escape, names))))
+
+
+def test_nothing_is_cut_off_of_those_whom_a_list_may_mean(app: App, page: Page) -> None:
+    drive.customers(page, app.url)
+    names = sorted((one["expressCustomerName"] for one in app.records(active=True)), key=len)[-4:]
+    drive.bar(page).get_by_role("button", name="Pick from a list").click()
+    dialog = page.get_by_role("dialog")
+    box = dialog.get_by_label("Ids or names")
+    box.fill("\n".join([*names[1:], f"{names[0]}zz"]))
+    box.press("Control+Enter")
+    for label in ("Customers that the list found", "Rows with only nearly the name of a customer"):
+        table = drive.named(dialog, label)
+        expect(table).to_be_visible()
+        cut = (
+            "part => [...part.querySelectorAll('td')].filter((it) => it.scrollWidth > it.clientWidth).map((it) => it.innerText)"
+        )
+        assert table.evaluate(cut) == []
+        assert ("Alike" in drive.headers(table)) is label.startswith("Rows")  # nothing that is always empty takes room

@@ -496,6 +496,16 @@ def test_undo_reactivates_what_the_run_changed_and_leaves_alone_what_somebody_ch
     assert not session.offers("run_undo")
 
 
+def test_a_run_that_was_taken_back_does_not_stand_in_the_lists_of_runs_as_if_it_had_not_been(
+    world: World, sandbox: SandboxServer
+) -> None:
+    picked = ids_of(sandbox, active=True, count=2)
+    session = confirm(to_dialog(review_of(world, picked)), "2").until(ended).press("run_undo")
+    confirm(to_dialog(session, "Wrong list"), "2").until(ended)
+    for page in ("runs", "overview"):
+        assert session.go(page).rows_of("Runs, newest first")["State"].tolist() == ["Finished", "Finished, taken back"]
+
+
 def test_an_undo_that_was_cancelled_with_nothing_done_is_told_so_and_can_be_made_again(
     world: World, sandbox: SandboxServer
 ) -> None:

@@ -26,6 +26,10 @@ def saved(world: World) -> list[int]:
     return [head.size for head in journal.drafts.heads(world.resources.keys)]
 
 
+def kept_ids(world: World) -> list[str]:
+    return [head.id for head in world.resources.journal.drafts.heads(world.resources.keys)]
+
+
 def until_saved(world: World, *sizes: int) -> None:
     Session().until(lambda _: saved(world) == list(sizes))
 
@@ -119,6 +123,41 @@ def test_somebody_elses_picks_are_offered_to_nobody_else(
     assert offers(world.open()) == []
 
 
+@pytest.mark.parametrize("what", ["Take them", "Discard"])
+def test_the_picks_of_a_tab_in_use_stay_its_own_whatever_another_tab_does_with_what_is_offered_there(
+    world: World, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(kept, "_THERE_AFTER", 0.0)
+    ids, copies = ids_of(sandbox, active=True, count=3), [3, 3] if what == "Take them" else [3]
+    one = world.open().pick(ids)
+    until_saved(world, 3)
+    draft = kept_ids(world)
+    other = press(world.open(), what)
+    Session().until(lambda _: kept_ids(world) != draft)
+    Session().until(lambda _: one.run() and saved(world) == copies and draft[0] in kept_ids(world))
+    assert one.picks == ids
+    assert other.picks == (ids if what == "Take them" else [])
+    assert not offers(other.run())  # it has them, or wants none of them
+    there = press(world.open(), "Take them")  # the first tab after its own reload, say
+    assert there.picks == ids
+
+
+def test_of_two_tabs_that_take_what_was_picked_before_the_second_is_offered_what_the_first_has(
+    world: World, sandbox: SandboxServer
+) -> None:
+    ids = ids_of(sandbox, active=True, count=2)
+    world.open().pick(ids)
+    until_saved(world, 2)
+    draft = kept_ids(world)
+    one, other = world.open(), world.open()
+    press(one, "Take them")
+    Session().until(lambda _: len(kept_ids(world)) == 1 and kept_ids(world) != draft)
+    press(other, "Take them")
+    assert "What a tab still has of them is offered here" in other.at.error[0].value
+    assert offers(other)
+    assert press(other, "Take them").picks == ids
+
+
 def test_a_draft_that_is_gone_by_the_time_it_is_taken_is_told_in_words(world: World, sandbox: SandboxServer) -> None:
     world.open().pick(ids_of(sandbox, active=True, count=2))
     until_saved(world, 2)
@@ -126,7 +165,7 @@ def test_a_draft_that_is_gone_by_the_time_it_is_taken_is_told_in_words(world: Wo
     press(one, "Discard")
     until_saved(world)
     press(other, "Take them")
-    assert "These picks are no longer kept" in other.at.error[0].value
+    assert "or started these picks meanwhile" in other.at.error[0].value
 
 
 @pytest.mark.parametrize("ended_by", ["another try", "time"])
@@ -141,7 +180,7 @@ def test_what_went_wrong_stays_on_a_page_that_is_drawn_anew_by_itself(
     until_saved(world, 1)
     press(other, "Take them")
     for _ in range(2):
-        assert "These picks are no longer kept" in other.run().at.error[0].value
+        assert "or started these picks meanwhile" in other.run().at.error[0].value
     if ended_by == "time":
         monkeypatch.setattr(notices, "_STAYS", 0.0)
         other.run()

@@ -67,13 +67,13 @@ def test_a_rule_set_answers_unknown_before_studies_are_read_and_narrows_orders_a
     picked = page.at.session_state["picks"]
     assert set(picked) == set(found)
     for how in picked.values():
-        assert (how.way, how.filter_text, how.judgement.answer) == (Way.RULES, DORMANT.label, "yes")
+        assert (how.way, how.filter_text, how.judgement.answer) == (Way.ALL, f"candidate: yes by {DORMANT.label}", "yes")
         assert how.judgement.activity is not None
 
 
-@pytest.mark.parametrize(("answer", "way"), [("yes", Way.RULES), ("no", Way.TICKED), ("unknown", Way.TICKED)])
-def test_whoever_is_ticked_under_a_rule_set_carries_what_it_says_whatever_that_is(
-    world: World, page: Session, answer: str, way: Way
+@pytest.mark.parametrize("answer", ["yes", "no", "unknown"])
+def test_whoever_is_ticked_under_a_rule_set_is_told_as_ticked_and_carries_what_it_says_whatever_that_is(
+    world: World, page: Session, answer: str
 ) -> None:
     ask(page)
     if answer != "unknown":
@@ -81,8 +81,8 @@ def test_whoever_is_ticked_under_a_rule_set_carries_what_it_says_whatever_that_i
     page.widget("candidate").set_value([answer])
     page.run().act("pick", 0)
     (picked,) = page.at.session_state["picks"].values()
-    assert (picked.way, picked.judgement.answer, picked.judgement.rules) == (way, answer, DORMANT.label)
-    assert picked.filter_text == (DORMANT.label if answer == "yes" else f"candidate: {answer} by {DORMANT.label}")
+    assert (picked.judgement.answer, picked.judgement.rules) == (answer, DORMANT.label)
+    assert picked.chosen == f"Ticked in the table, filter: candidate: {answer} by {DORMANT.label}"
 
 
 def test_a_pick_made_before_the_rules_were_asked_gets_what_they_say_when_it_is_picked_with_them(page: Session) -> None:

@@ -9,7 +9,7 @@ import pytest
 from lib.plans.model import Action, Run, RunState, Step, StepState, Totals
 from lib.plans.plan import Untouched
 from lib.plans.policy import Policy
-from lib.plans.undo import is_behind, undo_plan
+from lib.plans.undo import is_behind, undo_plan, undone
 from lib.runs.preflight import preflight
 from tests.runs.fakes import FINGERPRINT, NOW, customer, id_of
 
@@ -134,3 +134,20 @@ def test_an_undo_can_be_undone():
 )
 def test_records_read_before_the_run_had_changed_them_are_told_apart(current, behind):
     assert is_behind([step()], {current.id: current} if current else {}) == behind
+
+
+@pytest.mark.parametrize(
+    ("undos", "words"),
+    [
+        ([], ""),
+        ([(RunState.CANCELLED, 0)], ""),
+        ([(RunState.PAUSED, 1)], "being taken back"),
+        ([(RunState.CANCELLED, 1)], "1 of 3 taken back"),
+        ([(RunState.CANCELLED, 1), (RunState.FINISHED, 2)], "taken back"),
+    ],
+)
+def test_how_far_a_run_was_taken_back_is_told_in_a_few_words(undos, words):
+    run = replace(run_that(Action.DEACTIVATE), totals=Totals(verified=3))
+    back = replace(run_that(Action.REACTIVATE), id="run_2", undo_of=run.id)
+    others = [replace(back, undo_of="run_3", totals=Totals(verified=3))]
+    assert undone(run, [replace(back, state=state, totals=Totals(verified=done)) for state, done in undos] + others) == words

@@ -427,6 +427,7 @@ def test_an_undo_leaves_alone_what_somebody_changed_since(shell):
     shell("undo", run_id, "--confirm", 3, code=Exit.REFUSED)
     shell("apply", saved, "--confirm", 2)
     assert shell.rows("show", run_id)[0]["undone_by"] == shell.rows("list")[0]["id"]
+    assert [line.endswith("  2 of 3 taken back") for line in shell("list").splitlines()] == [False, True]
     shell("undo", run_id, "--confirm", 2, code=Exit.REFUSED)
     assert "nothing to take back" in shell.err
 

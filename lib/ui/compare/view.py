@@ -24,7 +24,7 @@ from lib.ui.widgets.id_table import Act, Cell, Changed, Column
 _T = TypeVar("_T")
 _ON_A_PAGE, _RUNS_NAMED = 200, 5
 _COLUMNS = (
-    Column("Customer", 240),
+    Column("Customer", 240, "long"),
     Column("What", 120),
     Column("Metadata key", 140),
     Column("Value", 320, "long"),

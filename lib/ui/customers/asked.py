@@ -64,14 +64,11 @@ def take(rules: RuleSet | None) -> None:
         address.change(rules=rules)
 
 
-def show_studies() -> None:
+def show_studies(width: int) -> None:
     """When studies came in, among the further filters."""
-    seen = address.shown().seen
-    came, none = st.columns(2)
-    with came:
-        _day("A study from this day on (UTC)", "study_from", seen.study_from)
-    with none:
-        _day("No study from this day on (UTC)", "no_study_from", seen.no_study_from)
+    seen, since = address.shown().seen, "Of customers with {} from this day on, in UTC."
+    _day("Study since", "study_from", seen.study_from, width, since.format("a study"))
+    _day("No study since", "no_study_from", seen.no_study_from, width, since.format("no study"))
 
 
 def show_answers(seen: EvidenceColumns) -> None:
@@ -148,6 +145,6 @@ def _says(name: str, value: object, read: Callable[[Any], object], **how: Any) -
     return anew.says(name, value, taken, **how)
 
 
-def _day(label: str, field: str, value: date | None) -> None:
+def _day(label: str, field: str, value: date | None, width: int, about: str) -> None:
     says = _says(field, value, lambda said: said)
-    st.date_input(label, min_value=date.min, max_value=date.max, format="YYYY-MM-DD", **says)
+    st.date_input(label, min_value=date.min, max_value=date.max, format="YYYY-MM-DD", width=width, help=about, **says)

@@ -26,6 +26,8 @@ _VALUES_OFFERED = 500
 #: So many of the most common ones are told with their counts.
 _COUNTED = 6
 _LONGEST_SEARCH = 1_000
+#: Pixels that the further filters take: nothing of their words and values is cut.
+_NUMBER, _DAYS, _DAY, _KEYS = 125, 180, 145, 225
 _USERS = "users_min", "users_max"
 
 
@@ -56,24 +58,25 @@ def show(resources: Resources, frame: CustomerFrame) -> None:
         choose_rules(resources, "customers", address.shown().rules, asked.take)
     # Not an expander: Streamlit 1.67 can leave one shut, and its content inert, that was opened while another run was drawn.
     if st.toggle("More filters", key="more_filters"):
-        with st.container(border=True, key="more"):
+        with st.container(border=True, horizontal=True, key="more"):
             _more(frame, flt)
 
 
 def _more(frame: CustomerFrame, flt: Filter) -> None:
+    """One beside the other, as many as a line has room for: what they take in height is the table's."""
     _exactly(flt)
-    asked.show_studies()
-    maker, having, lacking = st.columns(3)
-    maker.pills(
+    asked.show_studies(_DAY)
+    st.pills(
         "Created by",
         list(MAKERS),
         **anew.says("by", list(flt.created_by), _into(lambda said: {"created_by": tuple(said)})),
         selection_mode="multi",
         format_func=MAKERS.__getitem__,
+        width="content",
     )
-    with having:
+    with st.container(width=_KEYS, gap="xsmall"):
         _having(frame, flt)
-    with lacking:
+    with st.container(width=_KEYS, gap="xsmall"):
         lacked = list(flt.metadata_absent)
         says = anew.says("metadata_absent", lacked, _into(lambda said: {"metadata_absent": tuple(said)}))
         _choice("Without metadata", facet_keys(frame), lacked, says, "Customers that lack the key.")
@@ -147,31 +150,27 @@ def _range(label: str, name: str, options: dict[str, str], value: str, takes: Ca
 
 
 def _exactly(flt: Filter) -> None:
-    least, most, days, first, last = st.columns(5)
-    with least:
-        _number("Users, at least", "users_min", flt.users_min, placeholder="0")
-    with most:
-        _number("Users, at most", "users_max", flt.users_max)
-    with days:
+    _number("Users, at least", "users_min", flt.users_min, placeholder="0")
+    _number("Users, at most", "users_max", flt.users_max)
+    with st.container(width=_DAYS, gap="xsmall"):
         _number("Not updated for (days)", "not_updated_days", flt.not_updated_days, least=1, most=ranges.MOST_DAYS)
         says = anew.says("ignore_our_runs", flt.ignore_our_runs, _into(lambda said: {"ignore_our_runs": said}))
         st.toggle("Ignore our own runs", **says, help="What one of our runs changed counts by the update before it.")
-    with first:
-        _day("Created from (UTC)", "created_from", flt.created_from)
-    with last:
-        _day("Created to (UTC)", "created_to", flt.created_to)
+    _day("Created from (UTC)", "created_from", flt.created_from)
+    _day("Created to (UTC)", "created_to", flt.created_to)
 
 
 def _number(
     label: str, field: str, value: int | None, *, least: int = 0, most: int | None = None, placeholder: str = "any"
 ) -> None:
     says = anew.says(field, value, _into(lambda said: {field: said}))
-    st.number_input(label, min_value=least, max_value=most, step=1, placeholder=placeholder, **says)
+    width = _NUMBER if most is None else _DAYS
+    st.number_input(label, min_value=least, max_value=most, step=1, placeholder=placeholder, width=width, **says)
 
 
 def _day(label: str, field: str, value: date | None) -> None:
     says = anew.says(field, value, _into(lambda said: {field: said}))
-    st.date_input(label, min_value=date.min, max_value=date.max, format="YYYY-MM-DD", **says)
+    st.date_input(label, min_value=date.min, max_value=date.max, format="YYYY-MM-DD", width=_DAY, **says)
 
 
 def _having(frame: CustomerFrame, flt: Filter) -> None:

@@ -9,7 +9,6 @@ from typing import TypeVar, cast
 
 import streamlit as st
 
-from lib.avara.models import Customer
 from lib.customers.frame import CustomerFrame
 from lib.customers.lists.columns import ANY, Choice, certain, choose, decisions, described
 from lib.customers.lists.read import UPLOAD_LIMIT, read
@@ -19,7 +18,8 @@ from lib.customers.reading.loads import Loads
 from lib.errors import ListUnclear, UploadUnreadable
 from lib.plans.evidence import Way
 from lib.ui import notices, picks
-from lib.ui.text import count, exact, md, number
+from lib.ui.customers.list_people import people
+from lib.ui.text import count, md, number
 from lib.ui.widgets import dialogs, id_table
 from lib.ui.widgets.id_table import MOST_ROWS, Column
 
@@ -27,17 +27,6 @@ _T = TypeVar("_T")
 
 _TYPES = ["txt", "csv", "tsv", "json", "jsonl", "md", "xlsx", "xlsm", "xlsb", "xls", "ods"]
 _PREVIEW, _SHOWN = 5, 500
-_COLUMNS = (
-    Column("Row", 60, "number"),
-    Column("In the list", 200),
-    Column("Alike", 60, "number", help="How like the names are, of 100"),
-    Column("Customer", 200),
-    Column("Status", 100, "state"),
-    Column("Users", 60, "number"),
-    Column("Updated", 180, "time"),
-    Column("Metadata", 240),
-    Column("Id", 300, "id"),
-)
 #: What was read and looked up: as long as the dialog is open.
 _KEPT = ("list_opening", "list_table", "list_sheet", "list_columns", "list_rows", "list_report")
 _WORDS = {
@@ -238,20 +227,20 @@ def _show_report(report: Report, frame: CustomerFrame) -> None:
     found = report.of(Kind.FOUND)
     if found:
         label = "Customers that the list found"
-        id_table.show("list_found", _COLUMNS, _people(found[:MOST_ROWS], frame), label=label, most=6)
+        id_table.show("list_found", *people(found, frame), label=label, most=6)
     if len(found) > MOST_ROWS:
         st.caption(f"The first {number(MOST_ROWS)} of {count(len(found), 'customer')}; the report has all.")
 
 
 def _choose(source: _Source, entries: Sequence[Entry], words: str, frame: CustomerFrame) -> list[str]:
     """The customers that the person ticks of those that these rows may mean."""
-    people = _people(entries, frame)[:MOST_ROWS]
-    if not people:
+    columns, rows = people(entries, frame)
+    if not rows:
         return []
     st.markdown(f"**{count(len(entries), 'row')} {words}.** Tick whom you mean.")
     key = f"list_{entries[0].kind.name.lower()}-{source.mark}"
-    id_table.show(key, _COLUMNS, people, label=f"Rows {words}", picked=id_table.ticked(key), tick="Choose", most=6)
-    if len(people) == MOST_ROWS:
+    id_table.show(key, columns, rows, label=f"Rows {words}", picked=id_table.ticked(key), tick="Choose", most=6)
+    if len(rows) == MOST_ROWS:
         st.caption(f"The first {number(MOST_ROWS)} customers to choose from; the report has all.")
     return [row.split()[-1] for row in id_table.ticked(key)]
 
@@ -271,29 +260,4 @@ def _show_rest(report: Report, loads: Loads) -> None:
         icon=":material/download:",
         on_click="ignore",
         key="list_report_csv",
-    )
-
-
-def _people(entries: Sequence[Entry], frame: CustomerFrame) -> list[tuple[str, ...]]:
-    """One row a customer that a row of the list may mean, in this order: which row, what stands there, and its record."""
-    pairs = [(entry, place) for entry in entries[:MOST_ROWS] for place in range(len(entry.ids))]
-    records = {record.id: record for record in frame.records({entry.ids[place] for entry, place in pairs})}
-    return [
-        _person(entry, f"{entry.scores[place]:.0f}" if entry.scores else "", records[entry.ids[place]])
-        for entry, place in pairs
-    ]
-
-
-def _person(entry: Entry, alike: str, record: Customer) -> tuple[str, ...]:
-    return (
-        f"{entry.line} {record.id}",
-        str(entry.line),
-        entry.text,
-        alike,
-        record.name,
-        "● Active" if record.is_active else "○ Inactive",
-        number(record.user_count),
-        exact(record.updated_at),
-        " · ".join(f"{key}: {value}" for key, value in record.metadata.items()),
-        record.id,
     )

@@ -28,7 +28,7 @@ from lib.ui.widgets.id_table import MOST_ROWS, Column
 #: So many ids stand there to be copied; all of them can be downloaded.
 _COPIED = 1_000
 _COLUMNS = (
-    Column("Customer", 240),
+    Column("Customer", 240, "long"),
     Column("Status", 130, "state"),
     Column("Users", 70, "number"),
     Column("Shown", 130),

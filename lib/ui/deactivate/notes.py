@@ -25,7 +25,7 @@ def show_notes(subject: Subject) -> None:
         with st.expander(title, icon=":material/block:"):
             id_table.show(
                 f"left_out_{title.split(' ', 1)[1]}",
-                [Column("Customer", 260), Column("Why", 340, "long"), Column("Id", 300, "id")],
+                [Column("Customer", 260, "long"), Column("Why", 340, "long"), Column("Id", 300, "id")],
                 [(one.customer_id or one.why, one.who, one.why, one.customer_id) for one in those[: id_table.MOST_ROWS]],
                 label=title,
             )

@@ -28,7 +28,7 @@ from lib.ui.widgets.id_table import MOST_ROWS, Column
 _DAYS = range(5, 1100, 5)
 _HIGH = 340
 _COLUMNS = (
-    Column("Customer", 240),
+    Column("Customer", 240, "long"),
     Column("Change", 150),
     Column("Users", 75, "number"),
     Column("Why", 420, "long"),

@@ -17,7 +17,7 @@ from lib.ui.widgets.id_table import Cell, Column
 
 _COLUMNS = (
     Column("When", 190, "time"),
-    Column("Customer", 230),
+    Column("Customer", 230, "long"),
     Column("Action", 100),
     Column("State", 120, "state"),
     Column("What happened", 260, "long"),

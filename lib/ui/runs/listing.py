@@ -11,6 +11,7 @@ import streamlit as st
 
 from lib.people import Right
 from lib.plans.model import Run, RunState
+from lib.plans.undo import undone
 from lib.runs.owner import carrier
 from lib.ui import nav
 from lib.ui.notices import fragment
@@ -91,7 +92,7 @@ def _all(resources: Resources) -> None:
     pages = max(1, -(-total // _ON_A_PAGE))
     page = min(view.page, pages)
     runs = resources.reads.runs(_ON_A_PAGE, offset=(page - 1) * _ON_A_PAGE, state=state, text=text)
-    _table(runs, resources.keys, stalled)
+    _table(resources, runs, stalled)
     if pages > 1:
         st.pagination(pages, **anew.says("runs_page", page, partial(_turn, resources), begins="default"))
 
@@ -111,7 +112,7 @@ def _show(resources: Resources, view: RunsView) -> None:
 
 def _latest(resources: Resources) -> None:
     stalled = _announce_waiting(resources)
-    _table(resources.reads.runs(_LATEST), resources.keys, stalled)
+    _table(resources, resources.reads.runs(_LATEST), stalled)
 
 
 def _announce_waiting(resources: Resources) -> Mapping[str, str]:
@@ -125,8 +126,9 @@ def _announce_waiting(resources: Resources) -> Mapping[str, str]:
     return live.stalled
 
 
-def _table(runs: Sequence[Run], keys: Collection[str], stalled: Mapping[str, str]) -> None:
-    columns, rows = runs_table(runs, datetime.now(UTC), keys, stalled=stalled)
+def _table(resources: Resources, runs: Sequence[Run], stalled: Mapping[str, str]) -> None:
+    undos = resources.reads.undos(*(run.id for run in runs if run.undone_by))
+    columns, rows = runs_table(runs, datetime.now(UTC), resources.keys, stalled=stalled, undos=undos)
     opened = id_table.show(
         "runs",
         columns,
@@ -161,17 +163,22 @@ def _announce(resources: Resources, run: Run, now: datetime, stalled: str, *, ou
 
 
 def runs_table(
-    runs: Sequence[Run], now: datetime, keys: Collection[str], *, stalled: Mapping[str, str] = _NONE
+    runs: Sequence[Run],
+    now: datetime,
+    keys: Collection[str],
+    *,
+    stalled: Mapping[str, str] = _NONE,
+    undos: Sequence[Run] = (),
 ) -> tuple[list[Column], list[tuple[Cell, ...]]]:
     """One row a run, newest first, in the columns that some run has something for.
 
     Of a run whose key is none of the account's `keys` the connection names it. `stalled`: why no call is made of a running
-    run, by its id.
+    run, by its id. `undos`: the runs that took some of them back.
     """
-    return id_table.filled(_COLUMNS, [(run.id, _told(run, now, keys, stalled.get(run.id, ""))) for run in runs])
+    return id_table.filled(_COLUMNS, [(run.id, _told(run, now, keys, stalled.get(run.id, ""), undos)) for run in runs])
 
 
-def _told(run: Run, now: datetime, keys: Collection[str], stalled: str) -> dict[str, Cell]:
+def _told(run: Run, now: datetime, keys: Collection[str], stalled: str, undos: Sequence[Run]) -> dict[str, Cell]:
     totals = run.totals
     counts = {
         "Verified": totals.verified,
@@ -183,7 +190,7 @@ def _told(run: Run, now: datetime, keys: Collection[str], stalled: str) -> dict[
     }
     return {
         "Run": f"{run.action.value.capitalize()} {count(totals.total, 'customer')}",
-        "State": badge(run, now, stalled)[0],
+        "State": ", ".join(filter(None, (badge(run, now, stalled)[0], undone(run, undos)))),
         "Recorded, UTC": f"{exact(run.created_at)[:16]} · {ago(run.created_at, now)}",
         **{name: number(value) if value else "" for name, value in counts.items()},
         "Planned by": run.operator,

@@ -70,7 +70,7 @@ def _left_out(resources: Resources, run: Run) -> None:
         rows = [
             (one.customer_id, one.who or names.get(one.customer_id, ""), one.why, one.customer_id) for one in named[:MOST_ROWS]
         ]
-        columns = [Column("Customer", 240), Column("Why", 320, "long"), Column("Id", 300, "id")]
+        columns = [Column("Customer", 240, "long"), Column("Why", 320, "long"), Column("Id", 300, "id")]
         if rows:
             id_table.show("left_alone", columns, rows, label="Customers that this run leaves alone")
         if len(named) > MOST_ROWS:

@@ -75,7 +75,8 @@ class Table {
     data.rows.forEach((row, at) => this.drawRow(this.body.rows[at], row, data.addresses?.[at]));
     this.drawTicks();
     for (const row of this.body.rows) row.ariaCurrent = row.dataset.id === data.current ? "true" : null;
-    if (before.session && data.current !== before.current) this.showCurrent();
+    if (data.current !== before.current && (before.current || this.opened)) this.showCurrent();
+    this.opened &&= data.current === before.current;
     if (before.session && data.count !== before.count) this.told.textContent = `${data.count} ticked`;
     this.keepFocus(focus);
   }
@@ -198,7 +199,7 @@ class Table {
     all.indeterminate = count > 0 && count < ids.length;
   }
 
-  // What is told of another row than before comes in sight.
+  // What is told of another row than before comes in sight: not where it is the first, which nobody has asked for.
   showCurrent() {
     const part = document.querySelector(".st-key-record_head");
     if (part && part.getBoundingClientRect().top > innerHeight / 2) part.scrollIntoView({ block: "start" });
@@ -210,6 +211,7 @@ class Table {
 
   act(kind, what) {
     this.number += 1;
+    this.opened = kind === "open";
     this.unheard.push({ number: this.number, session: this.data.session, kind, ...what });
     this.drawTicks();
     this.send();

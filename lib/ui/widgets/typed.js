@@ -1,6 +1,11 @@
 // The field of a confirmation. Streamlit's own can tell what is wrong only about a text that it then keeps from the server, which
 // would go on believing the one before. Enter confirms nothing: it goes on to the next button of the dialog.
-const SOON = 200; // milliseconds
+const SOON = 200, AGAIN = 1000; // milliseconds
+
+// Enter pressed once too often, or held down: the button that it led to must not take it for its own.
+function onceMore(event, since) {
+  if (event.key === "Enter" && (event.repeat || event.timeStamp - since < AGAIN)) event.preventDefault();
+}
 
 export default function ({ data, parentElement, setStateValue }) {
   const [input, label, told] = ["input", "label", "p"].map((part) => parentElement.querySelector(part));
@@ -26,6 +31,10 @@ export default function ({ data, parentElement, setStateValue }) {
     event.preventDefault();
     const field = parentElement.getRootNode().host ?? parentElement;
     const buttons = [...(field.closest("[role=dialog]")?.querySelectorAll("button:not(:disabled)") ?? [])];
-    buttons.find((one) => field.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING)?.focus();
+    const next = buttons.find((one) => field.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING);
+    if (!next) return;
+    next.focus();
+    next.onkeydown = (more) => onceMore(more, event.timeStamp);
+    next.onblur = () => (next.onkeydown = next.onblur = null);
   };
 }
