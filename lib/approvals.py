@@ -81,8 +81,9 @@ class Approvals(Parts):
         """Approve the run of exactly the plan that was seen, for as long as the settings say. Raises MayNotApprove."""
         said, hours = one_line(visible(words), LONGEST), self.policy.approval.hours
         self.check_ours(self.reads.run(run_id))
-        person = who or self.operator
-        role = self.gate.people.approves_as(person)
+        person, people = who or self.operator, self.gate.people
+        people.check(Right.APPROVE, person, self.now())  # once more: a word without a role would never end with one
+        role = people.approves_as(person)
         self.journal.approvals.give(run_id, plan_hash, hours=hours, words=said, who=person, now=self.now(), role=role)
         return self.reads.run(run_id)
 

@@ -11,6 +11,7 @@ import pytest
 from lib.config import Settings, secret_of
 from lib.errors import ConfigError
 from lib.notebook.run import OpenRun
+from lib.people import NotAllowed, by_login
 from lib.plans.approval import ApprovalNeeded, MayNotApprove
 from lib.plans.model import RunState
 from lib.runs.webhook import SIGNATURE, TIME
@@ -126,6 +127,22 @@ def test_a_secret_that_others_can_read_is_none(tmp_path):
     assert secret_of(f"file:{file}") == b"s"
     with pytest.raises(ConfigError, match="Nothing stands"):
         secret_of("env:NOT_SET_ANYWHERE")
+
+
+def test_a_yes_of_somebody_whose_role_goes_while_it_is_given_is_none(opened, tmp_path, monkeypatch):
+    session = opened(f'people.approver = ["kim@example.com"]\n{SIGNS_IN}')
+    run, looked = session.start(large(session)), session.check_ours
+    claims = {"email": "kim@example.com", "sub": "kim", "exp": session.now().timestamp() + 3600}
+    kim = by_login(claims, session.gate.people, "")
+
+    def check_ours(run):
+        (tmp_path / "settings.toml").write_text(SIGNS_IN)
+        looked(run)
+
+    monkeypatch.setattr(session, "check_ours", check_ours)
+    with pytest.raises(NotAllowed):
+        session.approve(run.id, run.plan_hash, who=kim)
+    assert session.reads.run(run.id).approval.given is None
 
 
 def test_where_nobody_signs_in_nothing_large_is_even_recorded(opened):
