@@ -158,15 +158,15 @@ def test_a_notebook_says_how_a_waiting_run_stands_and_one_person_alone_types_the
     run = session.start(large(session))
     shown = OpenRun(session, run.id, lambda _: None)
     assert "it has 2 customers (that is asked from 2 on)" in repr(shown)
-    assert f"ops.last.resume(account={run.connection_label!r})" in repr(shown)
-    for typed in ("2", "another account", " "):
+    assert f"ops.last.resume(account={session.connection.label!r})" in repr(shown)
+    for typed in ("2", run.connection_label, " "):  # which is what the plan calls the account
         with pytest.raises(MayNotApprove, match="type the account's name"):
             shown.resume(account=typed)
-    assert session.confirm_alone(run.id, run.connection_label).approval.given.alone
+    assert session.confirm_alone(run.id, session.connection.label).approval.given.alone
     assert "ops.last.resume() goes on" in repr(shown)
     session = opened(SIGNS_IN)
     with pytest.raises(MayNotApprove, match="a second person has to approve it"):
-        session.confirm_alone(run.id, run.connection_label)
+        session.confirm_alone(run.id, session.connection.label)
 
 
 @pytest.mark.parametrize("moment", ["recorded", "confirmed", "started"])
@@ -178,7 +178,7 @@ def test_one_person_alone_does_no_more_once_people_are_named(opened, tmp_path, m
     run_id = f"run_{plan.hash[:16]}"
     steps = {
         "recorded": lambda: session.record(plan),
-        "confirmed": lambda: session.confirm_alone(run_id, plan.connection_label),
+        "confirmed": lambda: session.confirm_alone(run_id, session.connection.label),
         "started": lambda: session.resume(run_id),
     }
     for step, act in steps.items():
