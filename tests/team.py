@@ -143,8 +143,9 @@ class Nginx(Proxy):
         for word, meant in written.items():
             site = re.sub(rf'(?<=[ "]){re.escape(word)}(?=[ ;"])', meant, site)
         (self.folder / "site.conf").write_text(site)
-        here = "daemon off; pid nginx.pid; user root; error_log stderr; events {} http { access_log off; include site.conf; }"
-        (self.folder / "nginx.conf").write_text(here.replace("user root; ", "user root; " if os.getuid() == 0 else ""))
+        user = "user root; " if os.getuid() == 0 else ""
+        site = "http { access_log proxy.log; include site.conf; }"
+        (self.folder / "nginx.conf").write_text(f"daemon off; pid nginx.pid; {user}error_log stderr; events {{}} {site}")
         return ["-p", str(self.folder), "-c", "nginx.conf"]
 
 

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from lib.ui import door
 from tests.people import COOKIE_SECRET, LOGIN, SECRET, login_at, proxied, proxy_before, with_settings
-from tests.served import PATIENCE, Served, free_port, served
+from tests.served import PATIENCE, Served, free_port, served, until
 from tests.tab import Tab
 from tests.team import NAME, Nginx, Proxy, missing
 
@@ -113,6 +113,23 @@ def test_people_who_come_through_a_proxy_are_known_by_its_users(
                     assert b"cus_" not in told
             assert ask(headers=asking | said).status_code == 204
             assert b"Pick all" in tab.open()
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+@pytest.mark.parametrize("kind", [Proxy, Nginx])
+def test_no_session_and_no_code_of_a_login_is_in_a_proxys_log(
+    app: Served, port: int, tmp_path: Path, kind: type[Proxy]
+) -> None:
+    if missing(kind.program):
+        pytest.skip(missing(kind.program))
+    with proxy_before(app, tmp_path / "proxy", port, kind) as proxy:
+        for login in (LOGIN["Authorization"], ""):
+            proxy.get("/_stcore/upload_file/session-of-a-tab/file", authorization=login)
+            proxy.get("/oauth2callback?state=state-of-a-login&code=code-of-a-login", authorization=login)
+        proxy.get("/overview?after=them")
+        log = proxy.folder / "proxy.log"
+        until(lambda: "after=them" in log.read_text(), "it was in the log")
+        assert "-of-a-" not in log.read_text()
 
 
 @pytest.mark.parametrize(
