@@ -81,8 +81,9 @@ class Approvals(Parts):
         """Approve the run of exactly the plan that was seen, for as long as the settings say. Raises MayNotApprove."""
         said, hours = one_line(visible(words), LONGEST), self.policy.approval.hours
         self.check_ours(self.reads.run(run_id))
-        person = who or self.operator
-        role = self.gate.people.approves_as(person)
+        person, people = who or self.operator, self.gate.people
+        people.check(Right.APPROVE, person, self.now())  # once more: a word without a role would never end with one
+        role = people.approves_as(person)
         self.journal.approvals.give(run_id, plan_hash, hours=hours, words=said, who=person, now=self.now(), role=role)
         return self.reads.run(run_id)
 
@@ -102,8 +103,10 @@ class Approvals(Parts):
         run = self.reads.run(run_id)
         if not self.alone_by_name:
             raise MayNotApprove("Here a second person has to approve it: the account's name does not do.")
-        if not typed or what_is_wrong(typed, run.connection_label):
-            raise MayNotApprove(f"Nothing was started: type the account's name, {run.connection_label}.")
+        self.check_ours(run)
+        own = self.connection.label  # not the plan's: a file may call it otherwise
+        if not typed or what_is_wrong(typed, own):
+            raise MayNotApprove(f"Nothing was started: type the account's name, {own}.")
         hours = self.policy.approval.hours
         self.journal.approvals.give(run_id, run.plan_hash, hours=hours, alone=True, who=who or self.operator, now=self.now())
         return self.reads.run(run_id)

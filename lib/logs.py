@@ -16,8 +16,9 @@ from collections.abc import Mapping
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-#: The id of a browser's session, by which somebody else could ask for it.
+#: The id of a browser's session, by which somebody else could ask for it; and who may come to speak of one.
 _SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_KNOW_SESSIONS = ("streamlit", "starlette", "uvicorn", "lib.ui")
 
 
 class _Text(logging.Formatter):
@@ -32,7 +33,7 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = self._line(record)
-        return _SESSION.sub("(a session)", line) if record.name.partition(".")[0] == "streamlit" else line
+        return _SESSION.sub("(a session)", line) if record.name.startswith(_KNOW_SESSIONS) else line
 
     def _line(self, record: logging.LogRecord) -> str:
         return super().format(record)

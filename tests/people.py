@@ -33,6 +33,7 @@ def login_at(folder: Path, issuer: str, port: int | str = "{port}") -> tuple[str
         server_metadata_url = "{issuer}/.well-known/openid-configuration"
         """
     )
+    secrets.chmod(0o600)
     return "--secrets.files", str(secrets)
 
 
@@ -73,8 +74,8 @@ def proxied(folder: Path, port: int, *, customers: int = 20) -> Iterator[Served]
 
 
 @contextmanager
-def proxy_before(app: Served, folder: Path, port: int) -> Iterator[Proxy]:
-    proxy = Proxy(folder, port, (app.port, app.port), SECRET)
+def proxy_before(app: Served, folder: Path, port: int, kind: type[Proxy] = Proxy) -> Iterator[Proxy]:
+    proxy = kind(folder, port, (app.port, app.port), SECRET)
     proxy.start()
     try:
         until(proxy.answers, "the proxy answered")

@@ -94,6 +94,12 @@ class Tab:
                 self._ask(part=part, by_itself=True)
         self._wait(until)
 
+    def let_pass(self) -> None:
+        """What is drawn anew by itself is, once, without the time that passes until then."""
+        for part in list(self._timers):
+            if part in self._timers:
+                self._ask(part=part, by_itself=True)
+
     # --- what stands there
 
     def has(self, key: str) -> bool:

@@ -138,13 +138,14 @@ class Nginx(Proxy):
         site = (ROOT / "deploy" / "nginx.conf").read_text()
         certificate = str(self.certificate)
         written = {"443": f"127.0.0.1:{self.port}", "NAME": "localhost", "CERTIFICATE": certificate, "KEY": certificate}
-        written |= {"PEOPLE": str(self.folder / "people")}
+        written |= {"PEOPLE": str(self.folder / "people"), "SECRET": self._secret}
         written |= {f"127.0.0.1:850{number}": f"127.0.0.1:{port}" for number, port in enumerate(self._apps, 1)}
         for word, meant in written.items():
-            site = re.sub(rf"(?<=[ ]){re.escape(word)}(?=[ ;])", meant, site)
+            site = re.sub(rf'(?<=[ "]){re.escape(word)}(?=[ ;"])', meant, site)
         (self.folder / "site.conf").write_text(site)
-        here = "daemon off; pid nginx.pid; user root; error_log stderr; events {} http { access_log off; include site.conf; }"
-        (self.folder / "nginx.conf").write_text(here.replace("user root; ", "user root; " if os.getuid() == 0 else ""))
+        user = "user root; " if os.getuid() == 0 else ""
+        site = "http { access_log proxy.log; include site.conf; }"
+        (self.folder / "nginx.conf").write_text(f"daemon off; pid nginx.pid; {user}error_log stderr; events {{}} {site}")
         return ["-p", str(self.folder), "-c", "nginx.conf"]
 
 

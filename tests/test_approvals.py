@@ -11,6 +11,7 @@ import pytest
 from lib.config import Settings, secret_of
 from lib.errors import ConfigError
 from lib.notebook.run import OpenRun
+from lib.people import NotAllowed, by_login
 from lib.plans.approval import ApprovalNeeded, MayNotApprove
 from lib.plans.model import RunState
 from lib.runs.webhook import SIGNATURE, TIME
@@ -128,6 +129,22 @@ def test_a_secret_that_others_can_read_is_none(tmp_path):
         secret_of("env:NOT_SET_ANYWHERE")
 
 
+def test_a_yes_of_somebody_whose_role_goes_while_it_is_given_is_none(opened, tmp_path, monkeypatch):
+    session = opened(f'people.approver = ["kim@example.com"]\n{SIGNS_IN}')
+    run, looked = session.start(large(session)), session.check_ours
+    claims = {"email": "kim@example.com", "sub": "kim", "exp": session.now().timestamp() + 3600}
+    kim = by_login(claims, session.gate.people, "")
+
+    def check_ours(run):
+        (tmp_path / "settings.toml").write_text(SIGNS_IN)
+        looked(run)
+
+    monkeypatch.setattr(session, "check_ours", check_ours)
+    with pytest.raises(NotAllowed):
+        session.approve(run.id, run.plan_hash, who=kim)
+    assert session.reads.run(run.id).approval.given is None
+
+
 def test_where_nobody_signs_in_nothing_large_is_even_recorded(opened):
     session = opened("[approval]\nfrom_customers = 2\n")
     for refused in (session.record, session.start, lambda plan: session.check(plan, 100)):
@@ -141,15 +158,15 @@ def test_a_notebook_says_how_a_waiting_run_stands_and_one_person_alone_types_the
     run = session.start(large(session))
     shown = OpenRun(session, run.id, lambda _: None)
     assert "it has 2 customers (that is asked from 2 on)" in repr(shown)
-    assert f"ops.last.resume(account={run.connection_label!r})" in repr(shown)
-    for typed in ("2", "another account", " "):
+    assert f"ops.last.resume(account={session.connection.label!r})" in repr(shown)
+    for typed in ("2", run.connection_label, " "):  # which is what the plan calls the account
         with pytest.raises(MayNotApprove, match="type the account's name"):
             shown.resume(account=typed)
-    assert session.confirm_alone(run.id, run.connection_label).approval.given.alone
+    assert session.confirm_alone(run.id, session.connection.label).approval.given.alone
     assert "ops.last.resume() goes on" in repr(shown)
     session = opened(SIGNS_IN)
     with pytest.raises(MayNotApprove, match="a second person has to approve it"):
-        session.confirm_alone(run.id, run.connection_label)
+        session.confirm_alone(run.id, session.connection.label)
 
 
 @pytest.mark.parametrize("moment", ["recorded", "confirmed", "started"])
@@ -161,7 +178,7 @@ def test_one_person_alone_does_no_more_once_people_are_named(opened, tmp_path, m
     run_id = f"run_{plan.hash[:16]}"
     steps = {
         "recorded": lambda: session.record(plan),
-        "confirmed": lambda: session.confirm_alone(run_id, plan.connection_label),
+        "confirmed": lambda: session.confirm_alone(run_id, session.connection.label),
         "started": lambda: session.resume(run_id),
     }
     for step, act in steps.items():

@@ -174,7 +174,7 @@ def tell_plan(made: Plan, session: Session, console: Console) -> None:
         warnings={kind.value: reviewed.counted(kind) for kind in WarningKind},
     )
     act = f"{made.action.value.capitalize()} {count(len(made.customers), 'customer')}"
-    console.say(f"{act} of {plain(made.connection_label)} ({plain(made.base_url)})")
+    console.say(f"{act} of {plain(session.connection.label)} ({plain(session.connection.base_url)})")
     looks = [f"{number:,} {kind.those}" for kind in WarningKind if (number := reviewed.counted(kind))]
     facts = {
         "users affected": f"{made.users_affected:,}",

@@ -195,7 +195,7 @@ class OpenRun:
         """What can be done next. The run is `run` where the cell has named it so, and `ops.last` in any case."""
         left, now = count(run.totals.planned, "customer"), self._session.now()
         if run.approval is not None and run.awaits_approval(now):
-            how = f" Or confirm it alone: ops.last.resume(account={run.connection_label!r})."
+            how = f" Or confirm it alone: ops.last.resume(account={self._session.connection.label!r})."
             return run.approval.told(now) + (how if self._session.alone_by_name else "")
         if run.totals.in_flight:
             left = (

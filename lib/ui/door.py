@@ -20,6 +20,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.ui import sign_in
+from lib.ui.signed_in import provider
 from lib.ui.signed_in.proxy import ProxySignIn
 from lib.ui.signed_in.requests import SignedInOnly
 from lib.ui.signed_in.uploads import BoundedUploads
@@ -211,4 +212,4 @@ def obstacle() -> str | None:
             f"server.corsAllowedOrigins holds {wrong[0]!r}, which is not how browsers write an origin: "
             "https://express-ops.example.com, in small letters and without a path. Correct it and start again."
         )
-    return None
+    return provider.obstacle() or None

@@ -133,10 +133,12 @@ def dialog(title: str, **options: Any) -> Callable[[Callable[_P, None]], Callabl
 
 
 def _still_allowed() -> None:
-    """For what is drawn by itself: where nobody may see it any more the page is drawn anew, dialog or not, and says why."""
+    """For what is drawn by itself: where nobody may see it any more, or nobody can tell, the page is drawn anew, dialog or not,
+    and says why.
+    """
     try:
         get_resources().ask(Right.READ)
-    except NotAllowed:
+    except (NotAllowed, errors.ConfigError):
         dialogs.close()
         st.rerun()
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from lib.journal.journal import Journal
 from tests.browser import drive
 from tests.browser.conftest import until
+from tests.served import PATIENCE
 from tests.team import COOKIE, NAME, PASSWORD, Team, missing, team
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -114,6 +115,23 @@ def test_a_run_of_one_server_is_watched_on_the_other_which_finishes_it_where_the
     drive.expect_state(mine, "Finished")  # this tab goes on at the other server by itself
     servers.start_app("app1")
     until(lambda: servers.apps["app1"].health() == {"ok": True}, "the killed server was back", 90)
+
+
+def test_a_rolling_restart_in_mid_run_loses_nothing_and_does_nothing_twice(servers: Team, at: Any) -> None:
+    before, mine, theirs = changes(servers), at("app1"), at("app2")
+    ids, run_id = start_a_run(servers, mine, 12)
+    drive.visit_unfinished(theirs, f"{servers.proxy.origin}/runs?run={run_id}", "Deactivate 12 customers")
+    for name, other in (("app1", theirs), ("app2", mine)):
+        drive.expect_state(other, "Running")
+        servers.apps[name].process.terminate()
+        servers.apps[name].process.wait(PATIENCE)
+        drive.expect_state(other, "Interrupted")  # the calls in flight were finished and settled
+        servers.start_app(name)
+        until(lambda: all(app.health() == {"ok": True} for app in servers.apps.values()), "both servers were up", 90)
+        expect(other.locator("[data-testid=stApp][data-test-connection-state=CONNECTED]")).to_have_count(1)
+        if other is theirs:
+            other.get_by_role("button", name="Resume").click()
+    finished(servers, mine, run_id, ids, before)
 
 
 def test_while_the_database_is_away_calls_stop_and_pages_say_so_and_nothing_is_lost(servers: Team, at: Any) -> None:

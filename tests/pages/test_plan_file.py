@@ -66,6 +66,21 @@ def test_an_opened_plan_is_reviewed_unchanged_and_run_once(world: World, sandbox
     assert not again.offers("to_confirm")
 
 
+def test_the_confirmation_names_the_account_that_is_changed_whatever_the_file_calls_it(
+    world: World, sandbox: SandboxServer
+) -> None:
+    (world.home / "settings.toml").parent.mkdir(exist_ok=True)
+    (world.home / "settings.toml").write_text('caps.max_percent = 100\n[approval]\nfrom_customers = 2\nalone = "type"\n')
+    world.open()
+    content = a_plan(world, ids_of(sandbox, active=True, count=2), connection_label="Practice").to_json()
+    own = world.resources.connection.label
+    session = open_file(world, content).press("to_confirm")
+    assert f"In {own} (" in session.plain
+    assert "In Practice" not in session.plain
+    assert not session.type_to_confirm("Practice").offers("confirm_go")
+    assert session.type_to_confirm(own).offers("confirm_go")
+
+
 def test_an_opened_plan_tells_what_it_will_do(world: World, sandbox: SandboxServer) -> None:
     world.home.mkdir()
     (world.home / "settings.toml").write_text("[canary]\nsteps = 2\nfrom_size = 3\n[caps]\nmax_users = 900\n")

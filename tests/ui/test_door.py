@@ -121,6 +121,14 @@ def test_what_could_change_something_is_taken_from_the_apps_own_pages_only(app: 
     assert ask(app, *ask_for, "Origin: http://127.0.0.1:PORT") == through
 
 
+def test_what_is_refused_is_in_the_log_without_the_id_of_a_session(app: Served) -> None:
+    session = "7c1c2b9e-5b0e-4c39-9a52-0d5f6f1f3a11"
+    put = (f"PUT /_stcore/upload_file/{session}/file HTTP/1.1", "Content-Length: 0", HOST)
+    assert ask(app, *put, "Origin: http://elsewhere.invalid") == 403
+    until(lambda: "Refused /_stcore/upload_file/" in app.log, "it was in the log")
+    assert session not in app.log
+
+
 @pytest.mark.parametrize("declared", [True, False], ids=["with its length", "in pieces"])
 def test_a_file_that_is_larger_than_the_page_says_is_refused_by_the_server(app: Served, declared: bool) -> None:
     most = UPLOAD_LIMIT // 2**20

@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 from websockets.sync.client import connect
 
 from lib.ui import door
-from tests.people import LOGIN, SECRET, proxied, proxy_before, with_settings
-from tests.served import PATIENCE, Served, free_port, served
+from tests.people import COOKIE_SECRET, LOGIN, SECRET, login_at, proxied, proxy_before, with_settings
+from tests.served import PATIENCE, Served, free_port, served, until
 from tests.tab import Tab
-from tests.team import NAME, missing
+from tests.team import NAME, Nginx, Proxy, missing
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the server's process is asked by a signal")
 
@@ -69,9 +69,30 @@ def test_an_address_that_only_a_header_says_is_not_the_proxys(app: Served) -> No
     assert b"Pick all" in shown(app, X_Forwarded_User=NAME, X_Express_Ops_Secret=SECRET)
 
 
+def test_settings_that_can_not_be_read_end_what_a_page_shows_by_itself(app: Served) -> None:
+    file, headers = app.home / "settings.toml", {"X-Forwarded-User": NAME, "X-Express-Ops-Secret": SECRET}
+    before = file.read_text()
+    url = f"ws://127.0.0.1:{app.port}/_stcore/stream"
+    with connect(url, origin=app.base_url, additional_headers=headers, max_size=None, proxy=None) as line:
+        tab = Tab(line)
+        assert b"Pick all" in tab.open()
+        try:
+            file.write_text("people = ")
+            tab.let_pass()
+            assert "can't be used" in tab.text or "is not TOML" in tab.text
+            assert not tab.rows("")
+        finally:
+            file.write_text(before)
+
+
 @pytest.mark.skipif(bool(missing()), reason=missing())
-def test_people_who_come_through_haproxy_are_known_by_its_users(app: Served, port: int, tmp_path: Path) -> None:
-    with proxy_before(app, tmp_path / "proxy", port) as proxy:
+@pytest.mark.parametrize("kind", [Proxy, Nginx])
+def test_people_who_come_through_a_proxy_are_known_by_its_users(
+    app: Served, port: int, tmp_path: Path, kind: type[Proxy]
+) -> None:
+    if missing(kind.program):
+        pytest.skip(missing(kind.program))
+    with proxy_before(app, tmp_path / "proxy", port, kind) as proxy:
         # What a browser says of itself is overwritten.
         said = LOGIN | {"X-Forwarded-User": "kim@example.com", "X-Forwarded-For": "10.0.0.2"}
         url = f"{proxy.origin.replace('https', 'wss')}/_stcore/stream"
@@ -92,6 +113,23 @@ def test_people_who_come_through_haproxy_are_known_by_its_users(app: Served, por
                     assert b"cus_" not in told
             assert ask(headers=asking | said).status_code == 204
             assert b"Pick all" in tab.open()
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+@pytest.mark.parametrize("kind", [Proxy, Nginx])
+def test_no_session_and_no_code_of_a_login_is_in_a_proxys_log(
+    app: Served, port: int, tmp_path: Path, kind: type[Proxy]
+) -> None:
+    if missing(kind.program):
+        pytest.skip(missing(kind.program))
+    with proxy_before(app, tmp_path / "proxy", port, kind) as proxy:
+        for login in (LOGIN["Authorization"], ""):
+            proxy.get("/_stcore/upload_file/session-of-a-tab/file", authorization=login)
+            proxy.get("/oauth2callback?state=state-of-a-login&code=code-of-a-login", authorization=login)
+        proxy.get("/overview?after=them")
+        log = proxy.folder / "proxy.log"
+        until(lambda: "after=them" in log.read_text(), "it was in the log")
+        assert "-of-a-" not in log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -121,6 +159,22 @@ def test_headers_that_streamlit_would_believe_from_anybody_are_refused_at_the_st
     ) as app:
         assert app.process.wait(PATIENCE) != 0
         assert "would let anybody be whom they like" in app.log
+        assert "Traceback" not in app.log
+
+
+@pytest.mark.parametrize(
+    ("secret", "mode", "words"),
+    [(COOKIE_SECRET, 0o644, "chmod 600"), (COOKIE_SECRET, 0o660, "chmod go-w"), ("...", 0o600, "openssl")],
+)
+def test_a_secret_by_which_others_could_make_themselves_a_login_is_refused_at_the_start(
+    tmp_path: Path, secret: str, mode: int, words: str
+) -> None:
+    name, file = login_at(tmp_path, "http://127.0.0.1:1", free_port())
+    Path(file).write_text(Path(file).read_text().replace(COOKIE_SECRET, secret))
+    Path(file).chmod(mode)
+    with served(tmp_path, name, file) as app:
+        assert app.process.wait(PATIENCE) != 0
+        assert words in app.log
         assert "Traceback" not in app.log
 
 

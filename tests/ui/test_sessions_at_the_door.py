@@ -65,6 +65,19 @@ def login(app: Served, email: str = "robin@example.com", **more: object) -> dict
     return {"Cookie": f"_streamlit_user={signed.decode()}"}
 
 
+#: The first cookie of every login that was split in two within that second.
+FIRST = create_signed_value(COOKIE_SECRET, COOKIE, "chunks-2").decode()
+
+
+def split_login(app: Served, email: str) -> dict[str, str]:
+    """As `login`, of one that is too long for a single cookie."""
+    told = login_claims(login(app, email)["Cookie"])
+    whole = json.dumps(told | {"groups": ["a group"] * 20})
+    parts = {f"{COOKIE}_{number}": part for number, part in enumerate((whole[:200], whole[200:]), 1)}
+    signed = {name: create_signed_value(COOKIE_SECRET, name, part).decode() for name, part in parts.items()}
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in {COOKIE: FIRST, **signed}.items())}
+
+
 def came(app: Served, headers: dict[str, str], session: str = "", lines: ExitStack | None = None) -> tuple[bytes, str]:
     """The Customers page for a tab with these headers that names that session, and the id of the session it was given."""
     cookies = "; ".join(filter(None, (headers.get("Cookie"), f"_streamlit_xsrf={XSRF}")))
@@ -133,6 +146,21 @@ def test_a_login_that_was_ended_stays_ended_whatever_stands_beside_its_cookie(tm
         again = login(app, **login_claims(ended) | origin)
         assert LOGGED_OUT in shown(app, **again)
         assert IN in until(lambda: shown(app, **login(app, iat=1 + time.time())), "another login was good")
+
+
+def test_logins_that_were_split_within_the_same_second_are_told_apart(app: Served) -> None:
+    def get(path: str, who: dict[str, str]) -> int:
+        return httpx.get(f"{app.base_url}{path}", headers=who, trust_env=False, timeout=PATIENCE).status_code
+
+    robin, stranger = split_login(app, "robin@example.com"), split_login(app, "stranger@elsewhere.com")
+    for order in ((robin, stranger), (stranger, robin)):
+        for who in order:
+            assert (b"has no role" in came(app, who)[0]) is (who is stranger)
+        assert get("/media/0123.csv", robin) == 404
+        assert get("/media/0123.csv", stranger) == 403
+    assert get("/auth/logout", stranger) == 302
+    assert LOGGED_OUT not in came(app, robin)[0]
+    assert LOGGED_OUT in came(app, stranger)[0]
 
 
 def login_claims(cookie: str) -> dict[str, object]:

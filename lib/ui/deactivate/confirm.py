@@ -66,16 +66,16 @@ def tell(resources: Resources, plan: Plan) -> None:
     words = _ONE if len(plan.customers) == 1 else _MANY
     environment = resources.connection.environment
     kind = f"production, {KINDS[environment]}" if environment == "production" else KINDS[environment]
-    st.markdown(f"In **{md(plan.connection_label)}** ({kind}). {_CONSEQUENCE[plan.action].format(**words)}")
+    st.markdown(f"In **{md(resources.connection.label)}** ({kind}). {_CONSEQUENCE[plan.action].format(**words)}")
     if plan.users_affected and plan.action is Action.DEACTIVATE:
         works = "works" if plan.users_affected == 1 else "work"
         st.warning(f"{count(plan.users_affected, 'user')} {works} there.", icon=":material/group:")
     st.markdown("  \n".join(f"{name}: {words}" for name, words in _facts(plan).items() if words))
 
 
-def typed_for(plan: Plan, key: str, end: str, *, account: bool = False) -> bool:
-    """Draw the field; whether it holds what confirms the plan, which with `account` is the account's name."""
-    wanted, asked = (plan.connection_label, "the account's name") if account else (wanted_text(plan), _asked(plan))
+def typed_for(plan: Plan, key: str, end: str, *, account: str = "") -> bool:
+    """Draw the field; whether it holds what confirms the plan, which is the name of the `account` where that is said."""
+    wanted, asked = (account, "the account's name") if account else (wanted_text(plan), _asked(plan))
     if account or len(plan.customers) == 1:
         st.code(wanted, language=None, wrap_lines=True)
     return typed.field(key, f"Type {asked} to {end}", wanted)
@@ -84,7 +84,7 @@ def typed_for(plan: Plan, key: str, end: str, *, account: bool = False) -> bool:
 def _body(resources: Resources, plan: Plan, act: str) -> None:
     tell(resources, plan)
     asks = resources.asks(plan.action, [planned.record for planned in plan.customers], resources.loads.active_total())
-    alone = bool(asks) and resources.alone_by_name
+    alone = resources.connection.label if asks and resources.alone_by_name else ""
     second.tell(resources, asks)
     # A key for each plan: a field that was closed with text in it must not lend it to the next dialog.
     right = typed_for(plan, f"{_TYPED}-{plan.hash[:16]}", "confirm", account=alone)
@@ -97,7 +97,7 @@ def _body(resources: Resources, plan: Plan, act: str) -> None:
             dialogs.close()
             st.rerun()
         if go_on:
-            _start(resources, plan, plan.connection_label if alone else "")
+            _start(resources, plan, alone)
     _save(plan)
 
 

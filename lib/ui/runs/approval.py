@@ -78,8 +78,9 @@ def _ask(resources: Resources, run: Run) -> None:
         return
     who = operator()
     if resources.alone_by_name:
-        right = typed.field(f"alone_typed-{run.id}", "Type the account's name to confirm it alone", run.connection_label)
-        args = (resources, run.id, run.connection_label if right else "")
+        own = resources.connection.label
+        right = typed.field(f"alone_typed-{run.id}", "Type the account's name to confirm it alone", own)
+        args = (resources, run.id, own if right else "")
         st.button("Confirm it alone", disabled=not right, on_click=_confirm, args=args, key="approval_alone")
     elif why := why_not_by(run.approval, who):
         st.markdown(f"{md(why, limit=400)} Send them this link:")
