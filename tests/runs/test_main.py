@@ -774,10 +774,11 @@ def test_a_run_of_a_machine_that_can_not_be_asked_is_waited_for_with_a_countdown
 
 
 def test_a_process_that_lost_its_run_to_another_says_who_has_it(shell):
-    shell.server.sandbox.latency = 0.1
-    applying = shell.start("apply", shell.plan(*shell.active[:40]), "--confirm", "40")
+    plan = shell.plan(*shell.active[:40])
+    shell.server.sandbox.latency = 0.3
+    applying = shell.start("apply", plan, "--confirm", "40")
     journal = shell.journal()
-    until(lambda: (found := journal.reads.runs()) and found[0].totals.verified > 3)
+    until(lambda: (found := journal.reads.runs()) and found[0].totals.verified > 0)
     (run,) = journal.reads.runs()
     journal.end(run.id, RunState.INTERRUPTED, words=said("It slept."), now=NOW, who=ROBIN)
     journal.claim(run.id, owner="elsewhere:1:alive", now=NOW, who=ROBIN)
