@@ -88,6 +88,8 @@ def tell_step(console: Console, step: Step) -> None:
 
 
 def _next(run: Run, console: Console) -> str:
+    if run.state is RunState.RUNNING:
+        return f"Another process has it ({plain(carrier(run.owner))}). See it with: {console.command('show', run.id)}"
     if run.can_resume or run.state is RunState.PLANNED:
         return f"Go on with: {console.command('resume', run.id)}"
     if run.can_retry:

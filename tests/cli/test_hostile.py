@@ -265,7 +265,7 @@ def test_ctrl_c_ends_a_reading_at_once_whatever_it_waits_for(place, answer):
             time.sleep(0.01)
         asked = len(server.requests)
         reading.send_signal(signal.SIGINT)
-        _, err = reading.communicate(timeout=20)
+        _, err = reading.communicate(timeout=45)
     assert reading.returncode == Exit.STOPPED
     assert "Stopped before anything was begun." in err
     assert "Traceback" not in err

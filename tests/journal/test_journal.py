@@ -287,6 +287,15 @@ def test_history_tells_every_run_of_a_customer_newest_first(journal):
     assert journal.reads.history(id_of(2).upper()) == journal.reads.history(id_of(2))
 
 
+def test_a_customer_is_found_whatever_case_its_id_had_in_a_run(journal):
+    written = id_of(10)[:4] + id_of(10)[4:].upper()
+    run = journal.record(plan_of([customer(10).model_copy(update={"id": written})]), NOW, who=ROBIN)
+    for asked in (written, id_of(10)):
+        assert [step.customer_id for _, step in journal.reads.history(asked)] == [written]
+        assert journal.reads.step(run.id, asked).customer_id == written
+        assert sum(journal.reads.run_counts(asked).values()) == 1
+
+
 def test_whom_runs_verified_is_told_once_however_many_of_them_did(journal):
     ids = []
     for number, state in enumerate((StepState.VERIFIED, StepState.VERIFIED, StepState.NOT_APPLIED)):

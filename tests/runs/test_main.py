@@ -24,6 +24,7 @@ from lib.journal.reads import Reads
 from lib.plans.evidence import seen_in
 from lib.plans.model import RunState
 from lib.plans.plan import Plan
+from lib.plans.words import said
 from tests.runs.fakes import NOW, ROBIN, customer, plan_of
 from tests.runs.processes import until
 from tests.sandbox_server import ask, rename
@@ -770,6 +771,21 @@ def test_a_run_of_a_machine_that_can_not_be_asked_is_waited_for_with_a_countdown
     assert 0 < rows[0]["seconds"] <= 2
     assert (rows[-1]["state"], rows[-1]["totals"]["verified"]) == ("finished", 2)
     shell("resume", run.id)  # what is finished stays so, and says so
+    journal.close()
+
+
+def test_a_process_that_lost_its_run_to_another_says_who_has_it(shell):
+    plan = shell.plan(*shell.active[:40])
+    shell.server.sandbox.latency = 0.3
+    applying = shell.start("apply", plan, "--confirm", "40")
+    journal = shell.journal()
+    until(lambda: (found := journal.reads.runs()) and found[0].totals.verified > 0)
+    (run,) = journal.reads.runs()
+    journal.end(run.id, RunState.INTERRUPTED, words=said("It slept."), now=NOW, who=ROBIN)
+    journal.claim(run.id, owner="elsewhere:1:alive", now=NOW, who=ROBIN)
+    code, _, err = shell.ended(applying)
+    assert code == Exit.PARTLY
+    assert f"Another process has it (elsewhere, process 1). See it with: python -m lib.runs show {run.id}" in err
     journal.close()
 
 
