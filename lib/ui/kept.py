@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -43,15 +44,16 @@ def keep(resources: Resources) -> None:
 
 def hold(resources: Resources) -> None:
     """A tab in use keeps its picks: where another one took, or discarded, what is kept of them, that is written again. So each
-    of the two has a copy, and a tab that is no more, which can't say so, gave its own away. Raises JournalError.
+    of the two has a copy, and a tab that is no more, which can't say so, gave its own away.
     """
     state = st.session_state
     picked, why = state.get(_SAVED, ({}, Why()))
     if not picked or time.monotonic() - state.get(_KEPT, 0.0) < _THERE_AFTER or not may(Right.PLAN):
         return
-    mine = _mine(resources)
-    if len(mine) < MOST_DRAFTS and _own() not in {head.id for head in mine}:
-        _write(resources, picked, why)
+    with suppress(JournalError):
+        mine = _mine(resources)
+        if len(mine) < MOST_DRAFTS and _own() not in {head.id for head in mine}:
+            _write(resources, picked, why)
 
 
 def _write(resources: Resources, picked: Mapping[str, Picked], why: Why) -> None:

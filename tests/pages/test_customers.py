@@ -483,6 +483,11 @@ def test_the_tray_lists_all_picks_also_hidden_and_unlisted_ones(page: Session, r
     assert table["Customer"].tolist()[1] == by_id[picked[1]]["expressCustomerName"]
 
 
+def test_what_is_empty_for_all_picks_takes_no_column_of_the_tray(page: Session) -> None:
+    page.pick(ids_on(page)[:2]).press("picks_show")
+    assert page.rows_of(TRAY).columns.tolist() == ["Customer", "Status", "Users", "Id"]
+
+
 def test_the_tray_shows_the_first_of_very_many_picks_and_offers_all_their_ids(
     page: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

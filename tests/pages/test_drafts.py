@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from lib.errors import JournalUnavailable
 from lib.people import Person
 from lib.sandbox.server import SandboxServer
 from lib.ui import kept, notices, picks
@@ -140,6 +141,20 @@ def test_the_picks_of_a_tab_in_use_stay_its_own_whatever_another_tab_does_with_w
     assert not offers(other.run())  # it has them, or wants none of them
     there = press(world.open(), "Take them")  # the first tab after its own reload, say
     assert there.picks == ids
+
+
+def test_drafts_that_come_late_are_no_trouble_of_a_tab_that_has_picks(
+    world: World, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late() -> None:
+        raise JournalUnavailable
+
+    monkeypatch.setattr(kept, "_THERE_AFTER", 0.0)
+    session = world.open().pick(ids_of(sandbox, active=True, count=1))
+    until_saved(world, 1)
+    monkeypatch.setattr(world.resources.drafts, "get", late)
+    assert "journal" not in session.run().plain
+    assert saved(world) == [1]
 
 
 def test_of_two_tabs_that_take_what_was_picked_before_the_second_is_offered_what_the_first_has(

@@ -100,6 +100,20 @@ def test_only_names_that_are_exactly_one_customer_s_are_found_and_others_are_pic
     assert "by hand" in page.at.session_state["picks"][alike["expressCustomerId"]].words
 
 
+def test_which_column_holds_the_customers_is_asked_with_how_many_ids_each_has_and_how_many_are_known(
+    page: Session, records: list[Record]
+) -> None:
+    known = [record["expressCustomerId"] for record in records][:3]
+    lacking = [f"cus_{number:032x}" for number in range(2)]
+    ids = zip(known, [known[0], *lacking], strict=True)
+    give(page, text="old,new,note\n" + "".join(f"{old},{new},x\n" for old, new in ids))
+    (choice,) = [one for one in page.at.selectbox if "holds the customers" in one.label]
+    assert choice.value is None
+    assert choice.options == ["old: 3 ids, 3 of them known", "new: 3 ids, 1 of them known", "note: 3 texts"]
+    assert len(page.rows_of("First rows of the list")) == 3
+    assert not page.offers("list_pick")
+
+
 def test_a_list_is_read_once_however_often_the_dialog_is_drawn(
     page: Session, records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,8 +148,8 @@ def test_the_review_keeps_its_order_and_says_why_to_look_and_why_each() -> None:
         ("", exact(busy.updated_at), busy.id, "no users\nold"),
         ("north", exact(quiet.updated_at), quiet.id, "no users\nold"),
     ]
-    whole = {column.label for column in columns if column.kind in ("long", "below")}
-    assert whole == {"Customer", "Look at", "Updated", "Evidence"}
+    never_cut = {column.label for column in columns if column.kind in ("long", "below")}
+    assert never_cut == {"Customer", "Look at", "Updated", "Evidence"}
 
 
 def _of_a_review(*records: Customer) -> list[Column]:

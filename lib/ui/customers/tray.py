@@ -145,8 +145,9 @@ def show_picks(frame: CustomerFrame, matching: Positions) -> None:
     st.markdown(_summary(frame, picked, _Amount.of(frame, picked), matching))
     shown = picked[:MOST_ROWS]
     ticked = id_table.ticked("picked")
-    rows = picks_table(frame, shown, matching)
-    id_table.show("picked", _COLUMNS, rows, label="Picked customers", picked=ticked, tick="Unpick", most=13)
+    labels, told = [column.label for column in _COLUMNS], picks_table(frame, shown, matching)
+    columns, rows = id_table.filled(_COLUMNS, [(id_, dict(zip(labels, cells, strict=True))) for id_, *cells in told])
+    id_table.show("picked", columns, rows, label="Picked customers", picked=ticked, tick="Unpick", most=13)
     if len(picked) > len(shown):
         st.caption(f"The first {number(len(shown))} of {count(len(picked), 'pick')}.")
     ids = [customer_id for customer_id in shown if customer_id in ticked]

@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.5
 #: What goes wrong, besides the faults that one chooses.
 _AS_SEEN = "As seen so far"
 _SHARES: Mapping[str, float] = {"1 of 100": 0.01, "1 of 20": 0.05, "1 of 5": 0.2, "Every one": 1.0}
-_LEFT = (Column("Customer", 260), Column("Result", 110), Column("What happened", 380, "long"), Column("Id", 300, "id"))
+_LEFT = (Column("Customer", 260, "long"), Column("Result", 110), Column("What happened", 380, "long"), Column("Id", 300, "id"))
 #: Pixels: five of them fit in a narrow row.
 _METRIC = 118
 _METRICS = (StepState.VERIFIED, StepState.SKIPPED, StepState.NOT_APPLIED, StepState.FAILED, StepState.UNKNOWN)

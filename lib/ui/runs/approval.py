@@ -142,7 +142,7 @@ def _drifted(resources: Resources, plan: Plan, now: datetime) -> None:
         st.caption(f"Nothing of these customers changed since it was planned, {by}.")
         return
     st.warning(f"{count(len(rows), 'customer')} changed since it was planned, {by}. The run skips whoever still differs then.")
-    columns = [Column("Customer", 240), Column("What changed", 420, "long"), Column("Id", 300, "id")]
+    columns = [Column("Customer", 240, "long"), Column("What changed", 420, "long"), Column("Id", 300, "id")]
     id_table.show("drifted", columns, rows[:MOST_ROWS], label="Customers that changed since the plan was made", most=8)
     if len(rows) > MOST_ROWS:
         st.caption(f"The first {number(MOST_ROWS)} of them.")
