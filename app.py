@@ -48,11 +48,21 @@ async def alive(_request: Request) -> JSONResponse:
     return JSONResponse({"ok": True})
 
 
-def ready(_request: Request) -> JSONResponse:
-    """Whether people should be sent here, and in words why not. No coroutine: Starlette asks in a thread, and pages go on."""
+def ready(request: Request) -> JSONResponse:
+    """Whether people should be sent here, and in words why not: those, and what accounts there are, for this machine alone.
+
+    No coroutine: Starlette asks in a thread, and pages go on.
+    """
+    answer = _standing()
+    if not door.is_from_here(request.scope):
+        answer = {name: told for name, told in answer.items() if name in ("ok", "state")}
+    return JSONResponse(answer, status_code=200 if answer["ok"] else 503)
+
+
+def _standing() -> dict[str, object]:
     if not starter.started:
         failed = {"state": "failed", "reason": starter.problem}
-        return JSONResponse({"ok": False, **(failed if starter.problem else {"state": "starting"})}, status_code=503)
+        return {"ok": False, **(failed if starter.problem else {"state": "starting"})}
     from lib.ui.resources import troubles  # noqa: PLC0415 - see _start
 
     try:
@@ -63,8 +73,8 @@ def ready(_request: Request) -> JSONResponse:
     answer = {"accounts": accounts} if accounts else {}
     if told and all(told.values()):
         reason = " ".join(told.values())
-        return JSONResponse({"ok": False, "state": "in trouble", "reason": reason, **answer}, status_code=503)
-    return JSONResponse({"ok": True, **answer})
+        return {"ok": False, "state": "in trouble", "reason": reason, **answer}
+    return {"ok": True, **answer}
 
 
 def metrics(_request: Request) -> Response:

@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from lib.accounts.embedded import EmbeddedSandbox
-from lib.accounts.tables import SiteSettings, keys_beside, rules_of_runs
+from lib.accounts.tables import SiteSettings, check_apart, keys_beside, rules_of_runs
 from lib.avara.client import AvaraClient
 from lib.avara.connection import Connection
 from lib.avara.limiter import Limiter, Wanted, always
@@ -106,10 +106,10 @@ class Parts(AtWork):
         """The account and its key. Raises ConfigError, also where no key is set and there can be no sandbox."""
         connection = self.account.connection(self.settings)
         if connection is None:
-            self.sandbox = EmbeddedSandbox.open(
-                self.settings.sandbox_state, self.settings.sandbox_place, start=self._hosts_sandbox
-            )
-            connection = sandbox_connection(self.sandbox.base_url, self.settings.sandbox_state)
+            state, place = self.settings.sandbox_state, self.settings.sandbox_place
+            self.sandbox = EmbeddedSandbox.open(state, place, start=self._hosts_sandbox)
+            connection = sandbox_connection(self.sandbox.base_url, state)
+        check_apart(self.account, connection, self._others[0])
         return connection
 
     @cached_property

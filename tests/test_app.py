@@ -164,12 +164,14 @@ def test_a_start_that_fails_says_why_and_goes_on_once_nothing_is_in_the_way(tmp_
     put, words = IN_THE_WAY[what]
     (tmp_path / "home").mkdir()
     take_away = put(tmp_path)
-    with served(tmp_path) as app:
+    with served(tmp_path, "--server.corsAllowedOrigins", "https://express-ops.example.com") as app:
         told = until(lambda: (health := app.health()).get("reason") and health, "it said why")
         assert told.keys() == {"ok", "state", "reason"}
         assert told["state"] == "failed"
         assert words in str(told["reason"])
         assert app.get("/readyz").status_code == 503
+        # Whoever comes through a proxy is told no more than that.
+        assert app.get("/readyz", host="express-ops.example.com").json() == {"ok": False, "state": "failed"}
         assert app.get("/healthz").status_code == 200  # started anew it would fail again
         with app.tab() as tab:
             for page in ("", "overview", "deactivate", "runs", "compare", "connection"):

@@ -15,7 +15,7 @@ color = "red"
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -163,6 +163,12 @@ def keys_beside(own: Account, settings: Settings) -> tuple[frozenset[str], froze
         else:
             known.add(connection.fingerprint)
     return frozenset(known), frozenset(labels)
+
+
+def check_apart(own: Account, connection: Connection, others: Collection[str]) -> None:
+    """Raise ConfigError where its key is one of the others' (fingerprints): as this one, theirs could be changed unarmed."""
+    if connection.fingerprint in others:
+        raise ConfigError(f"accounts.{own.name} has the address and the key of another account: they are one.")
 
 
 def _of_environment(settings: Settings) -> Account:

@@ -135,14 +135,11 @@ class OwnPagesOnly:
             await PlainTextResponse(REFUSED, status_code=403)(scope, receive, send)
 
     def _welcome(self, scope: Scope) -> bool:
-        server = scope.get("server")
-        local = server is not None and is_loopback(server[0])
-        if not (local or self._asks_who):  # started by another server than Streamlit's, which listens where it likes
+        if not (_is_local(scope) or self._asks_who):  # by another server than Streamlit's, which listens where it likes
             return False
-        headers = Headers(scope=scope)
         if scope["type"] == "http" and scope["method"] in _READING:
-            ours = local and _without_port(headers.get("host", "")) in LOCAL_NAMES
-            return scope["path"].rstrip("/") not in _FIGURES or ours
+            return scope["path"].rstrip("/") not in _FIGURES or is_from_here(scope)
+        headers = Headers(scope=scope)
         came_from, own = headers.getlist("origin"), self.addresses.origins(headers)
         if len(came_from) == 1 and came_from[0] in own:
             return True
@@ -182,6 +179,16 @@ def middleware(addresses: Addresses) -> list[Middleware]:
         Middleware(SignedInOnly),
         Middleware(BoundedUploads),
     ]
+
+
+def is_from_here(scope: Scope) -> bool:
+    """Whether a program of this machine asks, by one of its own names: through a proxy it is the name that people open."""
+    return _is_local(scope) and _without_port(Headers(scope=scope).get("host", "")) in LOCAL_NAMES
+
+
+def _is_local(scope: Scope) -> bool:
+    server = scope.get("server")
+    return server is not None and is_loopback(server[0])
 
 
 def is_loopback(address: str) -> bool:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Self
 
-from lib.accounts.tables import accounts_of, chosen
+from lib.accounts.tables import accounts_of, check_apart, chosen
 from lib.config import VERSION, load_settings
-from lib.errors import ConfigError, JournalError
+from lib.errors import JournalError
 from lib.files import shown
 from lib.gate import Gate
 from lib.journal.drafts import DraftHead
@@ -200,8 +200,7 @@ class Served:
     def _open(self, name: str) -> Resources:
         made = Resources(load_settings(), known="as the user that the server runs as", account=name, journal=self._journal)
         made.gate = self.gate
-        if made.connection.fingerprint in self.fingerprints:
-            raise ConfigError(f"accounts.{name} has the address and the key of another account: they are one.")
+        check_apart(made.account, made.connection, self.fingerprints)  # a file of a key may be another one by now
         made.open()
         named = "the embedded sandbox" if made.sandbox else made.connection.fingerprint
         logger.info("Started with %s in %s", named, shown(made.settings.home))

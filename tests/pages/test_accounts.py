@@ -10,12 +10,14 @@ import pytest
 
 import app
 from lib.cli.main import main as command
-from lib.errors import OtherConnection, RunNotFound
+from lib.config import load_settings
+from lib.errors import ConfigError, OtherConnection, RunNotFound
 from lib.people import by_login
 from lib.plans.evidence import Picked, Way
 from lib.plans.model import RunState
 from lib.receipts.export import Format
 from lib.sandbox.server import SandboxServer
+from lib.session import Session as Opened
 from lib.ui import resources as wiring
 from tests.pages.people import PEOPLE, claims
 from tests.pages.world import Session, World, records_of
@@ -255,9 +257,11 @@ def test_an_account_whose_key_is_missing_says_so_and_the_others_go_on(world, san
 def test_two_names_for_one_account_are_refused(world, sandboxes) -> None:
     text = (world.home / "settings.toml").read_text()
     again = text[: text.index("[accounts.practice]")].replace("accounts.main", "accounts.twin").replace("Main", "Twin")
-    (world.home / "settings.toml").write_text(text + again)
-    loaded("main")
-    assert "they are one" in tab("twin").plain
+    (world.home / "settings.toml").write_text(text + again.replace("production = true", "production = false"))
+    for name in ("twin", "main"):  # whichever is opened first: as the twin, production would be changed unarmed
+        assert "they are one" in tab(name).plain
+    with pytest.raises(ConfigError, match="they are one"):
+        Opened(load_settings(), known="in a test", account="twin").open()
 
 
 FOREIGN = {

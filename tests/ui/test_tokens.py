@@ -17,6 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from lib.people import People, Person
+from lib.ui.signed_in import tokens
 from lib.ui.signed_in.proxy import STANDS, ProxySignIn, vouched_for
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -190,3 +191,11 @@ def test_keys_that_others_may_write_sign_nobody_in_and_new_ones_count_at_once(
     keys.write_text(json.dumps({"keys": [OTHER.as_dict(private=False)]}))
     assert come(proxy, (HEADER, signed()))[0] is None
     assert come(proxy, (HEADER, signed(OTHER)))[0] is not None
+
+
+def test_keys_are_read_once_in_each_state_of_their_file(proxy: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    read, times = tokens.read_at_most, list[object]()
+    monkeypatch.setattr(tokens, "read_at_most", lambda *args, **named: times.append(args) or read(*args, **named))
+    for _ in range(3):  # the page, and each of its parts
+        assert come(proxy, (HEADER, signed()))[0] is not None
+    assert len(times) == 1

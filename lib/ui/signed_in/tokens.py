@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -66,9 +68,16 @@ def _keys(by: Token) -> KeySet:
     try:
         file = path_of(by.keys)
         refuse_if_others_write(file)
-        return KeySet.import_key_set(json.loads(read_at_most(file, _MOST_KEYS, ends=True)))
+        found = file.stat()
+        return _parsed(file, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     except OSError as exc:
         why = exc.strerror or str(exc)
     except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         why = "it holds no keys as RFC 7517 has them"
     raise ConfigError(f"The file of keys of the proxy's tokens (people.proxy.jwt.keys) can't be used: {why}.")
+
+
+@lru_cache(maxsize=1)
+def _parsed(file: Path, *_state: int) -> KeySet:
+    """In one state of the file: each part of a page comes with a token, and to read the keys takes longer than all else."""
+    return KeySet.import_key_set(json.loads(read_at_most(file, _MOST_KEYS, ends=True)))
