@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
@@ -20,6 +20,10 @@ KINDS: Mapping[Environment, str] = {
     "test": "a test account",
     "production": "real customers",
 }
+
+
+#: The port that a scheme has where none is written.
+_PORTS = {"http": 80, "https": 443}
 
 
 def is_loopback(host: str) -> bool:
@@ -37,14 +41,16 @@ def is_loopback(host: str) -> bool:
 
 
 def checked_base_url(text: str, named: str = "AVARA_BASE_URL") -> str:
-    """The base URL without a trailing slash; `named` is what a person sets it by.
+    """The base URL without a trailing slash, one for all spellings (RFC 3986, 6.2.2.1 and 6.2.3): an account must not be two.
+
+    `named` is what a person sets it by.
 
     Raises ConfigError unless it is https, or http to a loopback address: a bearer key must not cross a network in clear.
     """
     url = text.strip().rstrip("/")
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        port = parts.port
     except ValueError as exc:
         raise ConfigError(f"{named} is not a URL. Write it like https://api.avarasoftware.com") from exc
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -53,7 +59,17 @@ def checked_base_url(text: str, named: str = "AVARA_BASE_URL") -> str:
         raise ConfigError(f"{named} is not a URL. Write it like https://api.avarasoftware.com")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ConfigError(f"{named} must start with https:// ({parts.hostname} is not on this machine).")
-    return url
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    netloc = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
+def is_same_url(one: str, other: str) -> bool:
+    """Whether two base URLs are spellings of one, whatever they hold."""
+    try:
+        return checked_base_url(one) == checked_base_url(other)
+    except ConfigError:
+        return one == other
 
 
 def is_key(text: str) -> bool:

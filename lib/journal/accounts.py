@@ -14,6 +14,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from lib.avara.connection import is_same_url
 from lib.errors import JournalDamaged, NotSameAccount
 from lib.journal.database import Database
 from lib.journal.holds import hand_over
@@ -86,12 +87,13 @@ class Accounts:
     def others(self, fingerprint: str, base_url: str) -> tuple[OtherAccount, ...]:
         """The other accounts whose keys made runs at this base URL, the one with the newest run first."""
         live = func.count().filter(_IS_LIVE)
-        query = select(runs.c.fingerprint, func.count(), live, func.max(runs.c.created_at)).where(runs.c.base_url == base_url)
+        query = select(runs.c.fingerprint, func.count(), live, func.max(runs.c.created_at)).group_by(runs.c.fingerprint)
         found: dict[str, OtherAccount] = {}
         with self._database.read() as db:
             names = _names(db)
             own = _keys(names, fingerprint)
-            for key, number, alive, newest in db.execute(query.group_by(runs.c.fingerprint)):
+            urls = [url for url in db.execute(select(runs.c.base_url).distinct()).scalars() if is_same_url(url, base_url)]
+            for key, number, alive, newest in db.execute(query.where(runs.c.base_url.in_(urls))):
                 if key in own:
                     continue
                 name = names.get(key, key)

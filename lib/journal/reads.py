@@ -97,8 +97,7 @@ class Reads:
 
     def undos(self, *run_ids: str) -> tuple[Run, ...]:
         """The runs that were to take one of these back, oldest first, whatever came of them."""
-        query = as_stored(runs).where(runs.c.undo_of.in_(run_ids), self._seen)
-        return self._runs(query.order_by(runs.c.created_at, runs.c.id)) if run_ids else ()
+        return self._runs(as_stored(runs).where(runs.c.undo_of.in_(run_ids), self._seen).order_by(runs.c.created_at, runs.c.id))
 
     def leases(self, run_id: str | None = None) -> tuple[Lease, ...]:
         """Who carries the running runs (or this one), oldest run first, and for how long unless the lease is renewed."""

@@ -28,11 +28,24 @@ def connection(base_url: str = "https://api.avarasoftware.com", key: str = KEY) 
         ("http://127.9.9.9", "http://127.9.9.9"),
         ("http://localhost:4010/", "http://localhost:4010"),
         ("http://[::1]:4010", "http://[::1]:4010"),
-        ("HTTPS://API.example", "HTTPS://API.example"),
+        ("HTTPS://API.example", "https://api.example"),
+        ("https://api.example:443/", "https://api.example"),
+        ("https://api.example:0443", "https://api.example"),
+        ("https://api.example:", "https://api.example"),
+        ("https://api.example:80", "https://api.example:80"),
+        ("https://Api.Example/Path/", "https://api.example/Path"),
+        ("http://LOCALHOST:80", "http://localhost"),
+        ("http://[::1]:80/a", "http://[::1]/a"),
     ],
 )
 def test_a_base_url_is_https_or_http_to_this_machine(given_url, kept):
     assert connection(given_url).base_url == kept
+
+
+def test_however_a_base_url_is_spelt_its_account_is_one():
+    """RFC 3986, 6.2.2.1 and 6.2.3. Two would let two live runs have the same customer, and one of them be no production."""
+    spelt = ("https://api.example", "HTTPS://api.example/", "https://API.EXAMPLE:443", " https://api.example:443/ ")
+    assert len({connection(url).fingerprint for url in spelt}) == 1
 
 
 @pytest.mark.parametrize(

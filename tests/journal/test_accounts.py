@@ -138,6 +138,14 @@ def test_the_other_accounts_of_an_address_are_told_with_their_runs(journal):
     assert {seen.name for seen in journal.accounts.customers_of_live_runs(both.keys)} == {"Clinic 2", "Clinic 3"}
 
 
+@pytest.mark.parametrize("spelt", ["HTTPS://Api.Example", "https://api.example:443", "https://api.example/"])
+def test_the_runs_of_an_account_whose_address_was_spelt_otherwise_are_offered(journal, spelt):
+    record(journal, 1, base_url=spelt)
+    record(journal, 2, base_url="no address")
+    (other,) = journal.accounts.others(NEW, "https://api.example")
+    assert (other.name, other.runs) == (OLD, 1)
+
+
 @pytest.mark.parametrize(
     "payload", ["[1]", "{", "null", "{}", '{"keys": [[1]], "account": "a"}', '{"keys": 1, "account": "a"}']
 )
