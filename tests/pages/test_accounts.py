@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 import app
 from lib.cli.main import main as command
@@ -323,7 +324,7 @@ def test_whoever_watches_the_server_is_told_of_each_account_and_sent_away_once_n
     world.patch.setattr(app.starter, "started", True)
 
     def answer() -> tuple[int, dict[str, Any]]:
-        told = app.ready(None)
+        told = app.ready(Request({"type": "http", "server": ("127.0.0.1", 8501), "headers": [(b"host", b"127.0.0.1")]}))
         return told.status_code, json.loads(bytes(told.body))
 
     assert answer() == (200, {"ok": True})  # nobody has chosen one yet
