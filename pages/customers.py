@@ -24,6 +24,7 @@ frame, complete = view.frame, view.complete
 loading.show_trouble(resources.loads)
 title = head.row()
 filters.show(resources, frame)
+busy = resources.evidence.reading.under_way is not None
 shown, seen = address.shown(), asked.columns(resources, frame)
 found, unknown_studies = asked.found(frame, shown, seen, now)
 positions = found.positions
@@ -32,7 +33,7 @@ with head.show("Customers", title):
     editor.show_button(shown.rules)
     views.show_button()
     table.show_view_options(frame)
-    studies.show_button(resources, frame, positions)
+    studies.show_button(resources, frame, positions, busy=busy)
     export.show(resources, view, positions)
 
 with st.container(horizontal=True, vertical_alignment="center", key="chips"):
@@ -41,7 +42,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="chips"):
     st.markdown(f"**{number(len(positions))}** of {count(len(frame), 'customer')}{so_far} · {users}", width="content")
     asked.show_answers(seen)
     filters.show_chips(found.unknown_times, unknown_studies)
-    asked.show_read(resources, frame, seen)
+    asked.show_read(resources, frame, seen, busy=busy)
 address.ADDRESS.show_trouble()
 loading.show_problems(resources.loads)
 

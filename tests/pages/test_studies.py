@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 
 import pytest
 
 from lib.cli.main import main
+from lib.evidence.rule_set import PRESETS
+from lib.evidence.rules import Answer
 from lib.sandbox import studies
 from tests.pages.world import World
 
@@ -74,3 +77,39 @@ def test_the_studies_of_those_on_show_are_read_and_can_be_stopped(world: World) 
     assert f"Known of {active} of {active} customers, read " in page.plain
     assert "What was read is used again for a day." in page.plain
     assert not page.offers("studies_read")
+
+
+DORMANT = next(rules for rules in PRESETS if rules.name == "dormant")
+
+
+@pytest.mark.parametrize(
+    ("name", "asks", "reads"), [("overview", "judged_all", "overview_read"), ("customers", "columns", "studies_read")]
+)
+def test_a_reading_that_ends_while_its_page_is_drawn_is_in_what_the_page_shows(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, asks: str, reads: str
+) -> None:
+    """The page asks first what is known, and then shows how far the reading is: by then it may have ended."""
+    server = world.sandbox(250)
+    page = world.open(name, **({"rules": f"dormant-{DORMANT.hash[:8]}"} if name == "customers" else {}))
+    page.at.session_state["studies"] = True
+    page.run()
+    evidence, reading = world.resources.evidence, world.resources.evidence.reading
+    server.set_faults(["slow@viewer-studies"])
+    real = getattr(evidence, asks)
+
+    def asked_right_before_the_end(*args: object) -> object:
+        answer, deadline = real(*args), time.monotonic() + 60
+        server.set_faults([])
+        while reading.under_way is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return answer
+
+    monkeypatch.setattr(evidence, asks, asked_right_before_the_end)
+    page.press(reads)
+    candidates = evidence.judged(DORMANT, world.resources.loads.frame()).having(Answer.YES)
+    assert candidates
+    if name == "overview":
+        assert page.offers(f"look-{DORMANT.hash[:16]}")
+    else:
+        assert f"dormant: {len(candidates)} yes" in page.plain

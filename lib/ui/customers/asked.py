@@ -83,10 +83,10 @@ def show_answers(seen: EvidenceColumns) -> None:
         st.pills("Candidate", _ANSWERS, selection_mode="multi", label_visibility="collapsed", width="content", **says)
 
 
-def show_read(resources: Resources, frame: CustomerFrame, seen: EvidenceColumns) -> None:
-    """What came of the studies that were read from here, until something else is on show."""
+def show_read(resources: Resources, frame: CustomerFrame, seen: EvidenceColumns, *, busy: bool) -> None:
+    """What came of the studies that were read from here, until something else is on show. `busy` as in `studies`."""
     view = address.shown().model_copy(update={"page": 1})
-    if not (ids := studies.just_read(resources.evidence.reading, view)):
+    if not (ids := studies.just_read(resources.evidence.reading, view, busy=busy)):
         return
     told = studies.came_of_it(resources.evidence.reading, ids)
     if view.rules is not None:

@@ -23,8 +23,8 @@ _ASKED, _SHOWN = "studies_asked", "studies_shown"
 _YEAR = 365
 
 
-def show_button(session: Session, frame: CustomerFrame, matching: Positions) -> None:
-    """A popover that has the studies read of those who match, of the picks, or of all that are active."""
+def show_button(session: Session, frame: CustomerFrame, matching: Positions, *, busy: bool) -> None:
+    """A popover that has the studies read of those who match, of the picks, or of all that are active. `busy` as below."""
     offer = st.popover("Studies", icon=":material/monitoring:", width="content", key="studies", on_change="rerun")
     if not offer.open:
         return
@@ -41,15 +41,17 @@ def show_button(session: Session, frame: CustomerFrame, matching: Positions) -> 
             key="studies_every",
             help="Else reading ends at the first study within a year, which takes far fewer requests.",
         )
-        draw_reading(session, whose[said or "matching"](), within=None if every else _YEAR, key="studies_read")
+        draw_reading(session, whose[said or "matching"](), within=None if every else _YEAR, key="studies_read", busy=busy)
 
 
-def draw_reading(session: Session, ids: Sequence[str], *, within: int | None, key: str) -> None:
+def draw_reading(session: Session, ids: Sequence[str], *, within: int | None, key: str, busy: bool) -> None:
     """A button that has the studies of these customers read, as far as one within so many days (None: all of them), and what
     is known of them; while any are read, how far that is, and *Stop*. The page is drawn again when it has ended.
+
+    `busy`: whether any were being read before the page asked what it shows. It may have ended since, and knows more by now.
     """
     reading = session.evidence.reading
-    if reading.under_way is not None:
+    if busy:
         notices.fragment(_progress, reading, key, every=_POLL_SECONDS)
         return
     unread = reading.unread(ids, within)
@@ -73,14 +75,14 @@ def _begin(reading: ActivityReading, ids: Sequence[str], within: int | None) -> 
     notices.attempt(reading.begin, ids, within)
 
 
-def just_read(reading: ActivityReading, shown: object) -> tuple[str, ...]:
+def just_read(reading: ActivityReading, shown: object, *, busy: bool) -> tuple[str, ...]:
     """Of whom studies were read from this tab, once that has ended, for as long as the same is `shown` as then.
 
-    While they are being read it draws how far that is, and has the page drawn again at the end.
+    While they are being read it draws how far that is, and has the page drawn again at the end. `busy` as above.
     """
     state = st.session_state
     asked: tuple[str, ...] = state.get(_ASKED, ())
-    if asked and reading.under_way is not None:
+    if asked and busy:
         notices.fragment(_until_read, reading, every=_POLL_SECONDS)
         return ()
     state[_SHOWN] = state.get(_SHOWN) or shown

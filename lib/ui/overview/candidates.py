@@ -34,10 +34,11 @@ def show(resources: Resources, frame: CustomerFrame, *, complete: bool) -> None:
     if not complete:
         st.caption("Candidates are counted once all customers have been read.")
         return
+    busy = resources.evidence.reading.under_way is not None
     asked = [*PRESETS, *newest(editor.saved(resources))][:_MOST]
     with st.spinner("Asking the rules of each active customer…"):
         judged = resources.evidence.judged_all(asked, frame)
-    _offer_reading(resources, frame, judged)
+    _offer_reading(resources, frame, judged, busy=busy)
     with st.grid(4, min_column_width=_NARROWEST, gap="xsmall"):
         for one in judged:
             _card(resources, frame, one)
@@ -65,7 +66,7 @@ def _card(resources: Resources, frame: CustomerFrame, judged: Judged) -> None:
         st.caption(md(rules.about or rules.asks, limit=300))
 
 
-def _offer_reading(resources: Resources, frame: CustomerFrame, judged: list[Judged]) -> None:
+def _offer_reading(resources: Resources, frame: CustomerFrame, judged: list[Judged], *, busy: bool) -> None:
     """Says of whom nobody can tell yet, and has their studies read: of whom nothing else decides."""
     reading = resources.evidence.reading
     unknown = {key for one in judged for key in one.having(Answer.UNKNOWN)}
@@ -77,10 +78,10 @@ def _offer_reading(resources: Resources, frame: CustomerFrame, judged: list[Judg
         )
     elif unknown:
         st.caption(f"Of {count(len(unknown), 'customer')} it stays unknown: its studies can't be read, or a date is unknown.")
-    if reading.under_way is None and (read := just_read(reading, "overview")):
+    if not busy and (read := just_read(reading, "overview", busy=busy)):
         st.markdown(f":material/check: {md(came_of_it(reading, read))}")
-    if reading.under_way is not None or reading.unread(ids, _WITHIN):
-        draw_reading(resources, ids, within=_WITHIN, key="overview_read")
+    if busy or reading.unread(ids, _WITHIN):
+        draw_reading(resources, ids, within=_WITHIN, key="overview_read", busy=busy)
 
 
 def _what_if(resources: Resources, frame: CustomerFrame, offered: list[RuleSet]) -> None:
