@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
+import pytest
 from websockets.sync.client import connect
 
 from tests.tab import PATIENCE, Tab
@@ -130,7 +131,8 @@ def served(folder: Path, *options: str, cwd: Path = ROOT, port: int | None = Non
     port = port or free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AVARA_", "EXPRESS_OPS_", "STREAMLIT_"))}
     own = {"EXPRESS_OPS_HOME": str(folder / "home"), "SPY_FOLDER": str(folder), "PYTHONPATH": str(folder)}
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port), *options]
+    python = [sys.executable, "-X", "faulthandler"]
+    command = [*python, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port), *options]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=cwd, env=clean | own | environment, stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -139,6 +141,10 @@ def served(folder: Path, *options: str, cwd: Path = ROOT, port: int | None = Non
         process.terminate()
         try:
             process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # faulthandler tells where each thread stands
+            process.wait(60)
+            pytest.fail(f"The server did not end when it was told to:\n{(folder / 'log').read_text()[-20_000:]}")
         finally:
             process.kill()
             process.wait()

@@ -18,6 +18,7 @@ import pytest
 from app import app as app_itself
 from app import lifespan, starter
 from lib.accounts.embedded import SANDBOX_CUSTOMERS
+from lib.errors import NotStarted
 from lib.journal.journal import Journal
 from lib.plans.model import RunState
 from lib.sandbox.server import SandboxServer
@@ -50,7 +51,8 @@ def test_the_lifespan_makes_the_resources_before_the_first_page_and_closes_them_
         made = asyncio.run(life())
         with pytest.raises(RuntimeError, match="closed"):
             made.client.get_customer(known)
-        assert get_resources() is not made
+        with pytest.raises(NotStarted, match="being stopped"):
+            get_resources()
 
 
 @pytest.fixture(scope="module")

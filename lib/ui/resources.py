@@ -194,7 +194,7 @@ class Served:
         with ExitStack() as closing:
             closing.callback(self._journal.close)
             for held in self._opened.values():
-                if (made := held.take()) is not None:
+                if (made := held.end()) is not None:
                     closing.callback(made.close)
 
     def _open(self, name: str) -> Resources:
@@ -238,7 +238,7 @@ def start() -> None:
 
 def release() -> None:
     """Close the resources at the end of the process, if they could be made."""
-    made = _startup.take()
+    made = _startup.end()
     if made is not None:
         made.close()
 

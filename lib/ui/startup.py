@@ -14,12 +14,13 @@ T = TypeVar("T")
 
 #: Seconds for which a failed start stands before it is tried again.
 AGAIN_AFTER = 5.0
+ENDED = "Express Ops is being stopped, so nothing is read or changed any more. Reload this page once it was started again."
 
 logger = logging.getLogger(__name__)
 
 
 class Startup(Generic[T]):
-    """Holds what `make` made, from the first `get` to `take`. All methods may be called from any thread.
+    """Holds what `make` made, from the first `get` to `end`. All methods may be called from any thread.
 
     Streamlit's cache is no place for it: any browser's message clears that, and a second one would be made beside the first.
     `make` lets go of what it had opened before it raises.
@@ -31,20 +32,25 @@ class Startup(Generic[T]):
         self.made: T | None = None
         #: Why it could not be made, in words; empty where it could, or nobody has asked.
         self.problem, self._failed_at = "", 0.0
+        self._ended = False
 
     def get(self) -> T:
         """What was made, or is made now. Raises NotStarted in words; that stands for a while, then a `get` tries again."""
         with self._lock:
+            if self._ended:
+                raise NotStarted(ENDED)
             if self.made is None:
                 if self.problem and time.monotonic() - self._failed_at < AGAIN_AFTER:
                     raise NotStarted(self.problem)
                 self.made = self._try()
             return self.made
 
-    def take(self) -> T | None:
-        """What was made, if anything was, to be closed by the caller; the next `get` begins anew."""
+    def end(self) -> T | None:
+        """What was made, if anything was, to be closed by the caller. Nothing is made any more: the page that a thread still
+        draws would make it anew, and nobody would close that.
+        """
         with self._lock:
-            made, self.made, self.problem = self.made, None, ""
+            made, self.made, self.problem, self._ended = self.made, None, "", True
             return made
 
     def _try(self) -> T:

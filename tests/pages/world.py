@@ -27,6 +27,7 @@ from lib.plans.evidence import Picked, Way
 from lib.runs.worker import Worker
 from lib.sandbox.server import SandboxServer
 from lib.ui import resources as wiring
+from lib.ui.startup import Startup
 
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-the-page-tests-7d1f"
@@ -234,6 +235,7 @@ def _components() -> BidiComponentManager:
 def _close() -> None:
     with suppress(ExpressOpsError):
         wiring.release()
+    wiring._startup = Startup(wiring._made)  # as in a process of its own
 
 
 def _is_of(found: str | None, key: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,14 +33,28 @@ class Maker:
         return self.made
 
 
-def test_it_is_made_once_for_all_threads_and_anew_only_after_it_was_taken() -> None:
+def test_it_is_made_once_for_all_threads_and_never_anew_after_the_end() -> None:
     maker = Maker()
     held = Startup(maker)
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(lambda _: held.get(), range(80))) == {1}
-    assert held.take() == 1
-    assert held.take() is None
-    assert held.get() == 2
+    assert held.end() == 1
+    assert held.end() is None
+    with pytest.raises(NotStarted, match="being stopped"):
+        held.get()
+    assert maker.tries == 1
+
+
+def test_a_page_that_is_still_drawn_when_all_is_closed_opens_nothing_anew(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        world.patch.setattr(embedded, "SANDBOX_CUSTOMERS", 5)
+        before, here = set(threading.enumerate()), wiring.served()
+        wiring.get_resources()
+        wiring.release()
+        for ask in (wiring.served, wiring.get_resources, partial(here.of, "")):
+            with pytest.raises(NotStarted, match="being stopped"):
+                ask()
+        assert set(threading.enumerate()) - before == set()
 
 
 @pytest.mark.parametrize(
