@@ -7,16 +7,18 @@ peers' (clock.js): from the press of the key or button until the run that it ask
 drawn, has come to rest. Texts are sent by Enter: by itself the search waits for 0.3 s after the last key. Peer and ours take
 turns, and take turns to be first. Whether the page then shows what it should is made sure outside the clock.
 
-The bare page has a text input and a table of 50 rows, and is rerun by Enter. A single run shows a good hour or a bad one: of
-three whole ones, each with servers and a browser of its own, the median is given.
+The bare page has a text input and a table of 50 rows, and is rerun by Enter. It runs as Streamlit comes: with a collection of
+all garbage after each run, half of what it takes, which this app's settings switch off. How ours stands beside a bare page that
+has them too is told as well. A single run shows a good hour or a bad one: of three whole ones, each with servers and a browser
+of its own, the median is given.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -31,8 +33,13 @@ from lib.customers.frame import CustomerFrame, build
 
 Act = Callable[[], float]
 
-#: The peer of page_people's tabs as well.
-BARE = "benchmarks/apps/bare.py"
+
+@contextmanager
+def bare_page(rows: str, *, our_settings: bool = False) -> Iterator[App]:
+    """The peer, of page_people's tabs as well, over these rows."""
+    collects = {} if our_settings else {"STREAMLIT_RUNNER_POST_SCRIPT_GC": "true"}
+    with running("benchmarks/apps/bare.py", {"BENCHMARK_ROWS": rows} | collects) as app:
+        yield app
 
 
 def taking_turns(ours: Act, peer: Act, rounds: int) -> tuple[list[float], list[float]]:
@@ -52,7 +59,7 @@ def taking_turns(ours: Act, peer: Act, rounds: int) -> tuple[list[float], list[f
 _AT_MOST, _ALL_AT_MOST = 2.0, 3.0
 
 
-def figure(what: str, peer: str, times: tuple[list[float], list[float]], at_most: float) -> Figure:
+def figure(what: str, peer: str, times: tuple[list[float], list[float]], at_most: float | None = None) -> Figure:
     ratios = [ours / theirs for ours, theirs in zip(*times, strict=True)]
     return Figure.of(what, ratios, peer=f"{peer} ({median(times[1]):.3f} s)", at_most=at_most, value=median(times[0]), unit="s")
 
@@ -85,6 +92,15 @@ def beside_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rou
         tab.whole()
         tab.close()
     return found
+
+
+def beside_quick_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rounds: int) -> list[Figure]:
+    us, peer = Customers(browser, app.url, frame), Bare(browser, bare.url, frame)
+    times = taking_turns(us.searching, peer.rerun, rounds)
+    for tab in (us, peer):
+        tab.whole()
+        tab.close()
+    return [figure(f"search in {len(frame):,}", "bare Streamlit rerun with this app's settings", times)]
 
 
 def beside_explorer(browser: Browser, app: App, explorer: App, frame: CustomerFrame, rounds: int) -> list[Figure]:
@@ -120,12 +136,14 @@ def measure(customers: int, rounds: int) -> list[Figure]:
     with ExitStack() as stack:
         base_url = stack.enter_context(server(customers))
         frame = customers_of(base_url)
-        env = {"BENCHMARK_ROWS": rows_file(frame, stack.enter_context(tempfile.TemporaryDirectory()))}
+        rows = rows_file(frame, stack.enter_context(tempfile.TemporaryDirectory()))
         browser = stack.enter_context(chromium())
         app = stack.enter_context(our_app(base_url))
-        with running(BARE, env) as bare:
+        with bare_page(rows) as bare:
             found = beside_bare(browser, app, bare, frame, rounds)
-        with running("benchmarks/apps/explorer.py", env, EXPLORER_PYTHON) as explorer:
+        with bare_page(rows, our_settings=True) as bare:
+            found += beside_quick_bare(browser, app, bare, frame, rounds)
+        with running("benchmarks/apps/explorer.py", {"BENCHMARK_ROWS": rows}, EXPLORER_PYTHON) as explorer:
             found += beside_explorer(browser, app, explorer, frame, max(3, rounds // 3) if rounds > 1 else 1)
     return found
 

@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lib.avara.models import id_key
-
 Positions = npt.NDArray[np.int64]
 
 
 def id_keys(ids: pd.Series[str]) -> pd.Series[str]:
-    """`id_key` of a whole column."""
+    """`id_key` (lib/avara/models.py) of a whole column."""
     return ids.str.lower()
 
 
@@ -27,7 +25,7 @@ class IdIndex:
 
     def find(self, ids: Iterable[str]) -> Positions:
         """The position of each id, -1 where the frame lacks it."""
-        found: Positions = self._keys.get_indexer(pd.Index([id_key(id_) for id_ in ids], dtype="str"))
+        found: Positions = self._keys.get_indexer(pd.Index(id_keys(pd.Series(list(ids), dtype="str"))))
         return found
 
     def take(self, positions: Positions) -> list[str]:

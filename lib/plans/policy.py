@@ -59,11 +59,12 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
-from itertools import accumulate, takewhile
+from itertools import accumulate, pairwise
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -250,15 +251,12 @@ def sizes_of_runs(caps: Caps, action: Action, users: Sequence[int], active_total
     Each deactivation leaves fewer that are active, so its share shrinks as well. Whoever is too much alone has a run alone,
     which the caps refuse.
     """
-    sizes: list[int] = []
-    begun = 0
-    while begun < len(users):
+    begins, totals = [0], [0, *accumulate(users)]
+    while (begun := begins[-1]) < len(users):
         most = most_customers(caps, action, None if active_total is None else active_total - begun)
-        totals = accumulate(users[begun : begun + max(most, 1)])
-        size = max(sum(1 for _ in takewhile(lambda total: total <= caps.max_users, totals)), 1)
-        sizes.append(size)
-        begun += size
-    return tuple(sizes)
+        within = bisect_right(totals, totals[begun] + caps.max_users) - 1
+        begins.append(max(min(within, begun + most, len(users)), begun + 1))
+    return tuple(end - begun for begun, end in pairwise(begins))
 
 
 def check_amount(caps: Caps, action: Action, customers: int, users: int, active_total: int | None) -> None:

@@ -58,11 +58,11 @@ def take(picked: Mapping[str, Picked]) -> None:
     """
     if not may(Right.PLAN):
         return
-    held = dict(how())
-    for id_, one in picked.items():
-        before = held.setdefault(id_, one)
-        if before.judgement is None and one.judgement is not None:
-            held[id_] = replace(before, judgement=one.judgement)
+    before = how()
+    held = {**before, **picked, **before}
+    for id_ in before.keys() & picked.keys():
+        if before[id_].judgement is None and (judgement := picked[id_].judgement) is not None:
+            held[id_] = replace(before[id_], judgement=judgement)
     st.session_state[_KEY] = held
 
 

@@ -1,151 +1,19 @@
-"""Every page for every eye and hand: what axe-core finds, where the focus goes, which keys work, what is announced."""
+"""Every page for every eye and hand: where the focus goes, which keys work, what is announced."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import drive
 from tests.browser.conftest import App, OpenPage, until
 
-#: What only Streamlit 1.67 itself can mend: the rule, and what is in the HTML of the part at fault.
-STREAMLITS = {
-    # The zone onto which files are dropped has the role "presentation" and a name all the same.
-    ("presentation-role-conflict", "stFileUploaderDropzone"),
-}
-
 
 @pytest.fixture(scope="module")
 def settings() -> str:
     return "[canary]\nfrom_size = 10\nsteps = 3\n"
-
-
-@dataclass
-class Auditor:
-    """Looks at a page in both themes, and keeps what it finds and the title that the tab had.
-
-    All rules look at it in the light; in the dark those of colours, which alone can find something else there.
-    """
-
-    page: Page
-    axe: Axe = field(default_factory=Axe)
-    found: list[str] = field(default_factory=list)
-    titles: dict[str, str] = field(default_factory=dict)
-
-    def look(self, state: str) -> None:
-        drive.idle(self.page)
-        self.titles[state] = self.page.title()
-        violations = {"resultTypes": ["violations"]}
-        colours = {**violations, "runOnly": ["color-contrast", "link-in-text-block"]}
-        for scheme, rules in (("dark", colours), ("light", violations)):
-            drive.paint(self.page, scheme)
-            for fault in self.axe.run(self.page, options=rules).response["violations"]:
-                for node in fault["nodes"]:
-                    if not any(fault["id"] == rule and part in node["html"] for rule, part in STREAMLITS):
-                        why = "; ".join(found["message"] for found in (*node["any"], *node["all"], *node["none"]))
-                        self.found.append(f"{state}, {scheme}: {fault['id']}: {node['html'][:200]}: {why}")
-
-
-def test_axe_finds_nothing_that_this_app_can_mend(app: App, page: Page) -> None:
-    seen = Auditor(page)
-    table = drive.customers(page, app.url, "?status=active")
-    drive.tick_rows(page, (0, 2))
-    seen.look("customers")
-    drive.open_row(table, 0)
-    expect(page.get_by_role("dialog").get_by_test_id("stCode").first).to_be_visible()
-    seen.look("a record")
-    drive.close(page)
-    expect(drive.show_picks(page)).to_contain_text("picked")
-    seen.look("the picks")
-    drive.close(page)
-    drive.more_filters(page)
-    seen.look("more filters")
-    drive.more_filters(page, show=False)
-    drive.ask_rules(page, "dormant")
-    seen.look("customers by rules")
-    drive.open_row(table, 0)
-    expect(drive.named(page, "What each question answers")).to_be_visible()
-    seen.look("a record by rules")
-    drive.close(page)
-    page.get_by_role("button", name="Rules", exact=True).click()
-    expect(page.get_by_role("dialog").get_by_role("button", name="Ask these rules")).to_be_visible()
-    seen.look("the editor of rules")
-    drive.close(page)
-    drive.ask_rules(page, "None")
-    for popover in ("View", "Export"):
-        page.get_by_role("button", name=popover, exact=True).click()
-        expect(page.get_by_role("button", name=popover, exact=True)).to_have_attribute("aria-expanded", "true")
-        seen.look(popover)
-        page.keyboard.press("Escape")
-    drive.bar(page).get_by_role("button", name="Pick from a list").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Ids or names").fill(f"cus_123\n{app.active_ids(1)[0]}")
-    dialog.get_by_label("Ids or names").press("Control+Enter")
-    expect(dialog.get_by_role("button", name="Pick 1 customer")).to_be_enabled()
-    seen.look("a list")
-    dialog.get_by_label("Ids or names").fill("id,decision,Customer ID\n" + ",keep,".join(app.active_ids(2)))
-    dialog.get_by_label("Ids or names").press("Control+Enter")
-    expect(drive.named(dialog, "First rows of the list")).to_be_visible()
-    seen.look("a list that is asked about")
-    drive.close(page)
-    page.get_by_role("button", name="Saved views").click()
-    expect(page.get_by_role("dialog").get_by_role("button", name="Save this view")).to_be_visible()
-    seen.look("the saved views")
-    drive.close(page)
-    drive.search(page, "nobody has this name")
-    drive.expect_shown(page, "0")
-    seen.look("no customer matches")
-    page.get_by_role("button", name="Clear all").click()
-    drive.expect_shown(page, "250")
-
-    drive.review(page, 2)
-    seen.look("the review")
-    drive.say_why(page, "Contract ended", "OPS-1841")
-    dialog = drive.ask(page, 2)
-    seen.look("the confirmation")
-    drive.type_confirmation(dialog, "2")
-    drive.go_button(dialog, 2).click()
-    drive.on_run(page)
-    drive.expect_state(page, "Finished")
-    seen.look("a finished run")
-    drive.go_to(page, "Customers")
-    drive.pick_ids(page, app.active_ids(12))
-    drive.review(page, 12)
-    drive.say_why(page, "Contract ended")
-    drive.confirm(page, "12", 12)
-    drive.expect_state(page, "waiting for you")
-    seen.look("a run that holds")
-    page.get_by_role("button", name="Let it go on").click()
-    drive.expect_state(page, "Finished")
-    page.get_by_role("button", name="Undo…").click()
-    expect(drive.heading(page, "Reactivate 12 customers")).to_be_visible()
-    seen.look("the review of an undo")
-    drive.go_to(page, "Runs")
-    seen.look("runs")
-    page.get_by_role("searchbox", name="Search the runs").fill(app.active_ids(1)[0])
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Nothing was found for")).to_be_visible()
-    seen.look("no run was found")
-    drive.go_to(page, "Compare")
-    seen.look("compare")
-    drive.go_to(page, "Overview")
-    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg")).to_have_count(6)
-    seen.look("overview")
-    drive.go_to(page, "Connection")
-    seen.look("connection")
-    page.goto(f"{app.url}/runs?run=run_0000000000000000")
-    expect(page.get_by_text("The journal knows no such run")).to_be_visible()
-    seen.look("no such run")
-
-    assert not seen.found, "\n".join(seen.found)
-    assert seen.titles["customers"] == "Customers · Express Ops"
-    assert seen.titles["a finished run"] == "Deactivate 2 customers: Finished · Express Ops"
-    pages = {state: seen.titles[state] for state in ("customers", "the review", "runs", "overview", "connection")}
-    assert len({*pages.values(), seen.titles["a finished run"], seen.titles["a run that holds"]}) == 7
 
 
 def told(page: Page) -> Locator:

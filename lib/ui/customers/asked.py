@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -32,8 +33,9 @@ _ANSWERS = ("yes", "unknown", "no")
 
 def columns(resources: Resources, frame: CustomerFrame) -> EvidenceColumns:
     """By what is known now; the first time that a rule set is asked takes a moment."""
-    with st.spinner("Asking the rule set of every customer…"):
-        return resources.evidence.columns(address.shown().rules, frame)
+    rules = address.shown().rules
+    with st.spinner("Asking the rule set of every customer…") if rules else nullcontext():
+        return resources.evidence.columns(rules, frame)
 
 
 def found(frame: CustomerFrame, view: View, seen: EvidenceColumns, now: datetime) -> tuple[Matching, int]:
