@@ -44,18 +44,19 @@ class App:
         lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1024
 
+    def worked(self) -> float:
+        """Seconds of a processor that the server has taken so far."""
+        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def rest(self) -> None:
         """Waits until the server has next to nothing to do."""
         until(lambda: self._busy(1.0) < _REST, "the server was at rest")
 
     def _busy(self, seconds: float) -> float:
-        before = self._ticks()
+        before = self.worked()
         time.sleep(seconds)
-        return (self._ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
-
-    def _ticks(self) -> int:
-        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return int(user) + int(system)
+        return (self.worked() - before) / seconds
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:

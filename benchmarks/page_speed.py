@@ -59,6 +59,10 @@ def taking_turns(ours: Act, peer: Act, rounds: int) -> tuple[list[float], list[f
 _AT_MOST, _ALL_AT_MOST = 2.0, 3.0
 
 
+#: Reruns for which a server's time is taken together: the kernel counts it in hundredths of a second.
+_ENOUGH = 20
+
+
 def figure(what: str, peer: str, times: tuple[list[float], list[float]], at_most: float | None = None) -> Figure:
     ratios = [ours / theirs for ours, theirs in zip(*times, strict=True)]
     return Figure.of(what, ratios, peer=f"{peer} ({median(times[1]):.3f} s)", at_most=at_most, value=median(times[0]), unit="s")
@@ -96,11 +100,33 @@ def beside_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rou
 
 def beside_quick_bare(browser: Browser, app: App, bare: App, frame: CustomerFrame, rounds: int) -> list[Figure]:
     us, peer = Customers(browser, app.url, frame), Bare(browser, bare.url, frame)
-    times = taking_turns(us.searching, peer.rerun, rounds)
+    found = [
+        figure(
+            f"search in {len(frame):,}",
+            "bare Streamlit rerun with this app's settings",
+            taking_turns(us.searching, peer.rerun, rounds),
+        )
+    ]
     for tab in (us, peer):
         tab.whole()
         tab.close()
-    return [figure(f"search in {len(frame):,}", "bare Streamlit rerun with this app's settings", times)]
+    return found
+
+
+def processor(browser: Browser, app: App, bare: App, frame: CustomerFrame, rounds: int) -> list[Figure]:
+    """What a rerun costs the server, whatever the browser takes: that is what twenty people share."""
+    us, peer = Customers(browser, app.url, frame), Bare(browser, bare.url, frame)
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        # Its search and the way back to all customers, and as many of the bare page.
+        for page, act, reruns, taken in ((app, us.searching, 2, times[0]), (bare, peer.rerun, 1, times[1])):
+            before = page.worked()
+            for _ in range(_ENOUGH // reruns):
+                act()
+            taken.append((page.worked() - before) / _ENOUGH)
+    us.close()
+    peer.close()
+    return [figure(f"processor's time of the server for a search in {len(frame):,}", "bare Streamlit rerun", times, _AT_MOST)]
 
 
 def beside_explorer(browser: Browser, app: App, explorer: App, frame: CustomerFrame, rounds: int) -> list[Figure]:
@@ -141,6 +167,7 @@ def measure(customers: int, rounds: int) -> list[Figure]:
         app = stack.enter_context(our_app(base_url))
         with bare_page(rows) as bare:
             found = beside_bare(browser, app, bare, frame, rounds)
+            found += processor(browser, app, bare, frame, max(3, rounds // 5) if rounds > 1 else 1)
         with bare_page(rows, our_settings=True) as bare:
             found += beside_quick_bare(browser, app, bare, frame, rounds)
         with running("benchmarks/apps/explorer.py", {"BENCHMARK_ROWS": rows}, EXPLORER_PYTHON) as explorer:

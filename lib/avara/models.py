@@ -67,7 +67,7 @@ def id_key(customer_id: str) -> str:
 
     Wherever ids are compared it is by this; wherever one is shown or sent, it is as the API wrote it.
     """
-    return customer_id.lower()
+    return customer_id if customer_id.islower() else customer_id.lower()  # most are: a list keeps each text once
 
 
 class _Record(BaseModel):

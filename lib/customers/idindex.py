@@ -13,7 +13,8 @@ Positions = npt.NDArray[np.int64]
 
 def id_keys(ids: pd.Series[str]) -> pd.Series[str]:
     """`id_key` (lib/avara/models.py) of a whole column."""
-    return ids.str.lower()
+    keys = ids.str.lower()
+    return ids if keys.equals(ids) else keys
 
 
 class IdIndex:
