@@ -19,7 +19,6 @@ from markupsafe import Markup
 from lib.avara.models import id_key
 from lib.avara.text import count
 from lib.avara.times import known, to_second
-from lib.charts import bars, svg
 from lib.errors import ExportRefused, JournalDamaged, PlanError
 from lib.evidence.judgement import Judgement
 from lib.journal.journal import Journal
@@ -269,6 +268,8 @@ def _studied(judgement: Judgement) -> str:
 
 def _chart(by: str, pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> Markup | str:
     """How many there are of each pair of a group and a series; groups in the order of `labels`."""
+    from lib.charts import bars, svg  # noqa: PLC0415 - few sessions make a report, and each start would wait for its charts
+
     series, counts = list(dict.fromkeys(name for _, name in sorted(pairs, key=lambda pair: pair[1]))), Counter(pairs)
     if len(counts) < 2:
         return "; ".join(
