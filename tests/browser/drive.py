@@ -22,7 +22,9 @@ def idle(page: Page) -> None:
 
 #: By colour scheme, the colour of the app's text.
 _TEXT = {"light": "rgb(14, 21, 28)", "dark": "rgb(230, 237, 243)"}
-_STANDS = "() => document.getAnimations().every((one) => one.effect.getComputedTiming().iterations === Infinity)"
+#: An animation that is over is told as long as what it left is on show, as a tooltip's is.
+_STANDS = """() => document.getAnimations().every((one) =>
+    one.playState === "finished" || one.effect.getComputedTiming().iterations === Infinity)"""
 
 
 def paint(page: Page, scheme: str) -> None:
