@@ -13,6 +13,8 @@ from tests.browser import drive
 STREAMLITS = {
     # The zone onto which files are dropped has the role "presentation" and a name all the same.
     ("presentation-role-conflict", "stFileUploaderDropzone"),
+    # What a tooltip says hangs outside of all landmarks.
+    ("region", "stFloatingOverlayPortal"),
 }
 
 
