@@ -31,7 +31,7 @@ def test_the_embedded_sandbox_is_the_same_one_after_a_restart(world: World) -> N
     session.pick([world.resources.loads.frame().rows["id"][1]])
     chosen = session.picks[0]
     world.resources.client.deactivate(chosen)
-    wiring.release()
+    world.restart()
     again = world.open()
     assert world.resources.connection.fingerprint == first
     # Not by the list: the kept one, which shows first, is older.
