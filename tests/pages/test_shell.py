@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from lib.accounts import embedded
-from lib.ui import resources as wiring
 from lib.ui.runs import listing
 from tests.pages.world import KEY, World
 
