@@ -66,6 +66,8 @@ class ReviewItem:
 
     planned: PlannedCustomer
     warnings: tuple[ReviewWarning, ...] = ()
+    #: Whether anybody knows when studies came in, where that speaks against the action.
+    studies_known: bool = True
 
     @property
     def customer(self) -> Customer:
@@ -102,6 +104,11 @@ class Review:
     def warning_count(self) -> int:
         """How many customers have at least one warning."""
         return sum(bool(item.warnings) for item in self.in_order)
+
+    @property
+    def studies_unknown(self) -> int:
+        """Of how many nobody knows whether studies came in lately, so that no warning says so."""
+        return sum(not item.studies_known for item in self.in_order)
 
     def counted(self, kind: WarningKind) -> int:
         """How many customers carry a warning of this kind."""
@@ -145,7 +152,9 @@ def review(
             evidence = tuple(_of_evidence(planned, activity, now)) if action is Action.DEACTIVATE else ()
             first = [ReviewWarning(WarningKind.ASK_FIRST, f"Ask first: {why.text}")] if ask and (why := ask.why(record)) else []
             warnings = _warnings(record, action, now, timedelta(days=recent_days), by_us)
-            items.append(ReviewItem(planned, (*first, *warnings, *evidence)))
+            judged = planned.judgement.activity if planned.judgement else None
+            is_known = action is not Action.DEACTIVATE or activity is not None or judged is not None
+            items.append(ReviewItem(planned, (*first, *warnings, *evidence), is_known))
     if action is Action.DEACTIVATE:
         items = _with_twins(items, set_aside)
     return Review(action, tuple(items), tuple(set_aside), tuple(guarded))

@@ -47,6 +47,7 @@ def to_html(proposal: Proposal, made_at: datetime) -> bytes:
         "Customers": len(reviewed.in_order),
         "Users affected": reviewed.users_affected,
         "To look at first": reviewed.warning_count,
+        **({"Studies not read": reviewed.studies_unknown} if reviewed.studies_unknown else {}),
         "Set aside": sum(one.number for one in proposal.left_out),
     }
     facts = {**proposal.facts, **whence}

@@ -70,7 +70,8 @@ def _show_changes(compared: Comparison, key: str, now: datetime) -> None:
     changes, picked = compared.changes, picks.chosen()
     if not changes:
         # No toast: it would take the place of an open dialog, which then begins anew: its parts are closed, a click is lost.
-        st.caption(f":material/update: Nothing changed since the list read {ago(compared.since, now)}.")
+        but = ", but by runs of ours" if changes.after.ours else ""
+        st.caption(f":material/update: Nothing changed since the list read {ago(compared.since, now)}{but}.")
         return
     with st.container(border=True, key="news_changes"):
         st.markdown(f"**Since the list read {ago(compared.since, now)}:** {md(changes.words, limit=200)}.")

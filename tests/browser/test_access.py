@@ -207,3 +207,19 @@ def test_the_connection_is_in_sight_and_every_title_stands_at_one_height(app: Ap
     drive.visit(page, f"{app.url}/connection", "Connection")
     page.mouse.wheel(0, 2000)
     expect(page.locator(".st-key-top_line").get_by_text("Test · ").first).to_be_in_viewport()
+
+
+def test_the_list_of_runs_follows_one_that_waits_and_is_let_go_on_in_another_tab(app: App, open_page: OpenPage) -> None:
+    page, other = open_page(), open_page()
+    drive.customers(page, app.url)
+    drive.pick_ids(page, app.active_ids(12))
+    drive.review(page, 12)
+    drive.say_why(page, "Contract ended")
+    drive.confirm(page, "12", 12)
+    drive.expect_state(page, "waiting for you")
+    drive.visit(other, f"{app.url}/runs", "Runs")
+    first = drive.table(other).get_by_role("row").nth(1)
+    expect(first).to_contain_text("waiting for you")
+    page.get_by_role("button", name="Let it go on").click()
+    drive.expect_state(page, "Finished")
+    expect(first).to_contain_text("Finished")

@@ -150,6 +150,9 @@ def test_when_all_picks_are_inactive_already_there_is_nothing_to_do(world: World
     session = review_of(world, ids_of(sandbox, active=False, count=2))
     assert "Nothing is left to do" in session.words
     assert not session.offers("to_confirm")
+    session.press("picks_clear")  # or they would be offered for ever
+    assert "Nothing is picked yet" in session.words
+    assert session.picks == []
 
 
 def test_ticked_rows_can_be_taken_out_of_the_picks_and_the_run_tells_of_them(world: World, sandbox: SandboxServer) -> None:
@@ -685,3 +688,13 @@ def test_a_list_that_may_not_feed_a_plan_does_not_do_so_because_another_came_whi
     assert "The kept list is too old to plan from" in session.at.error[0].value
     assert not session.offers("to_confirm")
     assert session.run().offers("to_confirm")
+
+
+def test_a_review_says_of_how_many_the_studies_were_not_read(world: World, sandbox: SandboxServer) -> None:
+    ids = ids_of(sandbox, active=True, count=3)
+    session = review_of(world, ids)
+    assert "The studies of 3 of them were not read" in session.words
+    reading = world.resources.evidence.reading
+    reading.read(ids[:2])
+    session.until(lambda _: reading.under_way is None).run()
+    assert "The studies of 1 of them were not read" in session.words

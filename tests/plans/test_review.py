@@ -89,6 +89,17 @@ def test_whom_the_rules_did_not_mean_and_who_had_a_study_is_to_be_looked_at_befo
         assert [(str(one.kind), one.words) for one in item.warnings] == expected
 
 
+@pytest.mark.parametrize("action", list(Action))
+def test_of_how_many_nobody_knows_whether_studies_came_in_is_counted_where_that_speaks_against_it(action):
+    judged = {1: None, 2: None, 3: judgement(NEVER), 4: None}
+    planned = [
+        PlannedCustomer(record=customer(number, is_active=not action.wants_active), read_at=NOW, judgement=said)
+        for number, said in judged.items()
+    ]
+    reviewed = review(planned, action, NOW, studies={id_key(id_of(4)): OLD})
+    assert reviewed.studies_unknown == (2 if action is Action.DEACTIVATE else 0)
+
+
 LIKE = {number: f"City (X), 9 % alike ({id_of(number)}), 100 % alike" for number in (1, 2, 3)}
 
 

@@ -41,6 +41,10 @@ def test_the_page_tells_who_and_why_each_and_whom_it_leaves_out():
     assert "Ticket" not in page.text  # what does not apply
 
 
+def test_the_page_counts_those_whose_studies_nobody_has_read():
+    assert "Studies not read2" in Reader(to_html(proposal_of(["City Clinic", "Bay Imaging"]), NOW)).text.replace("\n", "")
+
+
 def test_those_who_are_counted_only_count_as_many():
     out = (Untouched(customer_id="", why="Not picked.", number=542), Untouched(customer_id=id_of(9), why="Changed since."))
     subject = Subject(review([], Action.DEACTIVATE, NOW), "", undo=Undo("run_1", Action.DEACTIVATE, (), out))

@@ -74,12 +74,10 @@ def _more(frame: CustomerFrame, flt: Filter) -> None:
         format_func=MAKERS.__getitem__,
         width="content",
     )
-    with st.container(width=_KEYS, gap="xsmall"):
-        _having(frame, flt)
-    with st.container(width=_KEYS, gap="xsmall"):
-        lacked = list(flt.metadata_absent)
-        says = anew.says("metadata_absent", lacked, _into(lambda said: {"metadata_absent": tuple(said)}))
-        _choice("Without metadata", facet_keys(frame), lacked, says, "Customers that lack the key.")
+    _having(frame, flt)
+    lacked, lacking = list(flt.metadata_absent), [(key, len(frame) - having) for key, having in facet_keys(frame)]
+    says = anew.says("metadata_absent", lacked, _into(lambda said: {"metadata_absent": tuple(said)}))
+    _choice("Without metadata", lacking, lacked, says, "Customers that lack the key.")
 
 
 def show_chips(unknown_times: int, unknown_studies: int) -> None:
@@ -178,7 +176,7 @@ def _having(frame: CustomerFrame, flt: Filter) -> None:
         return {"metadata": tuple((key, _chosen().get(key, ())) for key in said)}
 
     keys = [key for key, _ in flt.metadata]
-    about = "Customers that have the key; choose values below to narrow further."
+    about = "Customers that have the key; choose values beside it to narrow further."
     _choice("Metadata", facet_keys(frame), keys, anew.says("metadata_keys", keys, _into(take_keys)), about)
     for key, chosen in flt.metadata:
 
@@ -205,6 +203,8 @@ def _choice(label: str, offered: Counts, chosen: list[str], says: dict[str, Any]
     """
     counts = dict(offered)
     options = list(dict.fromkeys([*counts, *chosen]))
-    st.multiselect(label, options, placeholder="Choose a key" if about else "Any value", help=about, select_all=False, **says)
-    told = [*chosen, *(word for word in counts if word not in chosen)][:_COUNTED]
-    st.caption(md(" · ".join(f"{word} {number(counts.get(word, 0))}" for word in told), limit=200))
+    placeholder = "Choose a key" if about else "Any value"
+    with st.container(width=_KEYS, gap="xsmall"):
+        st.multiselect(label, options, placeholder=placeholder, help=about, select_all=False, **says)
+        told = [*chosen, *(word for word in counts if word not in chosen)][:_COUNTED]
+        st.caption(md(" · ".join(f"{word} {number(counts.get(word, 0))}" for word in told), limit=200))

@@ -6,6 +6,7 @@ import streamlit as st
 
 from lib.plans.review import WarningKind
 from lib.plans.subject import Subject
+from lib.ui import picks
 from lib.ui.text import count, number
 from lib.ui.widgets import id_table
 from lib.ui.widgets.id_table import Column
@@ -21,6 +22,11 @@ def show_notes(subject: Subject) -> None:
         st.warning(f"{affected}. {first}", icon=":material/visibility:")
     else:
         st.markdown(affected)
+    if unknown := reviewed.studies_unknown:
+        st.caption(
+            f":material/help: The studies of {number(unknown)} of them were not read, so nothing here says whether some came "
+            "in lately. *Studies* on Customers reads them."
+        )
     for title, those in subject.left_out.items():
         with st.expander(title, icon=":material/block:"):
             id_table.show(
@@ -31,3 +37,10 @@ def show_notes(subject: Subject) -> None:
             )
             if len(those) > id_table.MOST_ROWS:
                 st.caption(f"The first {number(id_table.MOST_ROWS)}; all of them are in the files under *Print or Excel*.")
+
+
+def nothing_left(subject: Subject) -> None:
+    """That nobody of these is acted on, and the way out of picks that would be offered again and again."""
+    st.info("Nothing is left to do here.", icon=":material/info:")
+    if subject.undo is None:
+        st.button("Clear the picks", key="picks_clear", on_click=picks.clear)

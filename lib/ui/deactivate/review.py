@@ -26,7 +26,7 @@ from lib.ui.customers import drawer
 from lib.ui.customers.table import metadata_columns
 from lib.ui.deactivate import confirm, draft, parts, rehearse, second, take_along
 from lib.ui.deactivate.draft import Why
-from lib.ui.deactivate.notes import show_notes
+from lib.ui.deactivate.notes import nothing_left, show_notes
 from lib.ui.resources import Resources, operator
 from lib.ui.text import ago, count, exact, md, number
 from lib.ui.widgets import anew, announce, clicked, dialogs, head, id_table
@@ -76,7 +76,7 @@ def _show(resources: Resources, view: View, subject: Subject, which: str) -> Non
         st.caption(md(which, limit=600))
     show_notes(subject)
     if not reviewed.in_order:
-        st.info("Nothing is left to do here.", icon=":material/info:")
+        nothing_left(subject)
         return
     show_items(reviewed.items, keys, ticks=_ticks(subject), opens=subject.undo is None)
     _remove(subject)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import streamlit as st
 
 from lib.people import Right
-from lib.plans.model import Run, RunState
+from lib.plans.model import LIVE, Run, RunState
 from lib.plans.undo import undone
 from lib.runs.owner import carrier
 from lib.ui import nav
@@ -72,8 +72,8 @@ def _follow(draw: Callable[[Resources], None], resources: Resources) -> None:
         if clicked.button("Go to Customers", type="primary", icon=":material/table_rows:", key="to_customers"):
             nav.go_to("customers")
         return
-    working = counts.get(RunState.RUNNING) or counts.get(RunState.PLANNED)
-    fragment(draw, resources, every=_POLL_SECONDS if working else None)
+    live = any(counts.get(state) for state in LIVE)  # also one that waits: somebody goes on with it elsewhere
+    fragment(draw, resources, every=_POLL_SECONDS if live else None)
 
 
 def _all(resources: Resources) -> None:
