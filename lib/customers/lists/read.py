@@ -17,7 +17,6 @@ from contextlib import suppress
 
 from lib.avara.text import one_line
 from lib.customers.lists.table import (
-    ID_WORDS,
     INVISIBLE,
     MOST_CELLS,
     MOST_ROWS,
@@ -29,6 +28,7 @@ from lib.customers.lists.table import (
     refuse_too_many,
     some,
 )
+from lib.customers.lists.words import ID_WORDS
 from lib.customers.lists.workbook import is_workbook, read_sheet
 from lib.errors import ListUnclear, UploadUnreadable
 
@@ -47,7 +47,7 @@ _PIPE = re.compile(r"(?<!\\)\|")
 _ENUMERATION = re.compile(rf"[\s,;|]*+(?:{QUOTED_ID}(?:[\s,;|]++|$))++")
 _PAGE = "expressCustomers"
 #: Keys of a JSON value's only list that say nothing but that it is one, and of what may stand beside it.
-_OF_CUSTOMERS = ID_WORDS | {"data", "items", "results", "records", "rows", "list", "hospitals", "names"}
+_OF_CUSTOMERS = ID_WORDS | {plain(_PAGE), "data", "items", "results", "records", "rows", "list", "hospitals", "names"}
 _ABOUT = frozenset({"total", "count", "size", "page", "hasmore", "nextcursor", "cursor", "next"})
 
 _Lines = list[tuple[int, Sequence[str]]]
@@ -161,8 +161,6 @@ def _items(value: object) -> list[object]:
     if isinstance(value, list):
         return [inner for item in value for inner in (_items(item) if isinstance(item, dict) and _PAGE in item else [item])]
     if isinstance(value, dict):
-        if isinstance(page := value.get(_PAGE), list):
-            return list(page)
         listed, *others = sorted(value.items(), key=lambda pair: not isinstance(pair[1], list)) or [("", None)]
         if isinstance(listed[1], list) and plain(listed[0]) in _OF_CUSTOMERS and all(plain(key) in _ABOUT for key, _ in others):
             return list(listed[1])
@@ -188,7 +186,7 @@ def _from_markdown(text: str) -> Table | None:
     end = rules[1] - 1 if len(rules) > 1 else len(lines)
     beside = [""] * len(_markdown_cells(lines[rules[0] - 1]))  # what stands beside the table is in none of its columns
     rows: _Lines = [
-        (at + 1, _markdown_cells(line) if "|" in line and at < end else [*beside, line])
+        (at + 1, _markdown_cells(line) if "|" in line and at < end else [line] if at < rules[0] else [*beside, line])
         for at, line in enumerate(lines)
         if at != rules[0]
     ]
