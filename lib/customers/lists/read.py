@@ -24,11 +24,12 @@ from lib.customers.lists.table import (
     Table,
     as_table,
     known_headers,
+    name_key,
     plain,
     refuse_too_many,
     some,
 )
-from lib.customers.lists.words import ID_WORDS
+from lib.customers.lists.words import ID_WORDS, ONLY_STAYS
 from lib.customers.lists.workbook import is_workbook, read_sheet
 from lib.errors import ListUnclear, UploadUnreadable
 
@@ -102,6 +103,9 @@ def _from_workbook(data: bytes, sheet: str) -> Table:
         why = "Several sheets hold something" if found["several"] else f"No sheet is called {one_line(sheet, 40)}"
         raise ListUnclear(f"{why}: {names}. Say which one counts.", needs="sheet", among=tuple(found["sheets"]))
     _refuse_cells(sum(len(cells) for _, cells in found["rows"]))
+    if not sheet and ONLY_STAYS.search(name_key(found["sheet"] or "")):
+        why = f"The only sheet that holds anything is called {one_line(found['sheet'], 40)}"
+        raise ListUnclear(f"{why}. Say whether it counts.", needs="sheet", among=tuple(found["sheets"]))
     told = [f"Read from the sheet {one_line(found['sheet'], 40)}, one of: {names}."] if len(found["sheets"]) > 1 else []
     told += (
         ["Rows are hidden in this workbook, perhaps by a filter. They were read like the others."] if found["hidden"] else []

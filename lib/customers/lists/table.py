@@ -172,8 +172,9 @@ def _refuse_parts(rows: Sequence[Row]) -> None:
         if place in ids or sum(map(bool, row.cells)) > 1:
             continue
         alone = next(filter(None, row.cells[: column + 1]), "")
-        inside = place > first or ONLY_STAYS.search(name_key(alone[:_LONGEST_HEADING]))
-        heads = place in parted or (inside and _begins_part(alone, among_ids=bool(ids)))
+        stays = bool(ONLY_STAYS.search(name_key(alone[:_LONGEST_HEADING])))
+        # Among ids few lines are names: whatever else one says, it may be about all that follow.
+        heads = place in parted or (stays and ids) or ((stays or place > first) and _begins_part(alone, among_ids=bool(ids)))
         if alone and (_COMMENT.fullmatch(alone) or heads):
             told = f"On line {max(row.line, 1)} of this list a part begins ({one_line(alone, 60)})"
             raise UploadUnreadable(
@@ -197,7 +198,7 @@ def _parted(rows: Sequence[Row], ids: Mapping[int, int]) -> set[int]:
 def _begins_part(alone: str, *, among_ids: bool) -> bool:
     """Is this the heading of a part ("Keep these:"), among names one that can't be a name itself?"""
     key = name_key(alone[:_LONGEST_HEADING])
-    words = re.findall(r"[^\W_]+(?:'[^\W_]+)?", key)
+    words = re.findall(r"[^\W_]+(?:['’][^\W_]+)?", key)
     heads = bool(DECIDES.search(key)) and all(BESIDE.fullmatch(word) or DECIDES.match(word) for word in words)
     return heads or alone.endswith(":") or (among_ids and bool(BEGINS_PART.match(key)))
 

@@ -23,9 +23,12 @@ DECISION_WORDS = frozenset(
 }
 #: What decides, as `name_key` writes it: that customers stay, or that they go.
 _STAYS = (
-    "do not|don't|not to|keep|reactivat|stay|retain|leave|skip|exclu|except|exempt|ignor|on hold|hold off|wait|in use|unsure"
+    "do not|don['’]?t|not (?:to|in|be)|(?:must|should|may|can) ?not|(?:must|should|ca)n['’]t|never"
+    "|(?:all|everyone|everybody) but"
+    "|keep|reactivat|stay|retain|leave|skip|exclu|except|exempt|ignor|on hold|hold off|wait|in use|unsure|still\\b|stop\\b"
     "|behalten|bleib|ausnahm|nicht|garder|conserver|exclure|mantener|conservar|no tocar|mantenere|manter|behouden"
-    "|behåll|behold|zostaw|zachowa"
+    "|behåll|behold|zostaw|zachowa|ausser|sauf|salvo|excepto|tranne|behalve|utom|undtagen|ne pas|no (?:desactiv|elimin)"
+    "|non disattiv|não (?:desativ|elimin)|niet|ikke|inte\\b"
 )
 _GOES = (
     "deactivat|delete|remove|close|deaktivier|lösch|schliess|désactiv|supprim|fermer|desactivar|eliminar|cerrar"
@@ -34,10 +37,10 @@ _GOES = (
 ONLY_STAYS, DECIDES = re.compile(rf"\b(?:{_STAYS})"), re.compile(rf"\b(?:{_STAYS}|{_GOES})")
 #: What else the heading of a part may say ("To keep", "Please deactivate these customers"). No name has only such words.
 BESIDE = re.compile(
-    "a|all|alone|also|and|are|at|be|but|customers|do|don't|following|for|from|hospitals|in|list|moment|must|not|now|of|ones|only"
+    "a|all|alone|also|and|are|at|be|but|customers|do|don['’]t|following|for|from|hospitals|in|list|moment|must|not|now|of|ones|only"
     "|on|hold|please|should|sites|still|that|the|them|these|this|those|to|until|use|will|yes|no|active|inactive|à|bitte|diese|folgende|zu"
 )
-BEGINS_PART = re.compile(r"[\W_]*(?:keep|do not|don't|(?:but )?not (?:to|these|those)|except|deactivate|reactivate)\b")
+BEGINS_PART = re.compile(r"[\W_]*(?:keep|do not|don['’]t|(?:but )?not (?:to|these|those)|except|deactivate|reactivate)\b")
 #: A whole answer, also where a remark follows it ("no, still used"), and what stands for nothing at all.
 ANSWERS = re.compile(
     r"(?:yes|no|ok|ja|nein|nee|nej|oui|non|si|sí|sì|sim|não|tak|nie|true|false|wahr|falsch|vrai|faux|verdadero|falso|vero"

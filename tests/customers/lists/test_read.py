@@ -188,6 +188,22 @@ def test_a_file_may_have_any_usual_encoding(encoding):
         ],
         *[(f"North\nSouth\n{heading}\nEast", "line 3 .* a part begins") for heading in ("Exceptions", "On hold", "Ausnahmen")],
         (f"id,name\n{A},North\nExceptions,\n{B},South", "line 3 .* a part begins"),
+        *[
+            (f"{heading}\n{A}\n{B}", "line 1 .* a part begins")
+            for heading in (
+                *(
+                    "Don’t deactivate",
+                    "Everyone but",
+                    "WHERE id NOT IN (",
+                    "id (do not deactivate)",
+                    "Exclude ids",
+                    "No desactivar",
+                ),
+                *("Hospitals we keep", "These must not be touched", "Still active"),
+            )
+        ],
+        ("North\nSouth\nStill active\nEast", "line 3 .* a part begins"),
+        (f"Hospitals we keep;\nid;name\n{A};North", "line 1 .* a part begins"),
         (f"## Keep\n\n| id |\n|----|\n| {A} |", "line 1 .* a part begins"),
     ],
 )

@@ -121,6 +121,8 @@ def test_rows_that_say_the_same_or_the_opposite_of_others_are_told(text, options
         f'id,comment\n{A},yes\n{B},"no, still used"',
         f"id,comment\n{A},\n{B},excluded by Kim",
         f"id,comment\n{A},\n{B},on hold",
+        f"id,comment\n{A},\n{B},must not be touched",
+        f"id,comment\n{A},\n{B},please don’t",
         "id,decision\n" + "".join(f"{an_id(number)},keep until {number}\n" for number in range(60)),
     ],
 )

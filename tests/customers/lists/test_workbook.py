@@ -81,6 +81,14 @@ def test_a_formula_counts_as_what_it_came_to():
     assert says(out.getvalue())[0] == A
 
 
+def test_the_only_sheet_is_asked_about_where_its_name_says_who_stays():
+    made = xlsx(Keep=[["id"], [A]], Notes=[])
+    with pytest.raises(ListUnclear, match="called Keep") as asked:
+        read(made)
+    assert (asked.value.needs, asked.value.among) == ("sheet", ("Keep", "Notes"))
+    assert says(made, "Keep") == [A]
+
+
 @pytest.mark.parametrize("left", [0, 2])
 def test_a_cell_that_is_merged_over_rows_says_the_same_of_each_of_them(left):
     out = io.BytesIO()
