@@ -115,7 +115,8 @@ def take(
     table = read(source, sheet)
     choice = choose(table, column, where)
     rows = listed(table, choice)
-    needed = already is not None or any(row.name or row.beside for row in rows)
+    # An id in capitals may be another to the API: all customers tell how it writes it.
+    needed = already is not None or any(row.name or row.beside or id_key(row.customer_id) != row.customer_id for row in rows)
     return Taken(table, choice, look_up(rows, customers() if needed else None, already=already))
 
 
