@@ -58,7 +58,7 @@ class Workspace:
 
     def save_view(self, name: str, body: str, *, who: Person) -> str:
         """Keep a view under a new name; its token."""
-        return self._views.save(self._key, name, body, who=who, now=self._now())
+        return self._views.save(self._key, self._keys(), name, body, who=who, now=self._now())
 
     def rename_view(self, token: str, name: str) -> None:
         self._views.rename(token, self._keys(), name)

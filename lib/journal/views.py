@@ -73,19 +73,19 @@ class Views:
             found = [KeptView(row.id, row.name, row.body, row.saved_by, row.saved_at) for row in db.execute(query)]
         return tuple(sorted(found, key=lambda view: (view.name.casefold(), view.name, view.id)))
 
-    def save(self, fingerprint: str, name: str, body: str, *, who: Person, now: datetime) -> str:
-        """Keep a view under a new name; its token. Raises ViewNameTaken."""
-        token = new_token()
+    def save(self, fingerprint: str, keys: Collection[str], name: str, body: str, *, who: Person, now: datetime) -> str:
+        """Keep a view under a name that is new in the account of these keys; its token. Raises ViewNameTaken."""
+        token, sound = new_token(), self._new_name(keys, name)
         try:
             with self._database.write() as db:
-                db.execute(insert(views), _row(token, fingerprint, body, who, now) | {"name": _sound(name)})
+                db.execute(insert(views), _row(token, fingerprint, body, who, now) | {"name": sound})
         except IntegrityError as exc:
             raise ViewNameTaken from exc
         return token
 
     def rename(self, token: str, keys: Collection[str], name: str) -> None:
         """Give a saved view another name. Raises ViewNameTaken, and ViewUnreadable where it is gone."""
-        self._change(token, keys, name=_sound(name))
+        self._change(token, keys, name=self._new_name(keys, name, but=token))
 
     def replace(self, token: str, keys: Collection[str], body: str, *, who: Person, now: datetime) -> None:
         """Let a saved view be this one from now on, for its links too. Raises ViewUnreadable where it is gone."""
@@ -95,6 +95,15 @@ class Views:
         """Forget a saved view; one that is gone already is as good."""
         with self._database.write() as db:
             db.execute(delete(views).where(views.c.id == token, views.c.fingerprint.in_(keys), views.c.name.is_not(None)))
+
+    def _new_name(self, keys: Collection[str], name: str, but: str = "") -> str:
+        """The name in one line. Raises ViewNameTaken for none, which every view without one has, and for another view's."""
+        line = " ".join(name.split())
+        if not line or len(line) > LONGEST_NAME:
+            raise ViewNameTaken(f"A view's name has 1 to {LONGEST_NAME} characters.")
+        if any(view.name == plain_text(line) and view.id != but for view in self.saved(keys)):
+            raise ViewNameTaken
+        return line
 
     def _change(self, token: str, keys: Collection[str], **values: object) -> None:
         ours = views.c.id == token, views.c.fingerprint.in_(keys), views.c.name.is_not(None)
@@ -125,11 +134,3 @@ def new_token() -> str:
 
 def _row(token: str, fingerprint: str, body: str, who: Person, now: datetime) -> dict[str, object]:
     return {"id": token, "fingerprint": fingerprint, "name": None, "body": body, "saved_by": who.name, "saved_at": now}
-
-
-def _sound(name: str) -> str:
-    """The name in one line. Raises ViewNameTaken for none, which every view without one has."""
-    line = " ".join(name.split())
-    if not line or len(line) > LONGEST_NAME:
-        raise ViewNameTaken(f"A view's name has 1 to {LONGEST_NAME} characters.")
-    return line

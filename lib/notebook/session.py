@@ -20,10 +20,9 @@ from lib.avara.times import to_minute
 from lib.charts import Drawing
 from lib.config import load_settings
 from lib.customers.filters import describe, matching
-from lib.customers.lists.columns import described
 from lib.customers.reading.progress import LoadState
 from lib.customers.reading.view import View
-from lib.errors import EmptyPlan, ExpressOpsError, Interrupted, ListUnclear, NotStarted, PlanError, RunNotFound
+from lib.errors import EmptyPlan, ExpressOpsError, Interrupted, NotStarted, PlanError, RunNotFound
 from lib.evidence.judgement import Judgement
 from lib.evidence.listing import summary
 from lib.evidence.rule_set import RuleSet
@@ -32,6 +31,7 @@ from lib.notebook.candidates import candidates_table, explained
 from lib.notebook.charts import drawing, what_if_table, whole_days
 from lib.notebook.conditions import filter_of
 from lib.notebook.errors import show_in_a_line
+from lib.notebook.lists import taken_of
 from lib.notebook.picked import each_picked, ids_of, note, picked_of
 from lib.notebook.proposal import Proposal
 from lib.notebook.report import day_of, written
@@ -214,17 +214,7 @@ class NotebookSession:
         Raises PlanError where `file` is no path, UploadUnreadable, and ListUnclear where `column`, `where` (pairs of a column
         and a value) or `sheet` has to say what is meant.
         """
-        path, view = typed_path(file), self._view()
-        try:
-            meant = [(str(name), str(value)) for name, value in where]
-        except (TypeError, ValueError):
-            raise ListUnclear("These rows are not told as pairs of a column and a value.", needs="where") from None
-        taken = self._session.read_list(path, column=str(column), where=meant, sheet=str(sheet))
-        print(", ".join(f"{number:,} {kind}" for kind, number in taken.report.counts.items()))
-        table = customers_table(view.frame, view.frame.positions(taken.report.found))
-        how = described(taken.table, taken.choice)
-        note(table, Picked(Way.LISTED, f"{path.name}{how and f', {how}'}", view.read_at or self._session.now()))
-        self.taken = pd.DataFrame(taken.report.entries)
+        table, self.taken = taken_of(self._session, self._view(), file, column=column, where=where, sheet=sheet)
         return table
 
     def plan(

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from lib.avara.text import one_line
-from lib.errors import JournalUnavailable, ViewUnreadable
+from lib.errors import JournalError, JournalUnavailable, ViewUnreadable
 from lib.journal.views import new_token
 from lib.ui import account, nav, notices
 from lib.ui.resources import Resources, operator
@@ -60,10 +60,10 @@ class Address(Generic[_View]):
         st.session_state.setdefault(self._left, {})  # an address that was refused counts no longer
         st.session_state[self._view] = view
 
-    def show_kept(self, token: str, view: _View) -> None:
-        """Let the page show what is kept under this token, and its address say so for as long as that is on show."""
+    def show_kept(self, token: str, view: _View, *, named: bool = True) -> None:
+        """Let the page show what is kept under this token, and its address say so while it is on show, and what is kept."""
         self.show(view)
-        st.session_state[self._opened] = view, token
+        st.session_state[self._opened] = view, token, named
 
     def go(self, resources: Resources, view: _View) -> NoReturn:
         """Open the page with this view, from any other page."""
@@ -73,7 +73,7 @@ class Address(Generic[_View]):
 
     def opened(self) -> str:
         """The token of what is on show, where it was opened by one; empty else."""
-        view, token = st.session_state.get(self._opened, (None, ""))
+        view, token, _ = st.session_state.get(self._opened, (None, "", False))
         return token if view == self.shown() else ""
 
     def keep_to(self, resources: Resources) -> None:
@@ -142,13 +142,18 @@ class Address(Generic[_View]):
         token, *more = query[PARAMETER]
         if more or len(query) > 1:
             raise ViewUnreadable
-        view = next((view for view, known in self._tokens().items() if known == token), None)
-        kept = view or self.view_of(resources.workspace.find_view(token).body)
-        self.show_kept(token, kept)
+        if own := next((view for view, known in self._tokens().items() if known == token), None):
+            self.show_kept(token, own, named=False)
+            return
+        kept = resources.workspace.find_view(token)
+        resources.saved_views.forget()  # this one may be newer
+        self.show_kept(token, self.view_of(kept.body), named=bool(kept.name))
 
     def _said(self, resources: Resources, view: _View) -> dict[str, str]:
         """What the address says for this view. What it stands for is kept, or tried again at the next drawing."""
         state, plain = st.session_state, self._spelled(view)
+        if not self._stands(resources):
+            self.show_kept("", view)
         known = self.opened() or (plain is None and self._tokens().get(view))
         if known or plain is not None:
             state.pop(self._not_kept, None)
@@ -162,6 +167,14 @@ class Address(Generic[_View]):
             self._tokens()[view] = token
             del state[self._not_kept]
         return {PARAMETER: token}
+
+    def _stands(self, resources: Resources) -> bool:
+        """Whether the saved view that was opened is still what its link shows, as far as anybody can tell."""
+        token, body = self.opened(), self.body_of(self.shown())
+        with suppress(JournalError):
+            if token and st.session_state[self._opened][2]:
+                return (token, body) in ((one.id, one.body) for one in resources.saved_views.get())
+        return True
 
     def _tokens(self) -> dict[_View, str]:
         """What this session has kept."""

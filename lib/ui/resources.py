@@ -19,6 +19,7 @@ from lib.gate import Gate
 from lib.journal.drafts import DraftHead
 from lib.journal.journal import Journal
 from lib.journal.rule_sets import SavedRules
+from lib.journal.views import KeptView
 from lib.logs import Trouble
 from lib.people import Person, Right
 from lib.plans.approval import why_not, why_not_by
@@ -98,6 +99,11 @@ class Resources(Session):
     def drafts(self) -> Lately[tuple[DraftHead, ...]]:
         """What everybody on this account has picked and not started."""
         return Lately(self.workspace.drafts, _DRAFTS_STAND, patience=0.1, late=_DRAFTS_AWAITED)
+
+    @cached_property
+    def saved_views(self) -> Lately[tuple[KeptView, ...]]:
+        """Those of the account; one from before a change of ours never stands in for them."""
+        return Lately(self.workspace.views, _DRAFTS_STAND, patience=_DRAFTS_AWAITED, late=0.0)
 
     @cached_property
     def rule_sets(self) -> Lately[tuple[SavedRules, ...]]:

@@ -79,6 +79,13 @@ def test_names_are_found_where_exactly_one_customer_has_them_and_others_are_only
     assert kinds["ids"]["rows"] == 4
 
 
+def test_an_id_in_capitals_is_the_customer_s_as_on_the_page(customers, tmp_path):
+    first, second = customers[:2]
+    code, planned = plan(tmp_path, f"{first.id.upper()}\n{second.id}\n".encode())
+    assert code == Exit.FINISHED
+    assert set(planned.ids) == {first.id, second.id}
+
+
 def test_the_report_says_what_became_of_each_row_also_where_nobody_is_planned(customers, tmp_path):
     found, other = customers[:2]
     lacking = f"cus_{7:032x}"

@@ -380,7 +380,7 @@ def test_a_plan_of_several_batches_is_recorded_whole(journal):
 def test_what_can_not_be_read_of_the_tables_is_told_in_words(place, damage, ask):
     journal = place.open()
     journal.record(plan_of([customer(1)]), NOW, who=ROBIN)
-    journal.views.save(FINGERPRINT, "mine", "body", who=ROBIN, now=NOW)
+    journal.views.save(FINGERPRINT, {FINGERPRINT}, "mine", "body", who=ROBIN, now=NOW)
     journal.drafts.save(Save("one", FINGERPRINT, "Robin", NOW, {id_of(1): Picked(Way.LISTED)}))
     place.run(damage)
     asks = {

@@ -44,7 +44,7 @@ def test_a_token_that_nobody_was_given_is_refused_in_words(journal, token):
 
 
 def test_a_token_of_another_account_is_refused_in_words(journal):
-    kept, saved = keep(journal), journal.views.save(FINGERPRINT, "Idle", "{}", who=ROBIN, now=NOW)
+    kept, saved = keep(journal), journal.views.save(FINGERPRINT, OURS, "Idle", "{}", who=ROBIN, now=NOW)
     for token in (kept, saved):
         with pytest.raises(ViewUnreadable, match="another account"):
             journal.views.find(token, THEIRS, NOW)
@@ -57,7 +57,7 @@ def test_a_token_of_another_account_is_refused_in_words(journal):
 
 
 def test_what_has_no_name_goes_after_a_year_and_what_has_one_stays(journal, place):
-    old, saved = keep(journal), journal.views.save(FINGERPRINT, "Idle", "{}", who=ROBIN, now=NOW)
+    old, saved = keep(journal), journal.views.save(FINGERPRINT, OURS, "Idle", "{}", who=ROBIN, now=NOW)
     assert journal.views.find(old, OURS, NOW + KEPT_FOR).id == old
     after = NOW + KEPT_FOR + timedelta(seconds=1)
     with pytest.raises(ViewUnreadable, match="365 days"):
@@ -68,7 +68,7 @@ def test_what_has_no_name_goes_after_a_year_and_what_has_one_stays(journal, plac
 
 
 def test_a_saved_view_tells_who_saved_it_is_renamed_and_replaced_under_its_link_and_deleted(journal):
-    token = journal.views.save(FINGERPRINT, "  Idle\n clinics ", "1", who=ROBIN, now=NOW)
+    token = journal.views.save(FINGERPRINT, OURS, "  Idle\n clinics ", "1", who=ROBIN, now=NOW)
     assert journal.views.saved(OURS) == (KeptView(token, "Idle clinics", "1", "Robin", NOW),)
     journal.views.rename(token, OURS, "Asleep")
     journal.views.replace(token, OURS, "2", who=KIM, now=LATER)
@@ -82,14 +82,25 @@ def test_a_saved_view_tells_who_saved_it_is_renamed_and_replaced_under_its_link_
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * (LONGEST_NAME + 1), "Idle", " Idle "])
 def test_a_name_is_one_views_and_says_something(journal, name):
-    journal.views.save(FINGERPRINT, "Idle", "1", who=ROBIN, now=NOW)
-    other = journal.views.save(FINGERPRINT, "Busy", "2", who=ROBIN, now=NOW)
-    journal.views.save("3" * 16, "Idle", "3", who=ROBIN, now=NOW)  # in another account it may be another's
+    journal.views.save(FINGERPRINT, OURS, "Idle", "1", who=ROBIN, now=NOW)
+    other = journal.views.save(FINGERPRINT, OURS, "Busy", "2", who=ROBIN, now=NOW)
+    journal.views.save("3" * 16, THEIRS, "Idle", "3", who=ROBIN, now=NOW)  # in another account it may be another's
     with pytest.raises(ViewNameTaken):
-        journal.views.save(FINGERPRINT, name, "4", who=KIM, now=LATER)
+        journal.views.save(FINGERPRINT, OURS, name, "4", who=KIM, now=LATER)
     with pytest.raises(ViewNameTaken):
         journal.views.rename(other, OURS, name)
     assert [(view.name, view.body) for view in journal.views.saved(OURS)] == [("Busy", "2"), ("Idle", "1")]
+
+
+def test_a_name_is_one_view_s_whichever_key_of_the_account_saved_it(journal):
+    journal.views.save(FINGERPRINT, OURS, "Idle", "1", who=ROBIN, now=NOW)
+    with pytest.raises(ViewNameTaken):
+        journal.views.save("f" * 16, OURS, "Idle", "2", who=KIM, now=NOW)
+    other = journal.views.save("f" * 16, OURS, "Busy", "2", who=KIM, now=NOW)
+    with pytest.raises(ViewNameTaken):
+        journal.views.rename(other, OURS, " Idle")
+    journal.views.rename(other, OURS, "Busy")
+    assert [view.name for view in journal.views.saved(OURS)] == ["Busy", "Idle"]
 
 
 def test_a_journal_that_cannot_be_written_keeps_nobody_waiting_for_an_address(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,3 +40,19 @@ def test_a_colleague_s_list_is_taken_as_a_person_means_it_or_asked_about(
     else:
         assert ops.take(path, **options)["id"].tolist() == meant(letters, ids)
         assert len(ops.taken) >= len(letters)
+
+
+def test_whom_nobody_knows_is_not_told_as_found_and_what_a_list_leaves_open_is_said(
+    ops: NotebookSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known, lacking = str(ops.find(status="active")["id"].iloc[0]), f"cus_{7:032x}"
+    path = tmp_path / "list"
+    path.write_text(f"{known.upper()}\n{lacking}\n")
+    capsys.readouterr()
+    assert ops.take(path)["id"].tolist() == [known]
+    assert capsys.readouterr().out == "1 found, 1 unknown\n"
+    assert ops.taken is not None
+    assert ops.taken["kind"].tolist() == ["found", "unknown"]
+    path.write_text(json.dumps({"expressCustomers": [{"expressCustomerId": known}], "hasMore": True}))
+    ops.take(path)
+    assert "another page follows" in capsys.readouterr().out

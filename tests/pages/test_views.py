@@ -215,6 +215,26 @@ def test_a_view_is_saved_opened_by_its_link_renamed_replaced_and_deleted(world: 
     assert is_refused(world.open(view=saved.id))
 
 
+@pytest.mark.parametrize("act", ["replace", "delete"])
+def test_a_tab_whose_saved_view_somebody_replaces_or_deletes_has_an_address_that_shows_what_it_shows(
+    world: World, page: Session, act: str
+) -> None:
+    wanted = on_show(narrowed(page))
+    page.press("views")
+    page.widget("view_name").set_value("Imaging")
+    page.press("save_view")
+    (saved,) = world.resources.journal.views.saved(world.resources.keys)
+    assert page.run().at.query_params == {"view": saved.id}
+    other = world.open(view=saved.id)
+    other.widget("status").set_value("inactive")
+    other.run().press("views").press(f"{act}_{saved.id}")
+    page.until(lambda page: page.at.query_params != {"view": saved.id})
+    assert on_show(page) == wanted
+    assert on_show(world.open(**{name: str(value) for name, value in page.at.query_params.items()})) == wanted
+    if act == "replace":
+        assert other.run().at.query_params == {"view": saved.id}
+
+
 def test_two_views_never_have_one_name(world: World, page: Session) -> None:
     for _ in range(2):
         page.press("views")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from lib.avara.text import one_line
-from lib.customers.lists.table import DECISION_WORDS, GOES, ID_WORDS, NAME_WORDS, STAYS, Table, name_key, some
+from lib.customers.lists.table import Table, name_key, some
+from lib.customers.lists.words import ANSWERS, DECIDES, DECISION_WORDS, ID_WORDS, MARKS, NAME_WORDS, NOTHING
 from lib.errors import ListUnclear
 
 #: Stands for every value of a column, unless the column has this very value.
@@ -15,9 +16,6 @@ ANY = "*"
 _API_ID, _API_NAME = "expresscustomerid", "expresscustomername"
 #: Columns of the API's records and our exports: facts that were read, not what somebody decided.
 _FACTS = re.compile("expresscustomer(id|name)|isactive|usercount|(created|updated)(at|by|byuserid|byapikeyid)|metadata.*")
-#: What decides, wherever it stands in a value: better asked once too often.
-_DECIDES = re.compile(rf"^not\b|\b(?:{STAYS}|{GOES})")
-_YES_NO = frozenset({"", "yes", "no", "y", "n", "x", "ok", "ja", "nein", "true", "false", *"✓✔✗✘☑☒☐"})
 #: Between the words of a header: "toDeactivate", "review_status".
 _NEXT_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_]+")
 
@@ -65,14 +63,24 @@ def decisions(table: Table, customers: int) -> tuple[Decision, ...]:
         counts: dict[str, list[tuple[str, int]]] = {}
         for value, number in column.values:
             counts.setdefault(name_key(value), []).append((value, number))
-        said = [value for value in counts if value]
-        headed = not DECISION_WORDS.isdisjoint(map(name_key, _NEXT_WORD.split(column.name)))
+        header = " ".join(_NEXT_WORD.split(column.name))
+        headed = not DECISION_WORDS.isdisjoint(map(name_key, header.split())) or bool(DECIDES.search(name_key(header)))
         # Too many to be chosen from, but what it is about is decided in it all the same.
         many = headed and column.texts > 0 and not column.values
-        if many or (said and (headed or _YES_NO.issuperset(said) or any(map(_DECIDES.search, said)))):
+        if many or (any(counts) and (headed or _decide(counts))):
             values = tuple((alike[0][0], sum(number for _, number in alike)) for alike in counts.values())
             found.append(Decision(column.place, column.name, values))
     return tuple(found)
+
+
+def _decide(values: Collection[str]) -> bool:
+    """Do these values (as `name_key` writes them) say what is to become of each row: in words, or by marks?"""
+    said = [bare for value in values if (bare := value.strip("[]() ")) not in NOTHING]
+    if any(value.startswith("not ") or DECIDES.search(value) or ANSWERS.match(value) for value in said):
+        return True
+    marks = [value in MARKS or not any(map(str.isalnum, value)) for value in said]
+    # The only row of a list may have the number 1, which is no mark.
+    return bool(said) and all(marks) and (len(values) > 1 or not said[0].isdecimal())
 
 
 def choose(table: Table, column: str = "", where: Iterable[tuple[str, str]] = ()) -> Choice:

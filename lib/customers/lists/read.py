@@ -17,7 +17,6 @@ from contextlib import suppress
 
 from lib.avara.text import one_line
 from lib.customers.lists.table import (
-    ID_WORDS,
     INVISIBLE,
     MOST_CELLS,
     MOST_ROWS,
@@ -25,10 +24,12 @@ from lib.customers.lists.table import (
     Table,
     as_table,
     known_headers,
+    name_key,
     plain,
     refuse_too_many,
     some,
 )
+from lib.customers.lists.words import ID_WORDS, ONLY_STAYS
 from lib.customers.lists.workbook import is_workbook, read_sheet
 from lib.errors import ListUnclear, UploadUnreadable
 
@@ -47,7 +48,7 @@ _PIPE = re.compile(r"(?<!\\)\|")
 _ENUMERATION = re.compile(rf"[\s,;|]*+(?:{QUOTED_ID}(?:[\s,;|]++|$))++")
 _PAGE = "expressCustomers"
 #: Keys of a JSON value's only list that say nothing but that it is one, and of what may stand beside it.
-_OF_CUSTOMERS = ID_WORDS | {"data", "items", "results", "records", "rows", "list", "hospitals", "names"}
+_OF_CUSTOMERS = ID_WORDS | {plain(_PAGE), "data", "items", "results", "records", "rows", "list", "hospitals", "names"}
 _ABOUT = frozenset({"total", "count", "size", "page", "hasmore", "nextcursor", "cursor", "next"})
 
 _Lines = list[tuple[int, Sequence[str]]]
@@ -102,6 +103,9 @@ def _from_workbook(data: bytes, sheet: str) -> Table:
         why = "Several sheets hold something" if found["several"] else f"No sheet is called {one_line(sheet, 40)}"
         raise ListUnclear(f"{why}: {names}. Say which one counts.", needs="sheet", among=tuple(found["sheets"]))
     _refuse_cells(sum(len(cells) for _, cells in found["rows"]))
+    if not sheet and ONLY_STAYS.search(name_key(found["sheet"] or "")):
+        why = f"The only sheet that holds anything is called {one_line(found['sheet'], 40)}"
+        raise ListUnclear(f"{why}. Say whether it counts.", needs="sheet", among=tuple(found["sheets"]))
     told = [f"Read from the sheet {one_line(found['sheet'], 40)}, one of: {names}."] if len(found["sheets"]) > 1 else []
     told += (
         ["Rows are hidden in this workbook, perhaps by a filter. They were read like the others."] if found["hidden"] else []
@@ -161,8 +165,6 @@ def _items(value: object) -> list[object]:
     if isinstance(value, list):
         return [inner for item in value for inner in (_items(item) if isinstance(item, dict) and _PAGE in item else [item])]
     if isinstance(value, dict):
-        if isinstance(page := value.get(_PAGE), list):
-            return list(page)
         listed, *others = sorted(value.items(), key=lambda pair: not isinstance(pair[1], list)) or [("", None)]
         if isinstance(listed[1], list) and plain(listed[0]) in _OF_CUSTOMERS and all(plain(key) in _ABOUT for key, _ in others):
             return list(listed[1])
@@ -188,7 +190,7 @@ def _from_markdown(text: str) -> Table | None:
     end = rules[1] - 1 if len(rules) > 1 else len(lines)
     beside = [""] * len(_markdown_cells(lines[rules[0] - 1]))  # what stands beside the table is in none of its columns
     rows: _Lines = [
-        (at + 1, _markdown_cells(line) if "|" in line and at < end else [*beside, line])
+        (at + 1, _markdown_cells(line) if "|" in line and at < end else [line] if at < rules[0] else [*beside, line])
         for at, line in enumerate(lines)
         if at != rules[0]
     ]

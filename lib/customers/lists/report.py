@@ -115,7 +115,8 @@ def take(
     table = read(source, sheet)
     choice = choose(table, column, where)
     rows = listed(table, choice)
-    needed = already is not None or any(row.name or row.beside for row in rows)
+    # An id in capitals may be another to the API: all customers tell how it writes it.
+    needed = already is not None or any(row.name or row.beside or id_key(row.customer_id) != row.customer_id for row in rows)
     return Taken(table, choice, look_up(rows, customers() if needed else None, already=already))
 
 
@@ -158,7 +159,7 @@ def look_up(
     """What becomes of these rows among the customers of a frame that has them all.
 
     An id is looked up before any name, and only a name that is exactly one customer's finds it. A customer that one row means
-    and another does not, or whose row bears the name of exactly one other customer, is not found but disputed. `already`:
+    and another does not, or whose row bears a name that only other customers have, is not found but disputed. `already`:
     customers in this state are set aside. Without a frame every id counts as found (to be read), and no row may have a name.
     `tell` hears how many names of how many have been compared with those of all customers.
     """
@@ -193,11 +194,11 @@ def _unless_taken_out(row: Listed, ids: Sequence[str], named: Container[str]) ->
 
 
 def _disputed(rows: Sequence[Listed], who: Sequence[Sequence[str]], named: Sequence[Sequence[str]]) -> set[str]:
-    """Customers that a row does not mean, and those whose id stands beside the name of exactly one other customer."""
+    """Customers that a row does not mean, and those whose id stands beside a name that is only others'."""
     return {
         id_key(ids[0])
         for row, ids, others in zip(rows, who, named, strict=True)
-        if (row.kind is Kind.NOT_MEANT and len(ids) == 1) or (ids and len(others) == 1 and others[0] != ids[0])
+        if (row.kind is Kind.NOT_MEANT and len(ids) == 1) or (ids and others and ids[0] not in others)
     }
 
 

@@ -5,48 +5,24 @@ An id counts only where a cell is one id and nothing else: never out of a senten
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from lib.avara.models import CUSTOMER_ID_PATTERN
 from lib.avara.text import one_line
+from lib.customers.lists.words import BEGINS_PART, BESIDE, DECIDES, DECISION_WORDS, ID_WORDS, NAME_WORDS, ONLY_STAYS
 from lib.errors import UploadUnreadable
 
 #: What one list may hold: far more than a run may have, and little enough to be read in seconds.
 MOST_ROWS, MOST_CELLS = 200_000, 5_000_000
 #: What web pages and office programs leave in copied text: byte order marks, zero-width and direction marks.
 INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\u202a\u202b\u202c\u202d\u202e"
-#: Headers of a column of customers, as `plain` writes them.
-ID_WORDS = frozenset({"expresscustomerid", "customerid", "avaraid", "expressid", "id", "ids", "customer", "customers"})
-NAME_WORDS = frozenset(
-    {"expresscustomername", "customername", "name", "names", "customer", "customers", "account", "company"}
-) | {
-    *(
-        "hospital",
-        "hospitals",
-        "hospitalname",
-        "site",
-        "sitename",
-        "facility",
-        "clinic",
-        "organization",
-        "organisation",
-        "client",
-    )
-}
-#: And of a column that says what is to become of each.
-DECISION_WORDS = frozenset(
-    {"decision", "decide", "action", "status", "state", "todo", "result", "verdict", "review", "keep"}
-) | {
-    *("deactivate", "reactivate", "remove", "delete", "close", "closed", "approved", "approval", "confirmed"),
-    *("entscheidung", "beschluss", "aktion", "massnahme", "décision", "statut", "decisión", "acción", "estado"),
-    *("decisione", "azione", "stato", "decisão", "ação", "besluit", "actie"),
-}
 
 _NO_INVISIBLE = str.maketrans("", "", INVISIBLE)
 _WORDS = ID_WORDS | NAME_WORDS | DECISION_WORDS
@@ -59,23 +35,7 @@ _ID, _QUOTED = re.compile(_ID_PATTERN), re.compile(QUOTED_ID)
 _ID_LENGTH = 36
 #: A header stands among the first rows, below titles at most.
 _TITLES = 30
-#: What decides, in the languages of those who send lists, as `name_key` writes it: that customers stay, or that they go.
-STAYS = (
-    "do not|don't|not to|keep|reactivat|stay|retain|leave|skip"
-    "|behalten|bleib|garder|conserver|mantener|conservar|mantenere|manter|behouden"
-)
-GOES = (
-    "deactivat|delete|remove|close|deaktivier|lösch|schliess|désactiv|supprim|fermer|desactivar|eliminar"
-    "|disattiv|desativ|deactiver"
-)
-_STAYS, _DECIDES = re.compile(rf"\b(?:{STAYS})"), re.compile(rf"\b(?:{STAYS}|{GOES})")
-#: What else the heading of a part may say ("To keep", "Please deactivate these customers"). No name has only such words.
-_BESIDE = re.compile(
-    "a|all|also|and|are|be|customers|do|don't|following|for|hospitals|in|list|must|not|now|of|ones|only|please|should|sites"
-    "|that|the|them|these|this|those|to|will|yes|no|active|inactive|bitte|diese|folgende|zu"
-)
 _LONGEST_HEADING = 200
-_BEGINS_PART = re.compile(r"[\W_]*(?:keep|do not|don't|not to|deactivate|reactivate)\b")
 _COMMENT = re.compile(r"(?:/\*|<!--)(?!.*(?:\*/|-->)).*")
 #: A column of more different values says something about each customer, not what is to become of it.
 _MOST_VALUES = 50
@@ -207,12 +167,15 @@ def _refuse_parts(rows: Sequence[Row]) -> None:
     # A heading stands where the ids do or before; behind them it is what a column says of a row without any.
     column = min(ids.values(), default=0)
     first, end = (min(ids), max(ids)) if ids else (0, len(rows))
+    parted = _parted(rows, ids) if ids else set[int]()
     for place, row in enumerate(rows[:end]):
         if place in ids or sum(map(bool, row.cells)) > 1:
             continue
         alone = next(filter(None, row.cells[: column + 1]), "")
-        inside = place > first or _STAYS.search(name_key(alone[:_LONGEST_HEADING]))
-        if alone and (_COMMENT.fullmatch(alone) or (inside and _begins_part(alone, among_ids=bool(ids)))):
+        stays = bool(ONLY_STAYS.search(name_key(alone[:_LONGEST_HEADING])))
+        # Among ids few lines are names: whatever else one says, it may be about all that follow.
+        heads = place in parted or (stays and ids) or ((stays or place > first) and _begins_part(alone, among_ids=bool(ids)))
+        if alone and (_COMMENT.fullmatch(alone) or heads):
             told = f"On line {max(row.line, 1)} of this list a part begins ({one_line(alone, 60)})"
             raise UploadUnreadable(
                 f"{told}, so it is not certain who is meant. Leave only the part that counts, without that line."
@@ -223,12 +186,21 @@ def _id_at(cells: Sequence[str]) -> int | None:
     return next((at for at, cell in enumerate(cells) if id_in(cell)), None)
 
 
+def _parted(rows: Sequence[Row], ids: Mapping[int, int]) -> set[int]:
+    """Where, in a list of nothing but lines, a text stands below a blank line and above an id: a heading, whatever it says."""
+    gaps = [after.line - row.line for row, after in itertools.pairwise(rows)]
+    bare = all(len(row.cells) == 1 or all(map(id_in, row.cells)) for row in rows)
+    if not bare or 1 not in gaps:  # of a list with a blank line below each they say nothing
+        return set()
+    return {at for at in range(min(ids) + 1, len(rows) - 1) if gaps[at - 1] > 1 and at not in ids and at + 1 in ids}
+
+
 def _begins_part(alone: str, *, among_ids: bool) -> bool:
     """Is this the heading of a part ("Keep these:"), among names one that can't be a name itself?"""
     key = name_key(alone[:_LONGEST_HEADING])
-    words = re.findall(r"[^\W_]+(?:'[^\W_]+)?", key)
-    heads = bool(_DECIDES.search(key)) and all(_BESIDE.fullmatch(word) or _DECIDES.match(word) for word in words)
-    return heads or alone.endswith(":") or (among_ids and bool(_BEGINS_PART.match(key)))
+    words = re.findall(r"[^\W_]+(?:['’][^\W_]+)?", key)
+    heads = bool(DECIDES.search(key)) and all(BESIDE.fullmatch(word) or DECIDES.match(word) for word in words)
+    return heads or alone.endswith(":") or (among_ids and bool(BEGINS_PART.match(key)))
 
 
 def _is_other_header(cells: Sequence[str], heads: Sequence[str]) -> bool:

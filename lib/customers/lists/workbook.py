@@ -69,7 +69,15 @@ def _cell(value: object) -> str:
 def _rows(sheet: Any, most_rows: int, most_cells: int) -> list[tuple[int, list[str]]]:  # noqa: ANN401 - of a library without types
     rows: list[tuple[int, list[str]]] = []
     cells = 0
-    for line, row in enumerate(sheet.iter_rows(), start=1):
+    left = sheet.start[1] if sheet.start else 0
+    # A cell that is merged over rows says the same of each, and is in the first one alone.
+    tall = {(top + 1, at - left): end + 1 for (top, at), (end, _) in sheet.merged_cell_ranges or () if end > top}
+    held: dict[int, tuple[int, object]] = {}
+    for line, found in enumerate(sheet.iter_rows(), start=1):
+        row: list[object] = list(found)
+        for at, (end, value) in held.items():
+            row[at] = value if line <= end and row[at] == "" else row[at]
+        held.update({at: (tall[line, at], value) for at, value in enumerate(row) if (line, at) in tall})
         if any(value != "" for value in row):
             rows.append((line, list(map(_cell, row))))
             cells += len(row)

@@ -185,7 +185,7 @@ def _having(frame: CustomerFrame, flt: Filter) -> None:
 
         values = list(chosen)
         _choice(
-            md(key),
+            md(key) or "The key without a name",
             facet_values(frame, key, limit=_VALUES_OFFERED),
             values,
             anew.says(f"metadata_values:{key}", values, _into(take_values)),

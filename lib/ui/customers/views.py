@@ -67,7 +67,7 @@ def show(resources: Resources, now: datetime) -> None:
 def _show_one(resources: Resources, one: KeptView, now: datetime) -> None:
     is_open = one.id == address.opened()
     with st.container(border=True, key=f"saved_view_{one.id}"), st.container(horizontal=True, vertical_alignment="center"):
-        _button("open", one, md(one.name), _open, one, about="Show it")
+        _button("open", one, md(one.name), _open, resources, one, about="Show it")
         told = f"saved by {md(one.saved_by)}, {ago(one.saved_at, now)}" + (" · on show" if is_open else "")
         st.caption(told, help=exact(one.saved_at), width="stretch")
         if not resources.may(Right.PLAN):
@@ -96,14 +96,19 @@ def _attempt(act: Callable[..., None], *args: object) -> None:
     notices.attempting(_FAILED)(act, *args)
 
 
-def _open(one: KeptView) -> None:
-    address.show_kept(one.id, address.ADDRESS.view_of(one.body))
+def _open(resources: Resources, one: KeptView) -> None:
+    _show_saved(resources, one.id, address.ADDRESS.view_of(one.body))
     dialogs.close()
 
 
 def _save(resources: Resources) -> None:
     view = _from_its_first_page()
     token = resources.workspace.save_view(st.session_state[_NAME], address.ADDRESS.body_of(view), who=operator())
+    _show_saved(resources, token, view)
+
+
+def _show_saved(resources: Resources, token: str, view: View) -> None:
+    resources.saved_views.forget()  # this one may be newer
     address.show_kept(token, view)
 
 
@@ -118,7 +123,7 @@ def _rename(resources: Resources, one: KeptView) -> None:
 def _replace(resources: Resources, one: KeptView) -> None:
     view = _from_its_first_page()
     resources.workspace.replace_view(one.id, address.ADDRESS.body_of(view), who=operator())
-    address.show_kept(one.id, view)
+    _show_saved(resources, one.id, view)
 
 
 def _delete(resources: Resources, one: KeptView) -> None:

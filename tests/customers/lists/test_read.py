@@ -47,6 +47,8 @@ def test_a_colleague_s_list_means_whom_a_person_means_or_is_asked_about(name, op
         (f"\"{A}\"\n'{B}'\n<{C}>", [A, B, C]),
         (f"['{A}', '{B}']", [A, B]),
         (f"'{A}\n»{B}«\n«{C}»\n„{D}“", [A, B, C, D]),
+        (f"{A}\n\nNorth\n\n{B}", [A, "North", B]),
+        (f"{A}\nNorth\n{B}\n\nSouth\n", [A, "North", B, "South"]),
         (f"> {A}\n>{B}\n» {C}\n{D}>", [ILL] * 4),
         *[(f"{A}{between}{B}", [ILL]) for between in (" > ", " -> ", ">", " » ", " => ", " → ", ">> ", "> <")],
         (f"{A} > {B}\n{C} > {D}", [ILL, ILL]),
@@ -118,6 +120,8 @@ def test_a_table_says_the_customers_of_one_column(text, rows):
         f"{json.dumps({'keep': [A]})}\n{json.dumps({'deactivate': [B]})}",
         json.dumps({"group": "keep", "customers": [A]}),
         json.dumps([{"group": "keep", "customers": [A]}, {"group": "close", "customers": [B]}]),
+        json.dumps({"keep": True, "expressCustomers": [{"expressCustomerId": A}]}),
+        json.dumps([{"group": group, "expressCustomers": [{"id": id_}]} for group, id_ in (("keep", A), ("close", B))]),
     ],
 )
 def test_what_json_says_beside_or_above_a_list_of_ids_is_not_lost(text):
@@ -178,6 +182,29 @@ def test_a_file_may_have_any_usual_encoding(encoding):
         ("To close:\nNorth\nOthers:\nSouth", "line 3 .* a part begins"),
         ("Keep\nNorth", "line 1 .* a part begins"),
         (f"Keep these\n{A}", "line 1 .* a part begins"),
+        *[
+            (f"{A}\n{B}\n\n{heading}\n{C}", "line 4 .* a part begins")
+            for heading in ("Exceptions", "Not these", "Active customers", "Ausnahmen", "À garder", "Pas encore")
+        ],
+        *[(f"North\nSouth\n{heading}\nEast", "line 3 .* a part begins") for heading in ("Exceptions", "On hold", "Ausnahmen")],
+        (f"id,name\n{A},North\nExceptions,\n{B},South", "line 3 .* a part begins"),
+        *[
+            (f"{heading}\n{A}\n{B}", "line 1 .* a part begins")
+            for heading in (
+                *(
+                    "Don’t deactivate",
+                    "Everyone but",
+                    "WHERE id NOT IN (",
+                    "id (do not deactivate)",
+                    "Exclude ids",
+                    "No desactivar",
+                ),
+                *("Hospitals we keep", "These must not be touched", "Still active"),
+            )
+        ],
+        ("North\nSouth\nStill active\nEast", "line 3 .* a part begins"),
+        (f"Hospitals we keep;\nid;name\n{A};North", "line 1 .* a part begins"),
+        (f"## Keep\n\n| id |\n|----|\n| {A} |", "line 1 .* a part begins"),
     ],
 )
 def test_what_is_no_list_is_refused_in_words(source, words):

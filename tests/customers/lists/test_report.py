@@ -43,7 +43,7 @@ def report(text, **options):
 )
 def test_a_row_that_was_taken_out_in_front_of_its_name_picks_nobody(beside, kind):
     assert [entry.kind for entry in report(f"name,id\n{beside},{B}\nx,{A}\n").entries] == [kind, Kind.FOUND]
-    assert [entry.kind for entry in report(f"flag,id\n{beside},{B}\nx,{A}\n").entries] == [kind, Kind.FOUND]
+    assert [entry.kind for entry in report(f"ward,id\n{beside},{B}\nEast,{A}\n").entries] == [kind, Kind.FOUND]
 
 
 def test_a_name_that_begins_as_what_is_taken_out_is_none_where_it_is_the_customer_s_own():
@@ -105,6 +105,24 @@ def test_rows_that_say_the_same_or_the_opposite_of_others_are_told(text, options
         f"id,décision\n{A},à garder\n{B},à désactiver",
         f"id,comment\n{A},please keep\n{B},",
         f"id,Massnahme\n{A},Schließen\n{B},bleibt",
+        f"id,À désactiver\n{A},oui\n{B},non",
+        f"id,Desactivar\n{A},sí\n{B},no",
+        f"id,Da chiudere\n{A},sì\n{B},no",
+        f"id,Desativar\n{A},1\n{B},2",
+        f"id,x\n{A},sim\n{B},não",
+        f"id,x\n{A},WAHR\n{B},FALSCH",
+        f"id,Beslut\n{A},stäng\n{B},vänta",
+        f"id,Decyzja\n{A},usunąć\n{B},tak",
+        f"id,Include\n{A},1\n{B},",
+        f"id,x\n{A},1\n{B},0",
+        f"id,x\n{A},\n{B},!",
+        f"id,x\n{A},[x]\n{B},[ ]",
+        f"id,x\n{A},👍\n{B},👎",
+        f'id,comment\n{A},yes\n{B},"no, still used"',
+        f"id,comment\n{A},\n{B},excluded by Kim",
+        f"id,comment\n{A},\n{B},on hold",
+        f"id,comment\n{A},\n{B},must not be touched",
+        f"id,comment\n{A},\n{B},please don’t",
         "id,decision\n" + "".join(f"{an_id(number)},keep until {number}\n" for number in range(60)),
     ],
 )
@@ -113,6 +131,28 @@ def test_what_looks_like_a_decision_however_it_is_written_is_asked_about(text):
         report(text)
     assert asked.value.needs == "where"
     assert report(text, where=[(asked.value.among[0], "*")]).counts[Kind.NOT_MEANT] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"no,id\n1,{A}",
+        f"no,id\n1,{A}\n2,{C}",
+        f"id,note\n{A},-\n{C},",
+        f"id,town\n{A},Nottingham\n{C},Normal",
+        f"id,beds\n{A},120\n{C},0",
+        f"id,street\n{A},No. 12 High Street\n{C},Yesler Way",
+    ],
+)
+def test_what_is_no_decision_is_not_asked_about(text):
+    assert report(text).found[0] == A
+
+
+def test_an_id_beside_a_name_that_only_others_have_is_disputed():
+    assert [entry.kind for entry in report(f"id,name\n{A},Twin Imaging\n{C},East Clinic").entries] == [
+        Kind.DISPUTED,
+        Kind.FOUND,
+    ]
 
 
 def test_those_already_as_asked_are_set_aside_once_asked_for():

@@ -9,6 +9,7 @@ import xlsxwriter
 
 from lib.customers.lists import workbook
 from lib.customers.lists.read import read
+from lib.customers.lists.report import Kind
 from lib.errors import ListUnclear, UploadUnreadable
 from tests.customers.lists.cases import says
 from tests.customers.records import an_id
@@ -78,6 +79,28 @@ def test_a_formula_counts_as_what_it_came_to():
         sheet.write_formula(1, 0, f'="cus_"&"{A[4:]}"', None, A)
         sheet.write_formula(2, 0, "=1/0", None, "#DIV/0!")
     assert says(out.getvalue())[0] == A
+
+
+def test_the_only_sheet_is_asked_about_where_its_name_says_who_stays():
+    made = xlsx(Keep=[["id"], [A]], Notes=[])
+    with pytest.raises(ListUnclear, match="called Keep") as asked:
+        read(made)
+    assert (asked.value.needs, asked.value.among) == ("sheet", ("Keep", "Notes"))
+    assert says(made, "Keep") == [A]
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_a_cell_that_is_merged_over_rows_says_the_same_of_each_of_them(left):
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        sheet = book.add_worksheet()
+        sheet.merge_range(0, left, 0, left + 1, "To close in March")
+        for line, row in enumerate([["id", "decision"], [A, "keep"], [B], [C, "close"]], start=1):
+            sheet.write_row(line, left, row)
+        sheet.merge_range(2, left + 1, 3, left + 1, "keep")
+    assert says(out.getvalue(), where=[("decision", "close")]) == [Kind.NOT_MEANT, Kind.NOT_MEANT, C]
+    with pytest.raises(ListUnclear, match="keep: 2, close: 1"):
+        says(out.getvalue())
 
 
 def far_corners():
