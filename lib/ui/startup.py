@@ -46,9 +46,7 @@ class Startup(Generic[T]):
             return self.made
 
     def end(self) -> T | None:
-        """What was made, if anything was, to be closed by the caller. Nothing is made any more: the page that a thread still
-        draws would make it anew, and nobody would close that.
-        """
+        """What was made, if anything was, for the caller to close. Nothing is made any more, by a page that is still drawn."""
         with self._lock:
             made, self.made, self.problem, self._ended = self.made, None, "", True
             return made
