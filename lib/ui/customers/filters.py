@@ -66,18 +66,21 @@ def _more(frame: CustomerFrame, flt: Filter) -> None:
     """One beside the other, as many as a line has room for: what they take in height is the table's."""
     _exactly(flt)
     asked.show_studies(_DAY)
-    st.pills(
-        "Created by",
-        list(MAKERS),
-        **anew.says("by", list(flt.created_by), _into(lambda said: {"created_by": tuple(said)})),
-        selection_mode="multi",
-        format_func=MAKERS.__getitem__,
-        width="content",
-    )
+    with st.container(width="content", gap="xsmall"):
+        st.pills(
+            "Created by",
+            list(MAKERS),
+            **anew.says("by", list(flt.created_by), _into(lambda said: {"created_by": tuple(said)})),
+            selection_mode="multi",
+            format_func=MAKERS.__getitem__,
+            width="content",
+        )
+        says = anew.says("ignore_our_runs", flt.ignore_our_runs, _into(lambda said: {"ignore_our_runs": said}))
+        st.toggle("Ignore our own runs", **says, help="What one of our runs changed counts by the update before it.")
     _having(frame, flt)
     lacked, lacking = list(flt.metadata_absent), [(key, len(frame) - having) for key, having in facet_keys(frame)]
     says = anew.says("metadata_absent", lacked, _into(lambda said: {"metadata_absent": tuple(said)}))
-    _choice("Without metadata", lacking, lacked, says, "Customers that lack the key.")
+    _choice("Without metadata", lacking, lacked, says, "Customers that lack the key.", counted=0)
 
 
 def show_chips(unknown_times: int, unknown_studies: int) -> None:
@@ -150,10 +153,7 @@ def _range(label: str, name: str, options: dict[str, str], value: str, takes: Ca
 def _exactly(flt: Filter) -> None:
     _number("Users, at least", "users_min", flt.users_min, placeholder="0")
     _number("Users, at most", "users_max", flt.users_max)
-    with st.container(width=_DAYS, gap="xsmall"):
-        _number("Not updated for (days)", "not_updated_days", flt.not_updated_days, least=1, most=ranges.MOST_DAYS)
-        says = anew.says("ignore_our_runs", flt.ignore_our_runs, _into(lambda said: {"ignore_our_runs": said}))
-        st.toggle("Ignore our own runs", **says, help="What one of our runs changed counts by the update before it.")
+    _number("Not updated for (days)", "not_updated_days", flt.not_updated_days, least=1, most=ranges.MOST_DAYS)
     _day("Created from (UTC)", "created_from", flt.created_from)
     _day("Created to (UTC)", "created_to", flt.created_to)
 
@@ -196,8 +196,11 @@ def _chosen() -> dict[str, tuple[str, ...]]:
     return dict(address.shown().filter.metadata)
 
 
-def _choice(label: str, offered: Counts, chosen: list[str], says: dict[str, Any], about: str | None = None) -> None:
-    """Some of what is on offer, and of what is chosen already even where the present data no longer has it.
+def _choice(
+    label: str, offered: Counts, chosen: list[str], says: dict[str, Any], about: str = "", *, counted: int = _COUNTED
+) -> None:
+    """Some of what is on offer, and of what is chosen already even where the present data no longer has it. So many are told
+    with their counts, or only those chosen.
 
     Options are the bare words: Streamlit tells them apart by what they say, and counts change with each reload.
     """
@@ -205,6 +208,6 @@ def _choice(label: str, offered: Counts, chosen: list[str], says: dict[str, Any]
     options = list(dict.fromkeys([*counts, *chosen]))
     placeholder = "Choose a key" if about else "Any value"
     with st.container(width=_KEYS, gap="xsmall"):
-        st.multiselect(label, options, placeholder=placeholder, help=about, select_all=False, **says)
-        told = [*chosen, *(word for word in counts if word not in chosen)][:_COUNTED]
-        st.caption(md(" · ".join(f"{word} {number(counts.get(word, 0))}" for word in told), limit=200))
+        st.multiselect(label, options, placeholder=placeholder, help=about or None, select_all=False, **says)
+        if told := [*chosen, *(word for word in counts if word not in chosen)][: counted or len(chosen)]:
+            st.caption(md(" · ".join(f"{word} {number(counts.get(word, 0))}" for word in told), limit=200))
