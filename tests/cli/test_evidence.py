@@ -51,6 +51,19 @@ def test_from_candidates_to_a_plan_that_carries_what_the_rules_said(run, tmp_pat
         assert planned.judgement.words == told[planned.record.id]["why"]
 
 
+@pytest.mark.parametrize("rules", [preset.label for preset in PRESETS])
+def test_what_a_list_of_candidates_says_of_each_is_no_decision_when_it_is_read_again(run, tmp_path, rules):
+    _, rows = run("candidates", rules, "--yes", "-o", "found.csv")
+    told = {row["id"] for row in rows if row["kind"] == "candidate"}
+    words = ("--where", "candidate=yes", "--action", "deactivate", "--reason", "r", "-o", "list.json")
+    code, said = run("plan", "--ids-file", "found.csv", *words)
+    if told:
+        assert set(Plan.from_json((tmp_path / "list.json").read_bytes()).ids) == told
+    else:
+        assert code == Exit.REFUSED
+    assert not [row for row in said if row.get("error") == "ListUnclear"]
+
+
 def test_explain_tells_each_answer_of_each_rule_set_or_of_every_preset(run):
     _, rows = run("candidates", "dormant")
     customer = next(row["id"] for row in rows if row["kind"] == "candidate")

@@ -23,8 +23,8 @@ DECISION_WORDS = frozenset(
 }
 #: What decides, as `name_key` writes it: that customers stay, or that they go.
 _STAYS = (
-    "do not|don['’]?t|not (?:to|in|be)|(?:must|should|may|can) ?not|(?:must|should|ca)n['’]t|never"
-    "|(?:all|everyone|everybody) but"
+    "do not|don['’]?t|not (?:to|in|be)|(?:must|should|may|can) ?not|(?:must|should|ca)n['’]t"
+    "|never (?:deactiv|delet|remov|clos|touch)|(?:all|everyone|everybody) but"
     "|keep|reactivat|stay|retain|leave|skip|exclu|except|exempt|ignor|on hold|hold off|wait|in use|unsure|still\\b|stop\\b"
     "|behalten|bleib|ausnahm|nicht|garder|conserver|exclure|mantener|conservar|no tocar|mantenere|manter|behouden"
     "|behåll|behold|zostaw|zachowa|ausser|sauf|salvo|excepto|tranne|behalve|utom|undtagen|ne pas|no (?:desactiv|elimin)"
