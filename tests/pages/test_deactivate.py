@@ -693,8 +693,8 @@ def test_a_list_that_may_not_feed_a_plan_does_not_do_so_because_another_came_whi
 def test_a_review_says_of_how_many_the_studies_were_not_read(world: World, sandbox: SandboxServer) -> None:
     ids = ids_of(sandbox, active=True, count=3)
     session = review_of(world, ids)
-    assert "The studies of 3 of them were not read" in session.words
+    assert "The studies of 3 were not read" in session.words
     reading = world.resources.evidence.reading
     reading.read(ids[:2])
     session.until(lambda _: reading.under_way is None).run()
-    assert "The studies of 1 of them were not read" in session.words
+    assert "The studies of 1 were not read" in session.words
