@@ -120,6 +120,7 @@ def test_a_run_of_one_server_is_watched_on_the_other_which_finishes_it_where_the
 def test_a_rolling_restart_in_mid_run_loses_nothing_and_does_nothing_twice(servers: Team, at: Any) -> None:
     before, mine, theirs = changes(servers), at("app1"), at("app2")
     ids, run_id = start_a_run(servers, mine, 12)
+    servers.sandbox.sandbox.latency = 2.0  # it outlasts both restarts, however busy the machine is
     drive.visit_unfinished(theirs, f"{servers.proxy.origin}/runs?run={run_id}", "Deactivate 12 customers")
     for name, other in (("app1", theirs), ("app2", mine)):
         drive.expect_state(other, "Running")
