@@ -18,7 +18,7 @@ def show_notes(subject: Subject) -> None:
     affected = f"**{count(reviewed.users_affected, 'user')}** affected"
     # In the one line that stands above the list: another would push what is below out of a low window.
     unknown = reviewed.studies_unknown
-    unread = f"The studies of {number(unknown)} were not read (*Studies* on Customers does)." if unknown else ""
+    unread = f"The studies of {number(unknown)} were not read: *Studies* on Customers reads them." if unknown else ""
     counted = {kind.those: reviewed.counted(kind) for kind in WarningKind}
     if found := [f"{number(customers)} {words}" for words, customers in counted.items() if customers]:
         first = f"Look first at {count(reviewed.warning_count, 'customer')}, at the top of the list: {', '.join(found)}."
